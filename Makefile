@@ -1,0 +1,74 @@
+# swlock: `make` builds the shipped binary, `make install` installs it, `make test` tests it.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+SWIFT ?= swift
+CC ?= cc
+
+SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
+SCRIPTS := .ci/run scripts/install-test-tools
+GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
+
+# Embedded Swift, static, on libc alone. One section a function lets the linker drop the others.
+EMBEDDED := --configuration release --traits Embedded --scratch-path .build-embedded \
+	--product swlock -Xswiftc -Xfrontend -Xswiftc -function-sections \
+	-Xlinker --gc-sections -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static
+
+.PHONY: all test check format lint docs docs-check bench install uninstall clean
+
+all: build/swlock
+
+build/swlock: $(SOURCES) Makefile
+	$(SWIFT) build $(EMBEDDED)
+	mkdir -p build
+	cp .build-embedded/release/swlock $@.new
+	mv $@.new $@
+
+# Everything the tests need, and all tests: first those of the libraries, then those of the binary.
+test: build/swlock
+	scripts/install-test-tools
+	$(SWIFT) test
+	.build-python/bin/pytest -p no:cacheprovider Tests/EndToEnd
+
+check: lint docs-check
+	scripts/install-test-tools
+	shellcheck $(SCRIPTS) completions/swlock.bash
+	mandoc -T lint -W warning man/swlock.1
+	scripts/check-binary build/swlock
+
+lint:
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests
+	$(SWIFT) build -Xswiftc -warnings-as-errors
+
+format:
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests
+
+# The man page and the completions, out of the option table.
+docs:
+	$(SWIFT) run --quiet swlock-docs .
+
+docs-check:
+	$(SWIFT) run --quiet swlock-docs --check .
+
+bench: build/swlock
+	bench/run build build/swlock docs/PERFORMANCE.md
+
+install: build/swlock
+	install -D -m 755 build/swlock $(DESTDIR)$(BINDIR)/swlock
+	install -D -m 644 man/swlock.1 $(DESTDIR)$(DATADIR)/man/man1/swlock.1
+	install -D -m 644 completions/swlock.bash \
+		$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
+	install -D -m 644 completions/_swlock $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
+	install -D -m 644 completions/swlock.fish \
+		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
+
+uninstall:
+	rm -f $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(DATADIR)/man/man1/swlock.1
+	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
+	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
+	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
+
+clean:
+	rm -rf build .build .build-embedded .build-python

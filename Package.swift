@@ -1,0 +1,47 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The trait Embedded builds what `make` ships: Embedded Swift, static, on libc alone. Without it
+// the same sources are ordinary Swift, for `swift build`, `swift test` and users of the libraries.
+let settings: [SwiftSetting] = [
+  .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "swlock",
+  products: [
+    .library(name: "Locking", targets: ["Locking"]),
+    .library(name: "Launching", targets: ["Launching"]),
+    .executable(name: "swlock", targets: ["swlock"]),
+  ],
+  traits: [
+    .trait(name: "Embedded", description: "Build without the Swift runtime, as the shipped binary")
+  ],
+  targets: [
+    .target(name: "CSystem"),
+    .target(name: "SystemInterface", dependencies: ["CSystem"], swiftSettings: settings),
+    .target(
+      name: "Locking", dependencies: ["CSystem", "SystemInterface"], swiftSettings: settings),
+    .target(
+      name: "Launching", dependencies: ["CSystem", "SystemInterface"], swiftSettings: settings),
+    .target(
+      name: "CommandLine",
+      dependencies: ["CSystem", "Launching", "Locking", "SystemInterface"],
+      swiftSettings: settings),
+    .executableTarget(
+      name: "swlock", dependencies: ["CommandLine", "CSystem"], swiftSettings: settings),
+    .executableTarget(
+      name: "swlock-docs", dependencies: ["CommandLine"], swiftSettings: settings),
+    .testTarget(
+      name: "LockingTests", dependencies: ["Locking", "SystemInterface"], swiftSettings: settings),
+    .testTarget(
+      name: "LaunchingTests", dependencies: ["Launching", "SystemInterface"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["CommandLine", "SystemInterface"],
+      swiftSettings: settings),
+  ]
+)

@@ -1,0 +1,19 @@
+// What has to live in one object file: argv, which Embedded Swift does not hand out, and the mutex
+// of Locking's registry.
+#include "CSystem.h"
+
+static int argument_count;
+static char **arguments;
+
+__attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
+  argument_count = argc;
+  arguments = argv;
+}
+
+int csystem_argument_count(void) { return argument_count; }
+char **csystem_arguments(void) { return arguments; }
+
+static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
+
+void csystem_registry_lock(void) { pthread_mutex_lock(&registry); }
+void csystem_registry_unlock(void) { pthread_mutex_unlock(&registry); }

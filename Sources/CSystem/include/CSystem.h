@@ -1,0 +1,105 @@
+// libc for Swift, in both builds: the headers, and inline wrappers for what Swift cannot import
+// (variadic functions, macros, unions, globals). No logic lives here.
+#ifndef SWLOCK_CSYSTEM_H
+#define SWLOCK_CSYSTEM_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE 1
+#endif
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/file.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+// arguments.c
+int csystem_argument_count(void);
+char **csystem_arguments(void);
+void csystem_registry_lock(void);
+void csystem_registry_unlock(void);
+
+static inline int csystem_errno(void) { return errno; }
+static inline char **csystem_environment(void) { return environ; }
+static inline unsigned long csystem_auxiliary_value(unsigned long type) { return getauxval(type); }
+
+static inline int csystem_open(const char *path, int flags, mode_t mode) {
+  return open(path, flags, mode);
+}
+static inline int csystem_fcntl(int descriptor, int command, int argument) {
+  return fcntl(descriptor, command, argument);
+}
+static inline int csystem_fcntl_lock(int descriptor, int command, struct flock *lock) {
+  return fcntl(descriptor, command, lock);
+}
+
+// clone(2) with a function that runs on a stack of its own: the child of CLONE_VM|CLONE_VFORK.
+static inline int csystem_clone(int (*body)(void *), void *stack_top, int flags, void *argument) {
+  return clone(body, stack_top, flags, argument);
+}
+// fork(2), but parent and child share one descriptor table, and with it every file lock.
+static inline int csystem_fork_sharing_files(void) {
+  return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
+}
+static inline int csystem_prctl(int option, unsigned long argument) {
+  return prctl(option, argument, 0, 0, 0);
+}
+
+static inline const char *csystem_entry_name(const struct dirent *entry) { return entry->d_name; }
+static inline int csystem_open_process(pid_t process) {
+  return (int)syscall(SYS_pidfd_open, process, 0);
+}
+static inline int csystem_signal_process(int process, int signal) {
+  return (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+}
+
+typedef void (*csystem_signal_handler)(int);
+static inline csystem_signal_handler csystem_signal_default(void) { return SIG_DFL; }
+static inline int csystem_set_handler(int signal, csystem_signal_handler handler) {
+  struct sigaction action = {.sa_handler = handler};
+  return sigaction(signal, &action, NULL);
+}
+static inline int csystem_signal_count(void) { return _NSIG; }
+static inline int csystem_is_ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+static inline pid_t csystem_signal_sender(const siginfo_t *information) {
+  return information->si_pid;
+}
+
+// Timers on CLOCK_MONOTONIC that send `signal` to the calling thread only. The system calls
+// themselves: glibc's wrappers bring its threads with them into a static binary.
+static inline int csystem_create_thread_timer(int signal, int *timer) {
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
+  event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+  return (int)syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, timer);
+}
+static inline int csystem_set_timer(int timer, int flags, const struct itimerspec *times) {
+  return (int)syscall(SYS_timer_settime, timer, flags, times, NULL);
+}
+static inline int csystem_delete_timer(int timer) { return (int)syscall(SYS_timer_delete, timer); }
+static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
+
+static inline int csystem_exited(int status) { return WIFEXITED(status); }
+static inline int csystem_exit_code(int status) { return WEXITSTATUS(status); }
+static inline int csystem_stopped(int status) { return WIFSTOPPED(status); }
+static inline int csystem_continued(int status) { return WIFCONTINUED(status); }
+static inline int csystem_stop_signal(int status) { return WSTOPSIG(status); }
+static inline int csystem_termination_signal(int status) { return WTERMSIG(status); }
+static inline int csystem_dumped_core(int status) { return WCOREDUMP(status) != 0; }
+
+#endif

@@ -1,0 +1,27 @@
+internal import CSystem
+
+/// swlock's version, as `--version` shows it.
+package let version: StaticString = "0.1.0"
+
+/// swlock, from argv to exit status: does what the process's arguments say, and returns its exit status.
+package func runSwlock() -> Int32 {
+  do throws(Failure) {
+    if csystem_auxiliary_value(UInt(AT_SECURE)) != 0 {
+      throw Failure(.notPermitted, "unable to run with set-user-ID, set-group-ID or capabilities")
+    }
+    return try perform(csystem_arguments(), count: Int(csystem_argument_count()))
+  } catch {
+    Output.say(error.message)
+    return error.status
+  }
+}
+
+private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) -> Int32 {
+  switch try Parser(arguments, count: count).parse() {
+  case .help(let topic): try Output.result(Help.text(topic))
+  case .version: try Output.result("swlock \(version)\n")
+  case .run(let options):
+    return try Run(options, arguments, argumentCount: count).perform()
+  }
+  return ExitStatus.done.rawValue
+}

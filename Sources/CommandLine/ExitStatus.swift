@@ -1,0 +1,41 @@
+/// What swlock exits with when it is not the command's own status (sysexits(3) where that has a
+/// number for it).
+package enum ExitStatus: Int32, CaseIterable {
+  case done = 0
+  case usage = 64
+  case notALock = 65
+  case missing = 66
+  case unsupported = 69
+  case defect = 70
+  case systemCall = 71
+  case cannotCreate = 73
+  case inputOutput = 74
+  case busy = 75
+  case lost = 76
+  case notPermitted = 77
+  case outOfTime = 124
+  case cannotExecute = 126
+  case notFound = 127
+
+  package var summary: StaticString {
+    switch self {
+    case .done: "Done."
+    case .usage: "Usage error."
+    case .notALock:
+      "The file at PATH is not one that can be locked, or is not swlock's to remove; nothing was changed."
+    case .missing: "The lock file is missing, and --no-create was given."
+    case .unsupported: "This file system or kernel cannot do that."
+    case .defect: "A defect in swlock."
+    case .systemCall: "A system call failed."
+    case .cannotCreate:
+      "The lock file cannot be created: missing folder, read-only file system, full disk."
+    case .inputOutput: "Input-output error."
+    case .busy: "The lock is busy, or was not free in time (--conflict-exit-code changes it)."
+    case .lost: "The lock was lost while the command ran."
+    case .notPermitted: "Not permitted."
+    case .outOfTime: "--max-runtime ended the command."
+    case .cannotExecute: "COMMAND cannot be executed."
+    case .notFound: "COMMAND was not found."
+    }
+  }
+}

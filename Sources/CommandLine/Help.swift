@@ -1,0 +1,108 @@
+internal import Locking
+
+/// Help for people, made from the tables.
+enum Help {
+  private static let summaryColumn = 32
+  private static let width = 80
+
+  static func text(_ topic: Subcommand?) -> Message {
+    topic.map(text(of:)) ?? overview()
+  }
+
+  private static func overview() -> Message {
+    var text: Message = """
+      Runs commands under a lock, so that only one of them runs at a time.
+
+      Usage:
+
+      """
+    for subcommand in Subcommand.allCases {
+      for synopsis in subcommand.synopses { text.append("  \(synopsis)\n") }
+    }
+    text.append("\nCommands:\n")
+    for subcommand in Subcommand.allCases {
+      append(left: "  \(subcommand.name)", subcommand.summary, to: &text)
+    }
+    text.append(
+      """
+
+      'swlock help COMMAND' lists a command's options; swlock(1) explains them.
+
+      """)
+    return text
+  }
+
+  private static func text(of subcommand: Subcommand) -> Message {
+    var text: Message = "Usage:\n"
+    for synopsis in subcommand.synopses { text.append("  \(synopsis)\n") }
+    for section in OptionSection.all where subcommand.takes(section) {
+      text.append("\n\(section.title):\n")
+      for option in optionTable where option.section == section {
+        append(left: heading(option), option.summary, to: &text)
+      }
+    }
+    if subcommand == .run {
+      text.append(
+        """
+
+        DURATION is a number of seconds (10, 1.5), or has a unit: 250ms, 90s, 5m, 2h, 1d.
+
+        Exit status: that of COMMAND, or 128+N when signal N ended it; otherwise
+
+        """)
+      for status in ExitStatus.allCases where status != .done {
+        append(left: "  \(status.rawValue)", status.summary, column: 8, to: &text)
+      }
+    }
+    return text
+  }
+
+  /// `  -w, --timeout DURATION`
+  private static func heading(_ option: OptionSpecification) -> Message {
+    var heading = Message("      --\(option.long)")
+    if option.short != 0 {
+      heading = "  -"
+      heading.append(byte: option.short)
+      heading.append(", --\(option.long)")
+    }
+    switch option.value {
+    case .none: break
+    case .optionalSidecar: heading.append("[=\(option.value.placeholder)]")
+    default: heading.append(" \(option.value.placeholder)")
+    }
+    return heading
+  }
+
+  /// `left`, and beside it `summary`, broken between words.
+  private static func append(
+    left: Message, _ summary: StaticString, column: Int = summaryColumn, to text: inout Message
+  ) {
+    var line = left
+    if line.count > column - 2 {
+      text.append("\(line)\n")
+      line = Message()
+    }
+    line.append(spaces: column - line.count)
+    let words = Message(stringLiteral: summary).bytes.split(separator: 0x20)
+    for word in words {
+      if line.count + word.count > width {
+        text.append("\(line.trimmed)\n")
+        line = Message()
+        line.append(spaces: column)
+      }
+      for byte in word { line.append(byte: byte) }
+      line.append(" ")
+    }
+    text.append("\(line.trimmed)\n")
+  }
+}
+
+extension Message {
+  /// Without the spaces at the end.
+  fileprivate var trimmed: Message {
+    var trimmed = Message()
+    let end = (bytes.lastIndex { $0 != 0x20 }).map { $0 + 1 } ?? 0
+    for byte in bytes[..<end] { trimmed.append(byte: byte) }
+    return trimmed
+  }
+}

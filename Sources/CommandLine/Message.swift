@@ -1,0 +1,120 @@
+internal import CSystem
+internal import SystemInterface
+
+/// Text for people, as bytes. Whatever comes from outside (a `ByteString`) is escaped on its way
+/// in, so that no file name can move a terminal's cursor or begin a new line.
+struct Message: ExpressibleByStringInterpolation, Sendable {
+  private(set) var bytes: [UInt8]
+
+  init() {
+    bytes = []
+  }
+
+  init(stringLiteral value: StaticString) {
+    self.init()
+    append(text: value)
+  }
+
+  init(stringInterpolation: Interpolation) {
+    bytes = stringInterpolation.message.bytes
+  }
+
+  struct Interpolation: StringInterpolationProtocol {
+    var message = Message()
+
+    init(literalCapacity: Int, interpolationCount: Int) {
+      message.bytes.reserveCapacity(literalCapacity + 16 * interpolationCount)
+    }
+
+    mutating func appendLiteral(_ literal: StaticString) { message.append(text: literal) }
+    mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
+    mutating func appendInterpolation(_ text: ByteString) { message.append(escaping: text) }
+    mutating func appendInterpolation(_ text: Message) { message.append(text) }
+    mutating func appendInterpolation(_ number: Int32) { message.append(number: number) }
+  }
+
+  mutating func append(text: StaticString) {
+    bytes += text.utf8
+  }
+
+  mutating func append(_ other: Message) {
+    bytes += other.bytes
+  }
+
+  private mutating func append(number: Int32) {
+    bytes += ByteString(decimal: number).bytes
+  }
+
+  mutating func append(byte: UInt8) {
+    bytes.append(byte)
+  }
+
+  mutating func append(spaces count: Int) {
+    if count > 0 { bytes += [UInt8](repeating: ascii(" "), count: count) }
+  }
+
+  var count: Int { bytes.count }
+}
+
+// MARK: - Escaping
+
+extension Message {
+  mutating func append(escaping text: ByteString) {
+    var rest = text.bytes
+    while let byte = rest.first {
+      let length = Self.lengthOfPrintable(rest)
+      if length > 0 {
+        bytes += rest.prefix(length)
+        rest = rest.dropFirst(length)
+      } else {
+        append(escape: byte)
+        rest = rest.dropFirst()
+      }
+    }
+  }
+
+  private mutating func append(escape byte: UInt8) {
+    switch byte {
+    case ascii("\n"): append("\\n")
+    case ascii("\t"): append("\\t")
+    case ascii("\r"): append("\\r")
+    case ascii("\\"): append("\\\\")
+    default:
+      append("\\x")
+      bytes.append(Self.hexDigit(byte >> 4))
+      bytes.append(Self.hexDigit(byte & 15))
+    }
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? ascii("0") + value : ascii("a") + value - 10
+  }
+
+  /// The length of the well-formed UTF-8 sequence at the start, if a terminal shows it and does
+  /// nothing else; otherwise 0.
+  private static func lengthOfPrintable(_ text: ArraySlice<UInt8>) -> Int {
+    let first = text[text.startIndex]
+    if first < 0x80 { return first >= 0x20 && first != 0x7f && first != ascii("\\") ? 1 : 0 }
+    let length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0
+    guard length > 0, first <= 0xf4, text.count >= length else { return 0 }
+    var scalar = UInt32(first) & (0x7f >> UInt32(length))
+    for byte in text.prefix(length).dropFirst() {
+      guard byte & 0xc0 == 0x80 else { return 0 }
+      scalar = scalar << 6 | UInt32(byte & 0x3f)
+    }
+    let smallest: UInt32 = length == 4 ? 0x10000 : length == 3 ? 0x800 : 0x80
+    let isScalar = scalar >= smallest && scalar <= 0x10ffff && !(0xd800...0xdfff).contains(scalar)
+    return isScalar && !isControl(scalar) ? length : 0
+  }
+
+  /// C1 controls, and the characters that reorder text or break lines.
+  private static func isControl(_ scalar: UInt32) -> Bool {
+    switch scalar {
+    case 0x80...0x9f, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f, 0xfeff,
+      0xfff9...0xfffb, 0xe0000...0xe007f:
+      true
+    default:
+      false
+    }
+  }
+}

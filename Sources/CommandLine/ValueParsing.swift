@@ -1,0 +1,81 @@
+internal import Locking
+internal import SystemInterface
+
+/// The number that `digits` spell in `radix`; nil if they are not digits, none, or too many.
+private func number(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
+  if digits.isEmpty { return nil }
+  var value: Int64 = 0
+  for digit in digits {
+    let (worth, isSmaller) = digit.subtractingReportingOverflow(ascii("0"))
+    guard !isSmaller, Int64(worth) < radix else { return nil }
+    let (product, tooLarge) = value.multipliedReportingOverflow(by: radix)
+    let (sum, overflow) = product.addingReportingOverflow(Int64(worth))
+    if tooLarge || overflow { return nil }
+    value = sum
+  }
+  return value
+}
+
+/// A DURATION, in nanoseconds: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`.
+func parseDuration(_ text: ByteString) -> Int64? {
+  let bytes = text.bytes
+  let whole = bytes.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+  var rest = bytes.dropFirst(whole.count)
+  var fraction: ArraySlice<UInt8> = []
+  if rest.first == ascii(".") {
+    fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+    rest = rest.dropFirst(fraction.count + 1)
+  }
+  guard !whole.isEmpty || !fraction.isEmpty, var unit = nanoseconds(inUnit: ByteString(rest)) else {
+    return nil
+  }
+  guard let count = whole.isEmpty ? 0 : number(whole) else { return nil }
+  var (span, overflow) = count.multipliedReportingOverflow(by: unit)
+  for digit in fraction {
+    unit /= 10
+    let (sum, sumOverflow) = span.addingReportingOverflow(Int64(digit - ascii("0")) * unit)
+    span = sum
+    overflow = overflow || sumOverflow
+  }
+  // Less than a nanosecond is not nothing: 0 means not to wait at all.
+  if span == 0, fraction.contains(where: { $0 != ascii("0") }) { span = 1 }
+  return overflow ? nil : span
+}
+
+private func nanoseconds(inUnit unit: ByteString) -> Int64? {
+  let second: Int64 = 1_000_000_000
+  if unit.isEmpty || unit == "s" { return second }
+  if unit == "ms" { return second / 1000 }
+  if unit == "m" { return 60 * second }
+  if unit == "h" { return 3600 * second }
+  if unit == "d" { return 86400 * second }
+  return nil
+}
+
+/// An exit status, 0 to 255.
+func parseExitCode(_ text: ByteString) -> Int32? {
+  guard let value = number(text.bytes), value <= 255 else { return nil }
+  return Int32(value)
+}
+
+/// Octal permission bits, up to 0777.
+func parsePermissions(_ text: ByteString) -> UInt32? {
+  guard let value = number(text.bytes, radix: 8), value <= 0o777 else { return nil }
+  return UInt32(value)
+}
+
+/// START[:LENGTH], in bytes.
+func parseRange(_ text: ByteString) -> ByteRange? {
+  let parts = text.bytes.split(
+    separator: ascii(":"), maxSplits: 1, omittingEmptySubsequences: false)
+  guard let start = number(parts[0]),
+    let length = parts.count == 1 ? 0 : number(parts[1])
+  else { return nil }
+  return ByteRange(start: start, length: length)
+}
+
+/// A group or user number; the largest one means "no change" to chown(2).
+func parseIdentifier(_ text: ByteString) -> UInt32? {
+  guard let value = number(text.bytes), value < Int64(UInt32.max) else { return nil }
+  return UInt32(value)
+}

@@ -1,0 +1,94 @@
+internal import CSystem
+@_exported public import SystemInterface
+
+/// A variable that a command starts with.
+public struct EnvironmentVariable: Equatable, Sendable {
+  public let name: ByteString
+  public let value: ByteString
+
+  public init(_ name: ByteString, _ value: ByteString) {
+    self.name = name
+    self.value = value
+  }
+}
+
+/// A null-terminated array of C strings, as execve(2) takes its arguments and its environment.
+public final class CStringVector {
+  private let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let capacity: Int
+  /// The strings that end with this vector; others live as long as the process.
+  private var owned: [UnsafeMutablePointer<CChar>] = []
+  public private(set) var count = 0
+
+  private init(capacity: Int) {
+    self.capacity = capacity
+    pointers = .allocate(capacity: capacity + 1)
+    pointers.initialize(repeating: nil, count: capacity + 1)
+  }
+
+  deinit {
+    for string in owned { free(string) }
+    pointers.deallocate()
+  }
+
+  public convenience init(_ strings: [ByteString]) {
+    self.init(capacity: strings.count)
+    for string in strings { append(copying: string) }
+  }
+
+  /// The `count` strings at `start`, which must live as long as the process: part of its own
+  /// arguments. Nothing is copied but the pointers.
+  package convenience init(
+    processArguments start: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>, count: Int
+  ) {
+    self.init(capacity: count)
+    for index in 0..<count { append(start[index]!) }
+  }
+
+  /// This process's environment with `changes` in it: each sets a variable.
+  public static func environment(
+    setting changes: [EnvironmentVariable]
+  ) -> CStringVector {
+    let inherited = csystem_environment()!
+    var count = 0
+    while inherited[count] != nil { count += 1 }
+
+    let vector = CStringVector(capacity: count + changes.count)
+    for index in 0..<count {
+      let entry = inherited[index]!
+      if !changes.contains(where: { isVariable(entry, $0.name) }) { vector.append(entry) }
+    }
+    for change in changes { vector.append(copying: change.name + "=" + change.value) }
+    return vector
+  }
+
+  /// The value of a variable of this process's environment (getenv(3)).
+  public static func environmentValue(_ name: ByteString) -> ByteString? {
+    name.withCString { name in getenv(name).map { ByteString(cString: $0) } }
+  }
+
+  private static func isVariable(_ entry: UnsafePointer<CChar>, _ name: ByteString) -> Bool {
+    name.withCString { strncmp(entry, $0, name.count) == 0 }
+      && entry[name.count] == CChar(bitPattern: ascii("="))
+  }
+
+  public subscript(index: Int) -> ByteString {
+    precondition(index < count)
+    return ByteString(cString: pointers[index]!)
+  }
+
+  /// The array for execve(2); valid as long as the vector.
+  var address: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?> { pointers }
+
+  private func append(_ string: UnsafeMutablePointer<CChar>) {
+    precondition(count < capacity)
+    pointers[count] = string
+    count += 1
+  }
+
+  private func append(copying string: ByteString) {
+    let copy = string.withCString { strdup($0)! }
+    owned.append(copy)
+    append(copy)
+  }
+}

@@ -1,0 +1,60 @@
+/// A program to start, and what it starts with.
+public struct Command {
+  /// The program and its arguments; the first is looked up in $PATH unless it has a slash, and a
+  /// file that the kernel does not know how to execute is given to /bin/sh (execvp(3)).
+  public var arguments: CStringVector
+  public var environment: CStringVector
+  /// Descriptors that stay open in the command although they are close-on-exec here.
+  public var inheritedDescriptors: [Int32] = []
+  /// A descriptor of this process that becomes the command's standard output.
+  public var standardOutput: Int32?
+  /// A signal for the command when the process that started it dies (prctl(2), PR_SET_PDEATHSIG).
+  public var parentDeathSignal: Int32?
+  public var group: ProcessGroup = .inherited
+
+  public enum ProcessGroup: Equatable, Sendable {
+    case inherited
+    /// One of its own. It becomes the terminal's foreground group where the starting process's
+    /// group is that now.
+    case new
+  }
+
+  public init(
+    _ arguments: CStringVector,
+    environment: CStringVector = .environment(setting: [])
+  ) {
+    self.arguments = arguments
+    self.environment = environment
+  }
+
+  public init(_ arguments: [ByteString]) {
+    self.init(CStringVector(arguments))
+  }
+}
+
+/// Why a command was not started. Then nothing of it runs.
+public struct LaunchError: Error, Equatable, Sendable {
+  public let step: LaunchStep
+  public let errno: Errno
+}
+
+public enum LaunchStep: Int32, Equatable, Sendable {
+  case clone, setpgid, prctl, dup2, fcntl, exec
+
+  public var name: StaticString {
+    switch self {
+    case .clone: "clone"
+    case .setpgid: "setpgid"
+    case .prctl: "prctl"
+    case .dup2: "dup2"
+    case .fcntl: "fcntl"
+    case .exec: "execve"
+    }
+  }
+}
+
+/// How a process ended (wait(2)).
+public enum Termination: Equatable, Sendable {
+  case exited(code: Int32)
+  case signalled(number: Int32, coreDumped: Bool)
+}

@@ -1,0 +1,62 @@
+/// How often a file may be exchanged under an attempt that has no patience, or fail with ESTALE
+/// under one that has, before that is taken for the answer.
+private let maximumRestarts = 100
+
+/// Takes the lock that `request` describes, waiting as long as it says.
+///
+/// Blocks the calling thread. Signals do not end the wait. A wait with a deadline uses a timer and
+/// the signal SIGRTMAX-2, whose handler does nothing and stays installed.
+///
+/// A lock that is won counts only once the path still leads to the file that was locked: whoever
+/// removes a lock file does so while holding it, so a waiter may win a lock on a file that nobody
+/// else can find any more. Then everything starts again, under the same deadline.
+///
+/// - Returns: the lock, which is held until it is released or its life ends.
+/// - Throws: `LockError`; then nothing is held, and nothing is left but perhaps an empty lock file.
+public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
+  if request.path.isEmpty { throw .refused(.emptyPath) }
+  let lock = KernelLock(
+    mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)
+  if lock.mode == .flock, lock.range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
+
+  var restarts = 0
+  while true {
+    do throws(LockError) {
+      if let held = try attempt(request, lock) { return held }
+      if request.patience == .never, restarts >= maximumRestarts { throw LockError.busy }
+      if case .until = request.patience, request.patience.isOver { throw LockError.timedOut }
+    } catch LockError.system(let step, .staleHandle) {
+      if restarts >= maximumRestarts { throw .system(step, .staleHandle) }
+    }
+    restarts += 1
+  }
+}
+
+/// One attempt; nil when the file that was locked is not the one at the path any more.
+private func attempt(
+  _ request: LockRequest, _ lock: KernelLock
+) throws(LockError) -> HeldLock? {
+  let file = try LockFile.open(request, for: lock)
+  try lock.take(file.number, request.patience)
+
+  let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
+  guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
+    return nil
+  }
+  try file.check(status, request)
+  if request.mode == nil { try ModeProbe(path: request.path, file: file.number).perform() }
+  return HeldLock(
+    path: request.path, mode: lock.mode, file: file,
+    removal: request.removesFile ? FileRemoval(request.path, status.identity, lock.mode) : nil)
+}
+
+/// Which file stands at `path` now; nil when none does.
+func identity(at path: ByteString) throws(LockError) -> FileIdentity? {
+  do throws(Errno) {
+    return try FileStatus(at: path, followingLinks: true).identity
+  } catch .missing {
+    return nil
+  } catch {
+    throw .system(.stat, error)
+  }
+}

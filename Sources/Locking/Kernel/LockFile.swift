@@ -1,0 +1,190 @@
+internal import CSystem
+
+/// An open lock file. At the end of its life it is closed, and with that its lock is gone.
+struct LockFile: ~Copyable {
+  let number: Int32
+  private let lock: KernelLock
+  /// The file's entry in the registry; only POSIX locks need one.
+  private let registered: FileIdentity?
+  private var isOpen = true
+
+  private init(_ number: Int32, _ lock: KernelLock, registered: FileIdentity?) {
+    self.number = number
+    self.lock = lock
+    self.registered = registered
+  }
+
+  deinit {
+    if isOpen { _ = Self.close(number, lock, registered) }
+  }
+
+  consuming func close() throws(LockError) {
+    isOpen = false
+    if Self.close(number, lock, registered) != 0, Errno.current != .interrupted {
+      throw .system(.close, Errno.current)
+    }
+  }
+
+  /// Closing is what releases: an explicit LOCK_UN would also take the lock from a child that
+  /// inherited it.
+  private static func close(
+    _ number: Int32, _ lock: KernelLock, _ registered: FileIdentity?
+  ) -> Int32 {
+    guard let registered else { return CSystem.close(number) }
+    return PosixRegistry.locked { registry in
+      registry.remove(lock.range, of: registered)
+        ? CSystem.close(number) : lock.unlockRecord(number)
+    }
+  }
+}
+
+// MARK: - Opening
+
+extension LockFile {
+  /// Opens the lock file of `request`, or creates it.
+  ///
+  /// It is looked at before it is opened: opening a device may have effects of its own, and a link
+  /// needs a check. O_CREAT comes last and with O_EXCL, since fs.protected_regular makes a plain
+  /// O_CREAT fail in sticky folders (proc(5)). O_NONBLOCK is for a FIFO that was put there between
+  /// the look and the opening.
+  static func open(_ request: LockRequest, for lock: KernelLock) throws(LockError) -> LockFile {
+    try PosixRegistry.locked { (registry) throws(LockError) in
+      while true {
+        guard let (status, isLink) = try look(at: request.path) else {
+          guard case .ifMissing(let permissions, let group) = request.creation else {
+            throw .system(.open, .missing)
+          }
+          let created = try LockFileCreation(
+            path: request.path, permissions: permissions, group: group
+          ).perform()
+          if let created { return try adopt(created, lock, &registry) }
+          continue
+        }
+        try check(status, request, lock)
+        if let number = registry.descriptor(of: status.identity) {
+          guard lock.mode == .posix, registry.add(lock.range, to: status.identity) else {
+            throw .alreadyHeld
+          }
+          return LockFile(number, lock, registered: status.identity)
+        }
+        let flags = O_NOCTTY | O_NONBLOCK | (isLink ? 0 : O_NOFOLLOW)
+        let opened: FileDescriptor
+        do throws(Errno) {
+          opened = try openExisting(request.path, flags, status.kind, lock)
+        } catch .missing where !isLink {
+          continue  // removed since the look
+        } catch .tooManyLinks where !isLink {
+          continue  // a link took its place since the look
+        } catch {
+          throw .system(.open, error)
+        }
+        return try adopt(opened, lock, &registry)
+      }
+    }
+  }
+
+  private static func adopt(
+    _ opened: consuming FileDescriptor, _ lock: KernelLock, _ registry: inout PosixRegistry
+  ) throws(LockError) -> LockFile {
+    guard lock.mode == .posix else {
+      return LockFile(opened.leak(), lock, registered: nil)
+    }
+    let number = opened.number
+    let identity = try step(.fstat) { () throws(Errno) in try FileStatus(of: number).identity }
+    guard registry.insert(identity, number, lock.range) else {
+      // It took the place of another file since the look: closing it would drop the lock we have.
+      _ = opened.leak()
+      throw .alreadyHeld
+    }
+    return LockFile(opened.leak(), lock, registered: identity)
+  }
+
+  /// What stands at the path, links followed where that is safe; nil when nothing does.
+  private static func look(
+    at path: ByteString
+  ) throws(LockError) -> (status: FileStatus, isLink: Bool)? {
+    let status: FileStatus
+    do throws(Errno) {
+      status = try FileStatus(at: path, followingLinks: false)
+    } catch .missing {
+      return nil
+    } catch {
+      throw .system(.lstat, error)
+    }
+    guard status.kind == .symbolicLink else { return (status, false) }
+    try refuseUntrustedLink(status, path)
+    do throws(Errno) {
+      return (try FileStatus(at: path, followingLinks: true), true)
+    } catch .missing {
+      throw .refused(.danglingLink)
+    } catch {
+      throw .system(.stat, error)
+    }
+  }
+
+  /// For reading and writing, or for reading where that is enough for the lock.
+  private static func openExisting(
+    _ path: ByteString, _ flags: Int32, _ kind: FileStatus.Kind, _ lock: KernelLock
+  ) throws(Errno) -> FileDescriptor {
+    if kind == .directory { return try FileDescriptor.open(path, flags | O_RDONLY) }
+    do throws(Errno) {
+      return try FileDescriptor.open(path, flags | O_RDWR)
+    } catch {
+      guard lock.mode == .flock || lock.sharing == .shared else { throw error }
+      switch error {
+      case .accessDenied, .permissionNotGranted, .readOnlyFileSystem, .executableBusy:
+        do throws(Errno) {
+          return try FileDescriptor.open(path, flags | O_RDONLY)
+        } catch .accessDenied {
+          throw error
+        }
+      default:
+        throw error
+      }
+    }
+  }
+}
+
+// MARK: - What is not used as a lock file
+
+extension LockFile {
+  /// Checks again what was won: between the first look and the opening it may have changed.
+  func check(_ status: FileStatus, _ request: LockRequest) throws(LockError) {
+    try Self.check(status, request, lock)
+  }
+
+  private static func check(
+    _ status: FileStatus, _ request: LockRequest, _ lock: KernelLock
+  ) throws(LockError) {
+    switch status.kind {
+    case .regular: break
+    case .directory where lock.mode == .flock: break
+    case .directory: throw .refused(.directory)
+    case .fifo: throw .refused(.fifo)
+    case .socket: throw .refused(.socket)
+    case .symbolicLink, .device: throw .refused(.device)
+    }
+    if request.removesFile, !FileRemoval.isRemovable(status) { throw .refused(.notRemovable) }
+    // Another user's file in /tmp: that user could hold the lock, and root up, for ever.
+    if status.owner != 0, geteuid() == 0 {
+      let folder = try folderStatus(of: request.path)
+      if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
+    }
+  }
+
+  /// What the kernel does where fs.protected_symlinks is on (proc(5)), done everywhere.
+  private static func refuseUntrustedLink(
+    _ link: FileStatus, _ path: ByteString
+  ) throws(LockError) {
+    let folder = try folderStatus(of: path)
+    if folder.isStickyAndWorldWritable, link.owner != folder.owner, link.owner != geteuid() {
+      throw .refused(.untrustedLink)
+    }
+  }
+
+  private static func folderStatus(of path: ByteString) throws(LockError) -> FileStatus {
+    try step(.stat) { () throws(Errno) in
+      try FileStatus(at: path.splitPath.folder, followingLinks: true)
+    }
+  }
+}

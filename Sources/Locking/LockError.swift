@@ -1,0 +1,80 @@
+/// Why a lock was not taken, or not released. Whoever gets one of these from `acquire` holds
+/// nothing.
+public enum LockError: Error, Equatable, Sendable {
+  /// Another process has a lock that excludes this one, and there was no patience to wait.
+  case busy
+  /// The same, at the end of the patience.
+  case timedOut
+  /// This process has a POSIX lock on the file already; one more descriptor would drop it.
+  case alreadyHeld
+  case refused(Refusal)
+  /// Locks at that path do not exclude, or the range was asked of a mode without ranges.
+  case unsupported(Unsupported)
+  /// A system call failed.
+  case system(LockStep, Errno)
+}
+
+/// What stands at the path, and is never used as a lock file.
+public enum Refusal: Equatable, Sendable {
+  case emptyPath
+  case fifo, socket, device
+  /// Only `flock` locks directories.
+  case directory
+  /// A link to nothing; a lock file is never created through a link.
+  case danglingLink
+  /// A link in a sticky, world-writable folder, put there by somebody who may mislead us
+  /// (proc(5), fs.protected_symlinks).
+  case untrustedLink
+  /// Root does not use another user's file in a sticky, world-writable folder.
+  case untrustedOwner
+  /// `removesFile` was asked for something that is not an empty regular file.
+  case notRemovable
+}
+
+public enum Unsupported: Equatable, Sendable {
+  case rangeInFlockMode
+  /// Two open files had the lock at the same time.
+  case locksDoNothing
+  /// The mount table's type of a file system whose locks stay on one host.
+  case notSharedBetweenHosts(fileSystem: ByteString)
+}
+
+/// The step that failed, by the name of its system call.
+public enum LockStep: Equatable, Sendable {
+  case lstat, open, create, fchown, fchmod, linkat
+  case flock, fcntl, timer
+  case fstat, stat, fstatfs, mountTable
+  case unlink, close
+
+  public var name: StaticString {
+    switch self {
+    case .lstat: "lstat"
+    case .open: "open"
+    case .create: "create"
+    case .fchown: "fchown"
+    case .fchmod: "fchmod"
+    case .linkat: "linkat"
+    case .flock: "flock"
+    case .fcntl: "fcntl"
+    case .timer: "timer"
+    case .fstat: "fstat"
+    case .stat: "stat"
+    case .fstatfs: "fstatfs"
+    case .mountTable: "mount table"
+    case .unlink: "unlink"
+    case .close: "close"
+    }
+  }
+}
+
+/// Runs `body`, and says of its error which step it was.
+@inline(__always)
+func step<Value: ~Copyable>(
+  _ step: LockStep, _ body: () throws(Errno) -> Value
+) throws(LockError) -> Value {
+  do {
+    return try body()
+  } catch {
+    throw .system(step, error)
+  }
+}

@@ -1,0 +1,20 @@
+/// How the lock file that stands for another file or folder is named.
+public enum SidecarNaming: Equatable, Sendable {
+  /// `.NAME.swlock`
+  case swlock
+  /// `.NAME.portage_lockfile`, which portage's lockfile(wantnewlockfile) uses.
+  case portage
+}
+
+extension ByteString {
+  /// The path of the lock file beside this file or folder, in the same folder; nil for a path
+  /// without a name of its own (`/`, `.`, `..`).
+  public func sidecar(_ naming: SidecarNaming) -> ByteString? {
+    let (_, name) = splitPath
+    if name.isEmpty || name == "." || name == ".." { return nil }
+    var end = bytes.endIndex
+    while bytes[end - 1] == ascii("/") { end -= 1 }
+    let folder = ByteString(bytes[..<(end - name.count)])
+    return folder + "." + name + (naming == .swlock ? ".swlock" : ".portage_lockfile")
+  }
+}

@@ -1,0 +1,124 @@
+internal import CSystem
+
+/// A string of bytes for the C library: a path, an argument, an environment entry.
+///
+/// Names on Unix are bytes, not text: turning one that is not UTF-8 into a `String` and back makes
+/// another name of it, and so another lock. A zero byte ends the string, as in C.
+public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
+  /// The bytes, and one zero byte after them.
+  private var storage: [UInt8]
+
+  public init<Bytes: Sequence>(_ bytes: Bytes) where Bytes.Element == UInt8 {
+    storage = []
+    storage.reserveCapacity(bytes.underestimatedCount + 1)
+    for byte in bytes {
+      if byte == 0 { break }
+      storage.append(byte)
+    }
+    storage.append(0)
+  }
+
+  public init(_ string: String) {
+    self.init(string.utf8)
+  }
+
+  public init(stringLiteral value: StaticString) {
+    self.init(value.utf8)
+  }
+
+  /// `number` in base 10.
+  public init(decimal number: Int32) {
+    self.init(decimalDigits(UInt64(number.magnitude)))
+    if number < 0 { storage.insert(ascii("-"), at: 0) }
+  }
+
+  public init(cString: UnsafePointer<CChar>) {
+    self.init(CStringBytes(cString))
+  }
+
+  public var bytes: ArraySlice<UInt8> { storage.dropLast() }
+  public var count: Int { storage.count - 1 }
+  public var isEmpty: Bool { count == 0 }
+
+  /// Calls `body` with the string as C reads it, zero byte included.
+  @inline(__always)
+  public func withCString<Result, Failure: Error>(
+    _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try storage.withUnsafeBufferPointer { (buffer) throws(Failure) -> Result in
+      let address = UnsafeRawPointer(buffer.baseAddress!)
+      return try body(address.assumingMemoryBound(to: CChar.self))
+    }
+  }
+}
+
+extension ByteString {
+  public static func + (left: ByteString, right: ByteString) -> ByteString {
+    ByteString(left.bytes + right.bytes)
+  }
+
+  public func hasPrefix(_ prefix: ByteString) -> Bool {
+    bytes.starts(with: prefix.bytes)
+  }
+
+  public func contains(_ byte: UInt8) -> Bool {
+    bytes.contains(byte)
+  }
+
+  /// Whether the path starts at the root, and not at the working folder.
+  public var isAbsolute: Bool { bytes.first == ascii("/") }
+
+  /// The path cut into folder and last component, trailing slashes ignored; the folder of a bare
+  /// name is `.`. `name` is empty for the root.
+  public var splitPath: (folder: ByteString, name: ByteString) {
+    var end = bytes.endIndex
+    while end > 0, storage[end - 1] == ascii("/") { end -= 1 }
+    var start = end
+    while start > 0, storage[start - 1] != ascii("/") { start -= 1 }
+    let name = ByteString(storage[start..<end])
+    guard start > 0 else { return (isAbsolute ? "/" : ".", name) }
+    var folderEnd = start
+    while folderEnd > 1, storage[folderEnd - 1] == ascii("/") { folderEnd -= 1 }
+    return (ByteString(storage[0..<folderEnd]), name)
+  }
+
+  /// This path made absolute with the working folder (getcwd(3)); unchanged where there is none.
+  public var absolutePath: ByteString {
+    if isAbsolute { return self }
+    guard let folder = getcwd(nil, 0) else { return self }
+    defer { free(folder) }
+    let working = ByteString(cString: folder)
+    return working.bytes.last == ascii("/") ? working + self : working + "/" + self
+  }
+}
+
+/// The bytes of a C string, without its zero byte.
+public struct CStringBytes: Sequence, IteratorProtocol {
+  private var position: UnsafePointer<CChar>
+
+  public init(_ cString: UnsafePointer<CChar>) {
+    position = cString
+  }
+
+  public mutating func next() -> UInt8? {
+    let byte = UInt8(bitPattern: position.pointee)
+    if byte == 0 { return nil }
+    position += 1
+    return byte
+  }
+
+  public var underestimatedCount: Int { strlen(position) }
+}
+
+/// The code of one ASCII character.
+@inline(__always)
+public func ascii(_ character: Unicode.Scalar) -> UInt8 {
+  UInt8(truncatingIfNeeded: character.value)
+}
+
+extension StaticString {
+  /// The bytes of the literal.
+  public var utf8: UnsafeBufferPointer<UInt8> {
+    UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+  }
+}

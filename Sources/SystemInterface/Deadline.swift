@@ -1,0 +1,40 @@
+internal import CSystem
+
+/// A point in time on CLOCK_MONOTONIC, in nanoseconds (clock_gettime(2)). Setting the machine's
+/// clock does not move it.
+public struct Deadline: Equatable, Sendable {
+  public let nanoseconds: Int64
+
+  /// The point `nanoseconds` from now; very long spans are cut to the end of the clock.
+  public init(nanosecondsFromNow span: Int64) {
+    let now = Deadline.now()
+    let (sum, overflow) = now.addingReportingOverflow(span)
+    nanoseconds = overflow ? Int64.max : sum
+  }
+
+  public static func seconds(_ count: Int64) -> Deadline {
+    let (span, overflow) = count.multipliedReportingOverflow(by: 1_000_000_000)
+    return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)
+  }
+
+  public static func milliseconds(_ count: Int64) -> Deadline {
+    let (span, overflow) = count.multipliedReportingOverflow(by: 1_000_000)
+    return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)
+  }
+
+  public var hasPassed: Bool { remaining == 0 }
+
+  /// Nanoseconds until then; 0 when it has passed.
+  public var remaining: Int64 { max(0, nanoseconds - Deadline.now()) }
+
+  private static func now() -> Int64 {
+    var time = timespec()
+    clock_gettime(CLOCK_MONOTONIC, &time)
+    return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)
+  }
+}
+
+/// `nanoseconds` as the C library wants it.
+package func timeSpecification(_ nanoseconds: Int64) -> (seconds: Int, nanoseconds: Int) {
+  (Int(nanoseconds / 1_000_000_000), Int(nanoseconds % 1_000_000_000))
+}

@@ -1,0 +1,85 @@
+internal import CSystem
+
+/// An open file descriptor that is closed exactly once: at the end of its life.
+///
+/// It is never 0, 1 or 2, so that a process started with closed standard descriptors does not read
+/// or write a lock file by mistake, and it is close-on-exec.
+public struct FileDescriptor: ~Copyable {
+  public private(set) var number: Int32
+
+  /// Takes over an open descriptor.
+  public init(taking number: Int32) {
+    self.number = number
+  }
+
+  deinit {
+    if number >= 0 { CSystem.close(number) }
+  }
+
+  /// Opens `path` (open(2)) with O_CLOEXEC added to `flags`.
+  ///
+  /// Where descriptor 0, 1 or 2 was closed, /dev/null is opened on it first.
+  public static func open(
+    _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    let number = try path.withCString { (path) throws(Errno) in
+      try retryingOnInterrupt { csystem_open(path, flags | O_CLOEXEC, permissions) }
+    }
+    let opened = FileDescriptor(taking: number)
+    return number > STDERR_FILENO ? opened : try opened.movedAboveStandardDescriptors()
+  }
+
+  private consuming func movedAboveStandardDescriptors() throws(Errno) -> FileDescriptor {
+    let low = number
+    let moved = FileDescriptor(
+      taking: try retryingOnInterrupt {
+        csystem_fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+      })
+    try close()
+    while true {
+      let null = try retryingOnInterrupt { csystem_open("/dev/null", O_RDWR, 0) }
+      if null > STDERR_FILENO {
+        CSystem.close(null)
+        return moved
+      }
+    }
+  }
+
+  /// Closes now, and says what close(2) says; the descriptor is gone in any case.
+  public consuming func close() throws(Errno) {
+    let closing = number
+    number = -1
+    if CSystem.close(closing) != 0, Errno.current != .interrupted { throw Errno.current }
+  }
+
+  /// Gives the descriptor away without closing it.
+  public consuming func leak() -> Int32 {
+    let leaked = number
+    number = -1
+    return leaked
+  }
+
+  /// Reads to the end, at most `limit` bytes (read(2)).
+  public func readAll(limit: Int) throws(Errno) -> [UInt8] {
+    var content: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 4096)
+    while content.count < limit {
+      let wanted = min(chunk.count, limit - content.count)
+      let count = try retryingOnInterrupt { read(number, &chunk, wanted) }
+      if count == 0 { break }
+      content += chunk[0..<count]
+    }
+    return content
+  }
+}
+
+/// Writes all of `bytes` to `descriptor` (write(2)), however many calls that takes.
+public func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
+  var written = 0
+  while written < bytes.count {
+    written += try bytes.withUnsafeBufferPointer { (buffer) throws(Errno) -> Int in
+      let rest = UnsafeBufferPointer(rebasing: buffer[written...])
+      return try retryingOnInterrupt { write(descriptor, rest.baseAddress, rest.count) }
+    }
+  }
+}
