@@ -12,9 +12,10 @@ SCRIPTS := .ci/run scripts/install-test-tools
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others.
-EMBEDDED := --configuration release --traits Embedded --scratch-path .build-embedded \
-	--product swlock -Xswiftc -Xfrontend -Xswiftc -function-sections \
-	-Xlinker --gc-sections -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static
+EMBEDDED := --configuration release --scratch-path .build-embedded --product swlock \
+	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
+	-Xlinker --gc-sections -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
+	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
 .PHONY: all test check format lint docs docs-check bench install uninstall clean
 

@@ -1,10 +1,9 @@
 // swift-tools-version: 6.2
 import PackageDescription
 
-// The trait Embedded builds what `make` ships: Embedded Swift, static, on libc alone. Without it
-// the same sources are ordinary Swift, for `swift build`, `swift test` and users of the libraries.
+// Ordinary Swift, for `swift build`, `swift test` and users of the libraries. `make` builds the same
+// sources as Embedded Swift, static, on libc alone: that is the binary that is shipped.
 let settings: [SwiftSetting] = [
-  .enableExperimentalFeature("Embedded", .when(traits: ["Embedded"])),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
@@ -16,9 +15,6 @@ let package = Package(
     .library(name: "Locking", targets: ["Locking"]),
     .library(name: "Launching", targets: ["Launching"]),
     .executable(name: "swlock", targets: ["swlock"]),
-  ],
-  traits: [
-    .trait(name: "Embedded", description: "Build without the Swift runtime, as the shipped binary")
   ],
   targets: [
     .target(name: "CSystem"),
