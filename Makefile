@@ -8,7 +8,7 @@ SWIFT ?= swift
 CC ?= cc
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/install-test-tools
+SCRIPTS := .ci/run scripts/install-test-tools scripts/check-binary
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others.

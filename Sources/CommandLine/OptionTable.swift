@@ -87,7 +87,7 @@ package struct OptionSpecification: Sendable {
 package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock,
-    "flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), or auto: flock, once it is shown to exclude at PATH"
+    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), or auto: flock, once it is shown to exclude at PATH"
   ),
   .init(.shared, "s", "shared", .none, .lock, "share the lock with other shared holders"),
   .init(.exclusive, "x", "exclusive", .none, .lock, "share it with nobody (default)"),

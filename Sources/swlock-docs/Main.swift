@@ -1,1 +1,57 @@
-@main struct Main { static func main() {} }
+import CommandLine
+import Foundation
+
+/// Writes the man page and the completions out of the option table, below the folder given; with
+/// `--check`, writes nothing and fails when a file is not what the table says.
+@main
+struct Main {
+  static func main() throws {
+    var arguments = Array(ProcessInfo.processInfo.arguments.dropFirst())
+    let checksOnly = arguments.first == "--check"
+    if checksOnly { arguments.removeFirst() }
+    guard arguments.count == 1 else {
+      complain("usage: swlock-docs [--check] FOLDER")
+      exit(64)
+    }
+    let folder = URL(fileURLWithPath: arguments[0], isDirectory: true)
+    let template = try String(
+      contentsOf: folder.appendingPathComponent("man/swlock.1.in"), encoding: .utf8)
+
+    var differs = false
+    for (name, content) in [
+      ("man/swlock.1", ManPage.text(from: template)),
+      ("completions/swlock.bash", BashCompletion.text()),
+      ("completions/_swlock", ZshCompletion.text()),
+      ("completions/swlock.fish", FishCompletion.text()),
+    ] {
+      let file = folder.appendingPathComponent(name)
+      if !checksOnly {
+        try content.write(to: file, atomically: true, encoding: .utf8)
+      } else if (try? String(contentsOf: file, encoding: .utf8)) != content {
+        complain("\(name) is not up to date: run make docs")
+        differs = true
+      }
+    }
+    exit(differs ? 1 : 0)
+  }
+
+  private static func complain(_ text: String) {
+    FileHandle.standardError.write(Data((text + "\n").utf8))
+  }
+}
+
+extension OptionSpecification {
+  var name: String { "\(long)" }
+  var letter: String? { short == 0 ? nil : String(UnicodeScalar(short)) }
+  var choices: [String] { value.choices.map { "\($0)" } }
+  var placeholder: String { "\(value.placeholder)" }
+
+  var takesValue: Bool {
+    if case .none = value { false } else { true }
+  }
+}
+
+/// The options that `subcommand` takes, in the order of the table.
+func options(of subcommand: Subcommand) -> [OptionSpecification] {
+  optionTable.filter { subcommand.takes($0.section) }
+}

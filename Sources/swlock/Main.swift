@@ -1,5 +1,5 @@
-import CommandLine
 internal import CSystem
+import CommandLine
 
 @main
 struct Main {

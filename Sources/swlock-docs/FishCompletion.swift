@@ -1,0 +1,45 @@
+import CommandLine
+
+/// completions/swlock.fish.
+enum FishCompletion {
+  static func text() -> String {
+    var lines = [
+      "# Made by swlock-docs: run make docs.",
+      "",
+      "complete -c swlock -f",
+      "complete -c swlock -n __fish_use_subcommand -s h -l help -d 'show help'",
+      "complete -c swlock -n __fish_use_subcommand -s V -l version -d 'show the version'",
+    ]
+    for subcommand in Subcommand.allCases {
+      lines.append(
+        "complete -c swlock -n __fish_use_subcommand -a \(subcommand.name)"
+          + " -d \(quoted("\(subcommand.summary)"))")
+    }
+    let names = Subcommand.allCases.map { "\($0.name)" }.joined(separator: " ")
+    lines.append("complete -c swlock -n '__fish_seen_subcommand_from help' -a '\(names)'")
+    for subcommand in Subcommand.allCases where subcommand != .help {
+      let seen = "-n '__fish_seen_subcommand_from \(subcommand.name)'"
+      if subcommand == .run { lines.append("complete -c swlock \(seen) -F") }
+      for option in options(of: subcommand) { lines.append(line(option, seen)) }
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func line(_ option: OptionSpecification, _ condition: String) -> String {
+    var line = "complete -c swlock \(condition)"
+    if let letter = option.letter { line += " -s \(letter)" }
+    line += " -l \(option.name)"
+    if option.takesValue && !option.value.isOptional { line += " -x" }
+    switch option.value {
+    case .group: line += " -a '(__fish_complete_groups)'"
+    case _ where !option.choices.isEmpty && !option.value.isOptional:
+      line += " -a '\(option.choices.joined(separator: " "))'"
+    default: break
+    }
+    return line + " -d \(quoted("\(option.summary)"))"
+  }
+
+  private static func quoted(_ text: String) -> String {
+    "'" + text.replacing("\\", with: "\\\\").replacing("'", with: "\\'") + "'"
+  }
+}

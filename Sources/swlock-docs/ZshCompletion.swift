@@ -1,0 +1,79 @@
+import CommandLine
+
+/// completions/_swlock, for zsh's compsys.
+enum ZshCompletion {
+  static func text() -> String {
+    """
+    #compdef swlock
+    # Made by swlock-docs: run make docs.
+
+    _swlock() {
+      local -a commands
+      local context state state_descr line
+      typeset -A opt_args
+      commands=(
+    \(Subcommand.allCases.map { "    '\($0.name):\(quoted("\($0.summary)"))'" }
+      .joined(separator: "\n"))
+      )
+      _arguments -C \\
+        '(- *)'{-h,--help}'[show help]' \\
+        '(- *)'{-V,--version}'[show the version]' \\
+        '1:command:->command' '*::argument:->argument' && return
+      case $state in
+        command) _describe command commands ;;
+        argument)
+          case $words[1] in
+            help) _describe command commands ;;
+    \(Subcommand.allCases.filter { $0 != .help }.map(arguments(of:)).joined(separator: "\n"))
+          esac
+          ;;
+      esac
+    }
+
+    _swlock "$@"
+
+    """
+  }
+
+  private static func arguments(of subcommand: Subcommand) -> String {
+    var lines = options(of: subcommand).map(specification)
+    if subcommand == .run {
+      lines += [
+        "'1:lock file:_files'", "'(-)2:command:_command_names -e'", "'*::argument:_normal'",
+      ]
+    }
+    return """
+              \(subcommand.name))
+                _arguments -s -S \\
+                  \(lines.joined(separator: " \\\n              "))
+                ;;
+      """
+  }
+
+  private static func specification(_ option: OptionSpecification) -> String {
+    let summary = "[\(quoted("\(option.summary)"))]"
+    let long = option.takesValue ? "--\(option.name)=" : "--\(option.name)"
+    var value = ""
+    if option.takesValue {
+      let placeholder = option.placeholder.lowercased().filter { $0.isLetter }
+      value = ":\(option.value.isOptional ? ":" : "")\(placeholder):\(action(option))"
+    }
+    guard let letter = option.letter else { return "'\(long)\(summary)\(value)'" }
+    let short = option.takesValue ? "-\(letter)+" : "-\(letter)"
+    return "'(-\(letter) --\(option.name))'{\(short),\(long)}'\(summary)\(value)'"
+  }
+
+  private static func action(_ option: OptionSpecification) -> String {
+    switch option.value {
+    case .group: "_groups"
+    case _ where !option.choices.isEmpty: "(\(option.choices.joined(separator: " ")))"
+    default: " "
+    }
+  }
+
+  /// Within single quotes, and within the brackets of _arguments.
+  private static func quoted(_ text: String) -> String {
+    text.replacing("'", with: "'\\''").replacing("[", with: "\\[").replacing("]", with: "\\]")
+      .replacing(":", with: "\\:")
+  }
+}

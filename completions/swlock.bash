@@ -1,0 +1,67 @@
+# shellcheck shell=bash
+# Made by swlock-docs: run make docs.
+
+# Completes the word that belongs to option $1; fails if it takes none.
+_swlock_value() {
+  case $1 in
+    -m | --mode) mapfile -t COMPREPLY < <(compgen -W "flock posix ofd auto" -- "$current") ;;
+    -w | --timeout) : ;;
+    -E | --conflict-exit-code) : ;;
+    --range) : ;;
+    --perm) : ;;
+    --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
+    -c | --command) : ;;
+    --leftovers) mapfile -t COMPREPLY < <(compgen -W "keep wait kill release" -- "$current") ;;
+    --max-runtime) : ;;
+    --kill-after) : ;;
+    *) return 1 ;;
+  esac
+}
+
+_swlock() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+  local options index word paths=0
+  COMPREPLY=()
+  if [[ $COMP_CWORD -eq 1 ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "run help version --help --version" -- "$current")
+    return
+  fi
+  case ${COMP_WORDS[1]} in
+    help)
+      mapfile -t COMPREPLY < <(compgen -W "run help version" -- "$current")
+      return
+      ;;
+    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -v --verbose -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;
+    version) options='-h --help -V --version' ;;
+    *) return ;;
+  esac
+
+  # Where the command's words begin they are completed as that command wants.
+  index=2
+  while [[ $index -lt $COMP_CWORD ]]; do
+    word=${COMP_WORDS[index]}
+    case $word in
+      --) [[ $paths -gt 0 ]] && paths=2 ;;
+      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | -c | --command | --leftovers | --max-runtime | --kill-after) index=$((index + 1)) ;;
+      -*) ;;
+      *) paths=$((paths + 1)) ;;
+    esac
+    if [[ $paths -ge 2 ]]; then
+      [[ $word == -- ]] && index=$((index + 1))
+      declare -F _command_offset >/dev/null && _command_offset "$index"
+      return
+    fi
+    index=$((index + 1))
+  done
+
+  _swlock_value "$previous" && return
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [[ $paths -eq 0 ]]; then
+    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  else
+    mapfile -t COMPREPLY < <(compgen -c -- "$current")
+  fi
+}
+
+complete -o filenames -F _swlock swlock
