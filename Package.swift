@@ -7,6 +7,7 @@ let settings: [SwiftSetting] = [
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("InternalImportsByDefault"),
   .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
 ]
 
 let package = Package(
@@ -32,12 +33,14 @@ let package = Package(
     .executableTarget(
       name: "swlock-docs", dependencies: ["CommandLine"], swiftSettings: settings),
     .testTarget(
-      name: "LockingTests", dependencies: ["Locking", "SystemInterface"], swiftSettings: settings),
-    .testTarget(
-      name: "LaunchingTests", dependencies: ["Launching", "SystemInterface"],
+      name: "LockingTests", dependencies: ["CSystem", "Locking", "SystemInterface"],
       swiftSettings: settings),
     .testTarget(
-      name: "CommandLineTests", dependencies: ["CommandLine", "SystemInterface"],
+      name: "LaunchingTests", dependencies: ["CSystem", "Launching", "SystemInterface"],
+      swiftSettings: settings),
+    .testTarget(
+      name: "CommandLineTests",
+      dependencies: ["CSystem", "CommandLine", "Locking", "SystemInterface"],
       swiftSettings: settings),
   ]
 )

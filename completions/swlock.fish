@@ -25,7 +25,7 @@ complete -c swlock -n '__fish_seen_subcommand_from run' -s c -l command -x -d 'r
 complete -c swlock -n '__fish_seen_subcommand_from run' -s F -l no-fork -d 'take the lock, then become the command instead of starting it'
 complete -c swlock -n '__fish_seen_subcommand_from run' -s o -l close -d 'do not give the lock to the command: the same as --leftovers=release'
 complete -c swlock -n '__fish_seen_subcommand_from run' -l leftovers -x -a 'keep wait kill release' -d 'processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them'
-complete -c swlock -n '__fish_seen_subcommand_from run' -l max-runtime -x -d 'then send SIGTERM to the command\'s process group, and exit with 124'
+complete -c swlock -n '__fish_seen_subcommand_from run' -l max-runtime -x -d 'after that long, send SIGTERM to the command\'s process group, and exit with 124'
 complete -c swlock -n '__fish_seen_subcommand_from run' -l kill-after -x -d 'send SIGKILL that long after SIGTERM; default 10s'
 complete -c swlock -n '__fish_seen_subcommand_from run' -s h -l help -d 'show this help'
 complete -c swlock -n '__fish_seen_subcommand_from run' -s V -l version -d 'show the version'

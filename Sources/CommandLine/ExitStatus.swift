@@ -6,12 +6,10 @@ package enum ExitStatus: Int32, CaseIterable {
   case notALock = 65
   case missing = 66
   case unsupported = 69
-  case defect = 70
   case systemCall = 71
   case cannotCreate = 73
   case inputOutput = 74
   case busy = 75
-  case lost = 76
   case notPermitted = 77
   case outOfTime = 124
   case cannotExecute = 126
@@ -25,13 +23,11 @@ package enum ExitStatus: Int32, CaseIterable {
       "The file at PATH is not one that can be locked, or is not swlock's to remove; nothing was changed."
     case .missing: "The lock file is missing, and --no-create was given."
     case .unsupported: "This file system or kernel cannot do that."
-    case .defect: "A defect in swlock."
     case .systemCall: "A system call failed."
     case .cannotCreate:
       "The lock file cannot be created: missing folder, read-only file system, full disk."
     case .inputOutput: "Input-output error."
     case .busy: "The lock is busy, or was not free in time (--conflict-exit-code changes it)."
-    case .lost: "The lock was lost while the command ran."
     case .notPermitted: "Not permitted."
     case .outOfTime: "--max-runtime ended the command."
     case .cannotExecute: "COMMAND cannot be executed."

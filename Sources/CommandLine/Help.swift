@@ -45,7 +45,7 @@ enum Help {
       text.append(
         """
 
-        DURATION is a number of seconds (10, 1.5), or has a unit: 250ms, 90s, 5m, 2h, 1d.
+        DURATION is a number of seconds (10, 1.5) or has a unit: 250ms, 90s, 5m, 2h, 1d.
 
         Exit status: that of COMMAND, or 128+N when signal N ended it; otherwise
 

@@ -129,7 +129,7 @@ package let optionTable: [OptionSpecification] = [
   ),
   .init(
     .maximumRuntime, nil, "max-runtime", .duration, .run,
-    "then send SIGTERM to the command's process group, and exit with 124"),
+    "after that long, send SIGTERM to the command's process group, and exit with 124"),
   .init(
     .killAfter, nil, "kill-after", .duration, .run,
     "send SIGKILL that long after SIGTERM; default 10s"),

@@ -36,6 +36,11 @@ public struct Command {
 public struct LaunchError: Error, Equatable, Sendable {
   public let step: LaunchStep
   public let errno: Errno
+
+  public init(step: LaunchStep, errno: Errno) {
+    self.step = step
+    self.errno = errno
+  }
 }
 
 public enum LaunchStep: Int32, Equatable, Sendable {
