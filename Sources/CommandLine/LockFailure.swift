@@ -39,7 +39,8 @@ extension Failure {
     case .accessDenied, .permissionNotGranted: .notPermitted
     case .inputOutput: .inputOutput
     case .noLocks, .notImplemented, .notSupported: .unsupported
-    case .missing, .notADirectory, .nameTooLong, .noSpace, .quotaExceeded, .readOnlyFileSystem:
+    case .missing, .notADirectory, .isADirectory, .nameTooLong, .noSpace, .quotaExceeded,
+      .readOnlyFileSystem:
       .cannotCreate
     default: .systemCall
     }
@@ -70,7 +71,7 @@ extension Failure {
     case .untrustedLink:
       "it is a symbolic link that somebody else put into a world-writable folder"
     case .untrustedOwner: "it belongs to another user, in a world-writable folder"
-    case .notRemovable: "it is not an empty file, which --unlink could remove"
+    case .notRemovable: "it is not an empty regular file, which --unlink could remove"
     }
   }
 
@@ -88,14 +89,10 @@ extension Failure {
   static func launching(_ error: LaunchError, _ command: ByteString) -> Failure {
     guard error.step == .exec else {
       return Failure(
-        .systemCall, "unable to execute \(command): \(error.step.name): \(error.errno.text)")
+        .systemCall, "unable to run \(command): \(error.step.name): \(error.errno.text)")
     }
     let status: ExitStatus =
-      error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
+      error.errno == .missing ? .notFound : .cannotExecute
     return Failure(status, "unable to execute \(command): \(error.errno.text)")
-  }
-
-  static func supervising(_ errno: Errno, _ command: ByteString) -> Failure {
-    Failure(.systemCall, "unable to wait for \(command): \(errno.text)")
   }
 }

@@ -17,6 +17,8 @@ enum Output {
     var line: Message = "swlock: "
     line.append(message)
     line.append("\n")
+    // Whoever reads our messages may go away; the command must not die of that.
+    csystem_set_handler(SIGPIPE, csystem_signal_ignored())
     try? writeAll(line.bytes, to: STDERR_FILENO)
   }
 }

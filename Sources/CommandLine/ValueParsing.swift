@@ -16,7 +16,8 @@ private func number(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
   return value
 }
 
-/// A DURATION, in nanoseconds: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`.
+/// A DURATION, in nanoseconds: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`; `Int64.max`, which is
+/// 292 years, for what is longer.
 func parseDuration(_ text: ByteString) -> Int64? {
   let bytes = text.bytes
   let whole = bytes.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
@@ -29,7 +30,7 @@ func parseDuration(_ text: ByteString) -> Int64? {
   guard !whole.isEmpty || !fraction.isEmpty, var unit = nanoseconds(inUnit: ByteString(rest)) else {
     return nil
   }
-  guard let count = whole.isEmpty ? 0 : number(whole) else { return nil }
+  guard let count = whole.isEmpty ? 0 : number(whole) else { return Int64.max }
   var (span, overflow) = count.multipliedReportingOverflow(by: unit)
   for digit in fraction {
     unit /= 10
@@ -39,7 +40,7 @@ func parseDuration(_ text: ByteString) -> Int64? {
   }
   // Less than a nanosecond is not nothing: 0 means not to wait at all.
   if span == 0, fraction.contains(where: { $0 != ascii("0") }) { span = 1 }
-  return overflow ? nil : span
+  return overflow ? Int64.max : span
 }
 
 private func nanoseconds(inUnit unit: ByteString) -> Int64? {

@@ -8,6 +8,8 @@ public func captureOutput(of arguments: [ByteString], limit: Int) -> [UInt8]? {
     ends.withMemoryRebound(to: Int32.self, capacity: 2) { pipe2($0, O_CLOEXEC) }
   }
   if made != 0 { return nil }
+  // Inherited as ignored it would take the status away from us.
+  csystem_set_handler(SIGCHLD, csystem_signal_default())
   let reading = FileDescriptor(taking: ends.0)
   let writing = FileDescriptor(taking: ends.1)
 

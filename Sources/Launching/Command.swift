@@ -32,7 +32,7 @@ public struct Command {
   }
 }
 
-/// Why a command was not started. Then nothing of it runs.
+/// Why a command was not started, and then nothing of it runs; or why it could not be waited for.
 public struct LaunchError: Error, Equatable, Sendable {
   public let step: LaunchStep
   public let errno: Errno
@@ -44,7 +44,8 @@ public struct LaunchError: Error, Equatable, Sendable {
 }
 
 public enum LaunchStep: Int32, Equatable, Sendable {
-  case clone, setpgid, prctl, dup2, fcntl, exec
+  case clone, setpgid, prctl, dup2, fcntl, sigprocmask, exec
+  case sigaction, sigtimedwait, waitpid
 
   public var name: StaticString {
     switch self {
@@ -54,7 +55,23 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .dup2: "dup2"
     case .fcntl: "fcntl"
     case .exec: "execve"
+    case .sigprocmask: "sigprocmask"
+    case .sigaction: "sigaction"
+    case .sigtimedwait: "sigtimedwait"
+    case .waitpid: "waitpid"
     }
+  }
+}
+
+/// Runs `body`, and says of its error which step it was.
+@inline(__always)
+func step<Value>(
+  _ step: LaunchStep, _ body: () throws(Errno) -> Value
+) throws(LaunchError) -> Value {
+  do throws(Errno) {
+    return try body()
+  } catch {
+    throw LaunchError(step: step, errno: error)
   }
 }
 

@@ -2,58 +2,80 @@ internal import CSystem
 
 /// The processes below this one, read from /proc (proc(5)).
 enum Descendants {
-  private struct Entry {
+  struct Process {
     let identifier: Int32
     let parent: Int32
+    let group: Int32
   }
 
   /// Whether they can be seen at all.
   static var areVisible: Bool { access("/proc/self/stat", R_OK) == 0 }
 
-  /// Sends `signal` to each of them.
+  /// Sends `signal` to each of them, or to those in one process group. False when nobody got it.
   ///
   /// A number read from /proc may belong to a stranger by the time it is used. So the process is
-  /// held by a pidfd first, and its parent looked at again.
-  static func send(_ signal: Int32) {
-    let entries = all()
-    var family = [getpid()]
-    var next = 0
-    while next < family.count {
-      for entry in entries where entry.parent == family[next] { family.append(entry.identifier) }
-      next += 1
-    }
-    for identifier in family.dropFirst() {
-      let handle = csystem_open_process(identifier)
+  /// held by a pidfd first, and looked at again.
+  @discardableResult
+  static func send(_ signal: Int32, inGroup group: Int32? = nil) -> Bool {
+    var reached = false
+    for process in find(inGroup: group) {
+      let handle = csystem_open_process(process.identifier)
       if handle < 0 { continue }
       let held = FileDescriptor(taking: handle)
-      if let parent = parent(of: identifier), family.contains(parent) {
-        csystem_signal_process(held.number, signal)
+      if let now = read(process.identifier), now.group == process.group,
+        now.parent == process.parent || now.parent == getpid(),
+        csystem_signal_process(held.number, signal) == 0
+      {
+        reached = true
       }
     }
+    return reached
   }
 
-  private static func all() -> [Entry] {
+  /// All that live, or those in one process group.
+  static func find(inGroup group: Int32? = nil) -> [Process] {
+    let processes = all()
+    var family = [getpid()]
+    var found: [Process] = []
+    var next = 0
+    while next < family.count {
+      for process in processes where process.parent == family[next] {
+        family.append(process.identifier)
+        if group == nil || process.group == group { found.append(process) }
+      }
+      next += 1
+    }
+    return found
+  }
+
+  private static func all() -> [Process] {
     guard let folder = opendir("/proc") else { return [] }
     defer { closedir(folder) }
-    var entries: [Entry] = []
+    var processes: [Process] = []
     while let entry = readdir(folder) {
       let identifier = Int32(atoi(csystem_entry_name(entry)))
-      if identifier > 0, let parent = parent(of: identifier) {
-        entries.append(Entry(identifier: identifier, parent: parent))
-      }
+      if identifier > 0, let process = read(identifier) { processes.append(process) }
     }
-    return entries
+    return processes
   }
 
-  /// Field 4 of /proc/PID/stat; the command's name before it may hold anything, `)` included.
-  private static func parent(of identifier: Int32) -> Int32? {
+  /// Fields 3 to 5 of /proc/PID/stat; the command's name before them may hold anything, `)`
+  /// included. Nil for a process that has ended.
+  private static func read(_ identifier: Int32) -> Process? {
     let name = "/proc/" + ByteString(decimal: identifier) + "/stat"
     guard let file = try? FileDescriptor.open(name, O_RDONLY),
       let text = try? file.readAll(limit: 4096),
       let end = text.lastIndex(of: ascii(")"))
     else { return nil }
-    let fields = text[(end + 1)...].split(separator: ascii(" "))
-    guard fields.count > 1 else { return nil }
-    return fields[1].reduce(0) { $0 &* 10 &+ Int32($1 &- ascii("0")) }
+    let fields = text[(end + 1)...].split(separator: ascii(" "), maxSplits: 3)
+    guard fields.count > 2, fields[0].first != ascii("Z"), fields[0].first != ascii("X") else {
+      return nil
+    }
+    return Process(
+      identifier: identifier, parent: number(fields[1]), group: number(fields[2]))
+  }
+
+  private static func number(_ digits: ArraySlice<UInt8>) -> Int32 {
+    digits.reduce(0) { $0 &* 10 &+ Int32($1 &- ascii("0")) }
   }
 }

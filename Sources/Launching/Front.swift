@@ -12,7 +12,7 @@ public enum FrontRole: Sendable {
 /// Both share one descriptor table (CLONE_FILES), and so every lock that either takes: flock and
 /// open file description locks live until both have ended, and POSIX locks too, whose owner is
 /// that table. Whichever of the two is killed, the lock stays until the other has seen to the
-/// command's end.
+/// command's end. When both are, only the command's parent-death signal is left.
 ///
 /// Until `becomeIndependent` the holder dies with its front.
 public func forkFront() throws(LaunchError) -> FrontRole {

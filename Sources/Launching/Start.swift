@@ -38,10 +38,7 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
   let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 16)
   defer { stack.deallocate() }
 
-  var everything = sigset_t()
-  var mask = sigset_t()
-  sigfillset(&everything)
-  pthread_sigmask(SIG_SETMASK, &everything, &mask)
+  let mask = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   let identifier = withExtendedLifetime(command) {
     withUnsafeMutablePointer(to: &preparation) { preparation in
       csystem_clone(
@@ -51,7 +48,7 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
   }
   let cloneError = Errno.current
   if preparation.error != nil { terminal?.give(to: getpgrp()) }
-  pthread_sigmask(SIG_SETMASK, &mask, nil)
+  _ = try? mask.becomeMask()
 
   if identifier < 0 { throw LaunchError(step: .clone, errno: cloneError) }
   if let error = preparation.error {
@@ -100,7 +97,7 @@ private struct Preparation {
     }
     if let signal = parentDeathSignal {
       if csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)) != 0 { return fail(.prctl) }
-      // The parent may have died before that: then nobody holds the lock, and nobody would tell.
+      // The parent may have died before that, and nobody would tell.
       if getppid() != parent { return 1 }
     }
     becomeInPlace()
@@ -116,7 +113,10 @@ private struct Preparation {
       _ = fail(.dup2)
       return
     }
-    resetSignals()
+    if !resetSignals() {
+      _ = fail(.sigprocmask)
+      return
+    }
     execvpe(arguments[0]!, arguments, environment)
     _ = fail(.exec)
   }
@@ -129,7 +129,7 @@ private struct Preparation {
 
 /// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM because
 /// the caller of its lock did cannot be ended. Only an ignored SIGHUP stays: that is nohup(1).
-private func resetSignals() {
+private func resetSignals() -> Bool {
   for signal in 1..<csystem_signal_count() {
     if signal == SIGKILL || signal == SIGSTOP { continue }
     if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
@@ -138,5 +138,5 @@ private func resetSignals() {
   }
   var none = sigset_t()
   sigemptyset(&none)
-  pthread_sigmask(SIG_SETMASK, &none, nil)
+  return sigprocmask(SIG_SETMASK, &none, nil) == 0
 }

@@ -6,8 +6,9 @@ internal import CSystem
 /// Signals are blocked from the supervisor's beginning and then waited for one by one
 /// (sigtimedwait(2)): none is lost, and nothing happens in a handler. Whoever starts a command has
 /// default dispositions restored and the mask emptied in it by `start`.
-public struct Supervisor: ~Copyable {
-  /// What is done about processes that outlive the command.
+public struct Supervisor {
+  /// What is done about processes that outlive the command. Anything but `leave` makes this
+  /// process their parent, and takes all its children for the command's.
   public enum Leftovers: Equatable, Sendable {
     /// They are nobody's business here.
     case leave
@@ -36,66 +37,55 @@ public struct Supervisor: ~Copyable {
   }
 
   private let limits: Limits
-  private var signals = sigset_t()
+  private let signals = SignalSet([
+    SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
+    SIGTTOU, SIGWINCH,
+  ])
+  private let previousMask: SignalSet.Mask
 
-  /// Blocks the signals that it will wait for. Nothing but the end of the process unblocks them.
-  public init(_ limits: Limits = Limits()) throws(Errno) {
+  /// Blocks the signals that it will wait for. Nothing but `restoreMask` unblocks them.
+  public init(_ limits: Limits = Limits()) throws(LaunchError) {
     self.limits = limits
-    sigemptyset(&signals)
-    for signal in Self.waitedFor { sigaddset(&signals, signal) }
+    let signals = signals
+    previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
     // With an inherited SIG_IGN the kernel would reap the command itself, and its status be lost.
-    try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
-    pthread_sigmask(SIG_BLOCK, &signals, nil)
+    try step(.sigaction) { () throws(Errno) in
+      _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
+    }
     if limits.leftovers != .leave || limits.runtime != nil {
-      try Self.adoptOrphans()
+      // Descendants whose parent dies become children of this process.
+      try step(.prctl) { () throws(Errno) in
+        _ = try retryingOnInterrupt { csystem_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+      }
     }
   }
 
-  private static let waitedFor = [
-    SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGWINCH,
-  ]
-
-  /// Descendants whose parent dies become children of this process (prctl(2)).
-  public static func adoptOrphans() throws(Errno) {
-    try retryingOnInterrupt { csystem_prctl(PR_SET_CHILD_SUBREAPER, 1) }
+  /// Undoes the blocking, in a process that has better things to do than to supervise.
+  public func restoreMask() throws(LaunchError) {
+    let mask = previousMask
+    _ = try step(.sigprocmask) { () throws(Errno) in try mask.becomeMask() }
   }
 
   /// Whether `Leftovers.kill` can find what it has to kill.
   public static var canFindLeftovers: Bool { Descendants.areVisible }
 
   /// Waits until the command has ended, and with it what `Limits` says.
-  public borrowing func wait(
+  public func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited
-  ) throws(Errno) -> Outcome {
+  ) throws(LaunchError) -> Outcome {
     var watch = Watch(child, limits, group)
     while true {
       var information = siginfo_t()
-      let signal = next(&information, by: watch.nextDeadline)
-      if signal < 0 {
-        watch.deadlinePassed()
-      } else if signal == SIGCHLD {
-        try watch.reap()
-      } else {
-        try watch.received(signal, information)
+      let deadline = watch.nextDeadline
+      let signal = try step(.sigtimedwait) { () throws(Errno) in
+        try signals.take(&information, by: deadline)
+      }
+      switch signal {
+      case nil: try watch.deadlinePassed()
+      case SIGCHLD?: try watch.reap()
+      case let signal?: try watch.received(signal, information)
       }
       if let outcome = watch.outcome { return outcome }
-    }
-  }
-
-  /// The next signal, or -1 at the deadline.
-  private borrowing func next(_ information: inout siginfo_t, by deadline: Deadline?) -> Int32 {
-    while true {
-      var set = signals
-      let signal: Int32
-      if let deadline {
-        let remaining = timeSpecification(deadline.remaining)
-        var time = timespec(tv_sec: remaining.seconds, tv_nsec: remaining.nanoseconds)
-        signal = sigtimedwait(&set, &information, &time)
-      } else {
-        signal = sigwaitinfo(&set, &information)
-      }
-      if signal >= 0 || Errno.current != .interrupted { return signal }
     }
   }
 }

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// The state of one wait for a command: what has been seen, and what is due next.
 struct Watch: ~Copyable {
-  private enum Phase: Equatable {
+  private enum Phase {
     case running
     /// SIGTERM was sent; SIGKILL follows.
     case ending
@@ -14,18 +14,20 @@ struct Watch: ~Copyable {
   private let group: Command.ProcessGroup
   private let terminal: Terminal?
   private var phase = Phase.running
+  private var graceEnds: Deadline?
   private var ranOutOfTime = false
   private var termination: Termination?
   private var childIsStopped = false
-  private var stopSignalCame = false
+  /// Until when a stop of the command is taken for that of the whole job.
+  private var stopIsExpected: Deadline?
+  private var passedKeySignalOn = false
   private(set) var nextDeadline: Deadline?
   private(set) var outcome: Supervisor.Outcome?
 
-  private static let killAgainAfter: Int64 = 50
+  private static let lookAgainAfter: Int64 = 50
+  private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
 
-  init(
-    _ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup
-  ) {
+  init(_ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup) {
     self.child = child
     self.limits = limits
     self.group = group
@@ -38,82 +40,101 @@ struct Watch: ~Copyable {
 
 extension Watch {
   /// Collects every child that has changed, and sees whether there is anything left to wait for.
-  mutating func reap() throws(Errno) {
-    while true {
+  mutating func reap() throws(LaunchError) {
+    while outcome == nil {
       var status: Int32 = 0
       let reaped: Int32
       do throws(Errno) {
         reaped = try retryingOnInterrupt {
           waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)
         }
-      } catch .noChild {
-        return try childrenAreGone()
+      } catch {
+        guard error == .noChild, let termination else {
+          throw LaunchError(step: .waitpid, errno: error)
+        }
+        return finish(termination)
       }
-      if reaped == 0 { break }
-      if reaped == child.identifier { try childChanged(status) }
-      if outcome != nil { return }
+      if reaped == 0 { return settle() }
+      if reaped == child.identifier { childChanged(status) }
     }
-    if termination != nil { try lookForTheRest() }
   }
 
-  private mutating func childChanged(_ status: Int32) throws(Errno) {
+  private mutating func childChanged(_ status: Int32) {
     if csystem_stopped(status) != 0 {
       childIsStopped = true
-      try childStopped(by: csystem_stop_signal(status))
+      followStop(csystem_stop_signal(status))
     } else if csystem_continued(status) != 0 {
       childIsStopped = false
+      stopIsExpected = nil
     } else {
       let ended = Termination(status)
       termination = ended
+      childIsStopped = false
       reclaimTerminal(after: ended)
-      if phase == .running, !waitsForLeftovers(after: ended) { finish(ended) }
+      if awaited(after: ended) == .nothing { finish(ended) }
     }
-  }
-
-  private func waitsForLeftovers(after ended: Termination) -> Bool {
-    switch (limits.leftovers, ended) {
-    case (.wait, _), (.kill, _), (.waitIfKilled, .signalled): true
-    case (.leave, _), (.waitIfKilled, .exited): false
-    }
-  }
-
-  private mutating func childrenAreGone() throws(Errno) {
-    guard let termination else { throw .noChild }
-    finish(termination)
   }
 
   private mutating func finish(_ termination: Termination) {
     outcome = Supervisor.Outcome(termination: termination, ranOutOfTime: ranOutOfTime)
   }
 
-  /// The command has ended, and some child of ours has not.
-  private mutating func lookForTheRest() throws(Errno) {
-    switch limits.leftovers {
-    case .wait where phase == .running, .waitIfKilled where phase == .running:
-      nextDeadline = nil
-    case .kill where phase == .running:
-      startEnding()
-    case .leave where kill(-child.identifier, 0) != 0 && Errno.current == .noSuchProcess:
-      // Out of time: only the command's group was to be ended.
-      if let termination { finish(termination) }
-    default:
-      if phase == .killing { killEverything() }
+  private enum Awaited {
+    case nothing
+    /// What is left of the command's group.
+    case group
+    case allChildren
+  }
+
+  private func awaited(after ended: Termination) -> Awaited {
+    switch (limits.leftovers, ended) {
+    case (.wait, _), (.kill, _), (.waitIfKilled, .signalled): .allChildren
+    case (.leave, _), (.waitIfKilled, .exited): ranOutOfTime ? .group : .nothing
     }
+  }
+
+  /// The command may have ended, and some child of ours has not: what now?
+  private mutating func settle() {
+    guard let termination, outcome == nil else { return }
+    switch awaited(after: termination) {
+    case .nothing:
+      finish(termination)
+    case .group:
+      if Descendants.find(inGroup: child.identifier).isEmpty { return finish(termination) }
+      lookAgain()
+    case .allChildren:
+      if limits.leftovers == .kill, phase == .running { startEnding() }
+      if phase == .running { nextDeadline = nil } else { lookAgain() }
+    }
+  }
+
+  /// Not every end is reported to us: a leftover may have a parent that reaps it.
+  private mutating func lookAgain() {
+    nextDeadline = .milliseconds(Self.lookAgainAfter)
   }
 }
 
 // MARK: - Time
 
 extension Watch {
-  mutating func deadlinePassed() {
+  mutating func deadlinePassed() throws(LaunchError) {
     switch phase {
     case .running:
       ranOutOfTime = true
       startEnding()
+    case .ending where graceEnds?.hasPassed == false:
+      break
     case .ending, .killing:
       phase = .killing
-      killEverything()
+      let reached = sendToAll(SIGKILL)
+      // Whoever may not be killed, under another user, is not waited for.
+      if let termination, !reached, awaited(after: termination) == .group {
+        return finish(termination)
+      }
+      // Again and again: what is killed may have children that are ours only now.
+      lookAgain()
     }
+    try reap()
   }
 
   private mutating func startEnding() {
@@ -121,79 +142,131 @@ extension Watch {
     sendToAll(SIGTERM)
     // A stopped process takes its SIGTERM only when it goes on.
     sendToAll(SIGCONT)
-    nextDeadline = Deadline(nanosecondsFromNow: limits.grace)
+    graceEnds = Deadline(nanosecondsFromNow: limits.grace)
+    nextDeadline = graceEnds
   }
 
-  /// To all that is to be ended: the command's group, or whatever comes from the command.
-  private func sendToAll(_ signal: Int32) {
-    if limits.leftovers == .kill {
-      Descendants.send(signal)
-    } else {
-      kill(-child.identifier, signal)
-    }
-  }
-
-  /// Again and again: what is killed may have children that are ours only now.
-  private mutating func killEverything() {
-    sendToAll(SIGKILL)
-    nextDeadline = .milliseconds(Self.killAgainAfter)
+  /// To all that is to be ended: whatever comes from the command, or its group. The group's number
+  /// is sure to be the command's only until the command is reaped; then its members are looked for.
+  ///
+  /// False when nobody got it.
+  @discardableResult
+  private func sendToAll(_ signal: Int32) -> Bool {
+    if limits.leftovers == .kill { return Descendants.send(signal) }
+    if termination != nil { return Descendants.send(signal, inGroup: child.identifier) }
+    let leads = getpgid(child.identifier) == child.identifier
+    let group = kill(-child.identifier, signal) == 0
+    return leads ? group : kill(child.identifier, signal) == 0
   }
 }
 
 // MARK: - Signals
 
 extension Watch {
-  mutating func received(_ signal: Int32, _ information: siginfo_t) throws(Errno) {
+  mutating func received(_ signal: Int32, _ information: siginfo_t) throws(LaunchError) {
+    let isKnown = reachedCommand(signal, information)
     switch signal {
-    case SIGTSTP, SIGTTIN, SIGTTOU: stopSignalCame = true
+    case SIGTSTP, SIGTTIN, SIGTTOU:
+      try stopSignalCame(signal, isKnown: isKnown)
     case SIGCONT:
-      // Whoever continues a job does so with its whole group, command included.
+      stopIsExpected = nil
+      // A shell continues the whole job, command included; kill(1) perhaps just us.
       let wasStopped = childIsStopped
       try reap()
-      if outcome != nil || (wasStopped && !childIsStopped) { return }
-    default: break
-    }
-    if termination != nil {
-      if limits.leftovers != .leave { Descendants.send(signal) }
-    } else if group == .new || !reachedCommand(signal, information) {
-      kill(child.identifier, signal)
+      if outcome == nil, !(wasStopped && !childIsStopped) { passOn(signal, isKnown: isKnown) }
+    default:
+      if signal == SIGINT || signal == SIGQUIT { passedKeySignalOn = true }
+      passOn(signal, isKnown: isKnown)
     }
   }
 
-  /// The terminal sends to the whole foreground group, and the command has the signal already;
-  /// only when it hangs up it tells the session's leader alone.
+  private func passOn(_ signal: Int32, isKnown: Bool) {
+    if isKnown { return }
+    if termination != nil {
+      if limits.leftovers != .leave { Descendants.send(signal) }
+      return
+    }
+    kill(child.identifier, signal)
+    switch signal {
+    case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
+      // A stopped process takes it only when it goes on.
+      if childIsStopped { kill(child.identifier, SIGCONT) }
+    default: break
+    }
+  }
+
+  /// The terminal sends to the whole foreground group, and a command in ours has the signal
+  /// already; only when it hangs up it tells the session's leader alone. A command that signals
+  /// its own group means to reach us too, not to get it back.
   private func reachedCommand(_ signal: Int32, _ information: siginfo_t) -> Bool {
-    information.si_code == SI_KERNEL && !(signal == SIGHUP && getsid(0) == getpid())
+    if information.si_code == SI_KERNEL {
+      return group == .inherited && !(signal == SIGHUP && getsid(0) == getpid())
+    }
+    return withUnsafePointer(to: information) { csystem_signal_sender($0) } == child.identifier
   }
 }
 
 // MARK: - Job control
 
+// When the command is stopped by the terminal, we stop as well: the shell has to see its whole job
+// stopped, and the command has to have put the terminal in order before. When somebody stops the
+// command alone, we go on: they will continue it alone too, and nobody would wake us. The stop
+// signal that reaches us and the report that the command has stopped come in either order.
+
 extension Watch {
-  /// The command was stopped. When that is the terminal's doing we stop as well, and only then:
-  /// the shell has to see its whole job stopped, and the command has to have put the terminal in
-  /// order before. Somebody who stops the command alone will also continue it alone.
-  private mutating func childStopped(by signal: Int32) throws(Errno) {
-    guard group == .inherited else { return childGroupStopped(by: signal) }
-    let isJobControl = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU
-    if stopSignalCame || (isJobControl && Terminal.inForeground() != nil) {
-      stopSignalCame = false
-      kill(getpid(), SIGSTOP)
+  private mutating func stopSignalCame(_ signal: Int32, isKnown: Bool) throws(LaunchError) {
+    stopIsExpected = .seconds(5)
+    if termination != nil {
+      passOn(signal, isKnown: isKnown)
+      return stop()
+    }
+    if childIsStopped { return followStop(signal) }
+    passOn(signal, isKnown: isKnown)
+    try reap()
+  }
+
+  private mutating func followStop(_ signal: Int32) {
+    while Self.stopSignals.takePending() != nil { stopIsExpected = .seconds(5) }
+    let isExpected = stopIsExpected?.hasPassed == false
+    switch group {
+    case .inherited:
+      let isJobControl = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU
+      if isExpected || (isJobControl && Terminal.inForeground() != nil) { stop() }
+    case .new:
+      guard let terminal else { return }
+      let isAboutTerminal = signal == SIGTTIN || signal == SIGTTOU
+      if isAboutTerminal, terminal.isOurs {
+        // The shell has given the terminal to our group, which does not need it.
+        terminal.give(to: child.identifier)
+        kill(-child.identifier, SIGCONT)
+      } else if isExpected || isAboutTerminal
+        || (signal == SIGTSTP && terminal.belongs(to: child.identifier))
+      {
+        stopWithOurGroup(terminal)
+      }
     }
   }
 
-  /// The command has a group of its own, and our shell does not know it: take the terminal, stop
-  /// our own group as the terminal would have, and hand everything back when we go on.
-  private mutating func childGroupStopped(by signal: Int32) {
-    guard let terminal, signal != SIGSTOP || stopSignalCame else { return }
-    stopSignalCame = false
-    terminal.give(to: getpgrp())
+  /// Our shell does not know the command's group: do to our own what the terminal would have done,
+  /// and hand everything on when we continue.
+  private mutating func stopWithOurGroup(_ terminal: Terminal) {
+    if terminal.belongs(to: child.identifier) { terminal.give(to: getpgrp()) }
     kill(0, SIGTSTP)
-    discard(SIGTSTP)
-    kill(getpid(), SIGSTOP)
-    discard(SIGCONT)
+    stop()
+    _ = SignalSet([SIGCONT]).takePending()
     if terminal.isOurs { terminal.give(to: child.identifier) }
     kill(-child.identifier, SIGCONT)
+  }
+
+  /// Stops this process until somebody continues it. By SIGTSTP: in an orphaned group, where nobody
+  /// would, the kernel ignores that.
+  private mutating func stop() {
+    stopIsExpected = nil
+    let signal = SignalSet([SIGTSTP])
+    csystem_set_handler(SIGTSTP, csystem_signal_default())
+    kill(getpid(), SIGTSTP)
+    _ = try? signal.unblock()
+    _ = try? signal.block()
   }
 
   /// The shell that waits for us expects the terminal to be its own again; and a key that ended
@@ -201,18 +274,11 @@ extension Watch {
   private func reclaimTerminal(after ended: Termination) {
     guard let terminal, terminal.belongs(to: child.identifier) else { return }
     terminal.give(to: getpgrp())
-    if case .signalled(let signal, _) = ended, signal == SIGINT || signal == SIGQUIT {
+    if case .signalled(let signal, _) = ended, signal == SIGINT || signal == SIGQUIT,
+      !passedKeySignalOn
+    {
       kill(0, signal)
-      discard(signal)
+      _ = SignalSet([signal]).takePending()
     }
-  }
-
-  /// Forgets a blocked signal that we sent to our own group.
-  private func discard(_ signal: Int32) {
-    var set = sigset_t()
-    sigemptyset(&set)
-    sigaddset(&set, signal)
-    var none = timespec()
-    sigtimedwait(&set, nil, &none)
   }
 }

@@ -1,6 +1,6 @@
-/// How often a file may be exchanged under an attempt that has no patience, or fail with ESTALE
-/// under one that has, before that is taken for the answer.
-private let maximumRestarts = 100
+/// How often a file may be exchanged under an attempt to open it or without patience to wait, or
+/// fail with ESTALE, before that is taken for the answer.
+let maximumRestarts = 100
 
 /// Takes the lock that `request` describes, waiting as long as it says.
 ///
@@ -43,7 +43,7 @@ private func attempt(
   guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
     return nil
   }
-  try file.check(status, request)
+  try LockFile.check(status, request, lock)
   if request.mode == nil { try ModeProbe(path: request.path, file: file.number).perform() }
   return HeldLock(
     path: request.path, mode: lock.mode, file: file,

@@ -39,10 +39,10 @@ public struct ByteRange: Equatable, Sendable {
     self.length = length
   }
 
-  private var end: Int64 { length == 0 ? Int64.max : start + length }
+  private var last: Int64 { length == 0 ? Int64.max : start + (length - 1) }
 
   func overlaps(_ other: ByteRange) -> Bool {
-    start < other.end && other.start < end
+    start <= other.last && other.start <= last
   }
 }
 

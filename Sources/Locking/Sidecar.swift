@@ -12,9 +12,7 @@ extension ByteString {
   public func sidecar(_ naming: SidecarNaming) -> ByteString? {
     let (_, name) = splitPath
     if name.isEmpty || name == "." || name == ".." { return nil }
-    var end = bytes.endIndex
-    while bytes[end - 1] == ascii("/") { end -= 1 }
-    let folder = ByteString(bytes[..<(end - name.count)])
+    let folder = ByteString(withoutTrailingSlashes.bytes.dropLast(name.count))
     return folder + "." + name + (naming == .swlock ? ".swlock" : ".portage_lockfile")
   }
 }

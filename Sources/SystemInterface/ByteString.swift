@@ -82,6 +82,22 @@ extension ByteString {
     return (ByteString(storage[0..<folderEnd]), name)
   }
 
+  /// The path without slashes at its end. With one, lstat(2) follows a link.
+  public var withoutTrailingSlashes: ByteString {
+    var end = bytes.endIndex
+    while end > 1, storage[end - 1] == ascii("/") { end -= 1 }
+    return ByteString(storage[..<end])
+  }
+
+  /// Where the path leads, all links followed (realpath(3)); nil where it leads nowhere.
+  public var resolved: ByteString? {
+    withCString { path in
+      guard let resolved = realpath(path, nil) else { return nil }
+      defer { free(resolved) }
+      return ByteString(cString: resolved)
+    }
+  }
+
   /// This path made absolute with the working folder (getcwd(3)); unchanged where there is none.
   public var absolutePath: ByteString {
     if isAbsolute { return self }

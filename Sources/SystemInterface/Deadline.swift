@@ -12,6 +12,9 @@ public struct Deadline: Equatable, Sendable {
     nanoseconds = overflow ? Int64.max : sum
   }
 
+  /// A point that has passed already.
+  public static var passed: Deadline { Deadline(nanosecondsFromNow: 0) }
+
   public static func seconds(_ count: Int64) -> Deadline {
     let (span, overflow) = count.multipliedReportingOverflow(by: 1_000_000_000)
     return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)

@@ -16,8 +16,6 @@ public struct Errno: Error, Equatable, Sendable {
   public static var noSuchProcess: Errno { Errno(ESRCH) }
   public static var interrupted: Errno { Errno(EINTR) }
   public static var inputOutput: Errno { Errno(EIO) }
-  public static var argumentsTooLong: Errno { Errno(E2BIG) }
-  public static var badDescriptor: Errno { Errno(EBADF) }
   public static var noChild: Errno { Errno(ECHILD) }
   public static var wouldBlock: Errno { Errno(EAGAIN) }
   public static var accessDenied: Errno { Errno(EACCES) }

@@ -2,8 +2,8 @@ internal import CSystem
 
 /// An open file descriptor that is closed exactly once: at the end of its life.
 ///
-/// It is never 0, 1 or 2, so that a process started with closed standard descriptors does not read
-/// or write a lock file by mistake, and it is close-on-exec.
+/// What `open` returns is close-on-exec and never 0, 1 or 2, so that a process started with closed
+/// standard descriptors does not read or write a lock file by mistake.
 public struct FileDescriptor: ~Copyable {
   public private(set) var number: Int32
 
@@ -18,7 +18,7 @@ public struct FileDescriptor: ~Copyable {
 
   /// Opens `path` (open(2)) with O_CLOEXEC added to `flags`.
   ///
-  /// Where descriptor 0, 1 or 2 was closed, /dev/null is opened on it first.
+  /// Where descriptor 0, 1 or 2 was closed, /dev/null is opened on it.
   public static func open(
     _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
@@ -36,13 +36,14 @@ public struct FileDescriptor: ~Copyable {
         csystem_fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
       })
     try close()
-    while true {
-      let null = try retryingOnInterrupt { csystem_open("/dev/null", O_RDWR, 0) }
+    // Without a /dev/null they stay closed, as they were; all that we open is moved away anyhow.
+    while let null = try? retryingOnInterrupt({ csystem_open("/dev/null", O_RDWR, 0) }) {
       if null > STDERR_FILENO {
         CSystem.close(null)
-        return moved
+        break
       }
     }
+    return moved
   }
 
   /// Closes now, and says what close(2) says; the descriptor is gone in any case.

@@ -112,7 +112,8 @@ private func commandIndex(_ options: RunOptions) -> Int? {
     ("10", 10_000_000_000), ("1.5", 1_500_000_000), ("250ms", 250_000_000),
     ("90s", 90_000_000_000), ("5m", 300_000_000_000), ("2h", 7_200_000_000_000),
     ("1d", 86_400_000_000_000), ("0", 0), (".5", 500_000_000), ("1.", 1_000_000_000),
-    ("0.0000000001", 1), ("1.5m", 90_000_000_000),
+    ("0.0000000001", 1), ("9223372037", Int64.max), ("99999999999999999999", Int64.max),
+    ("200000d", Int64.max), ("1.5m", 90_000_000_000),
   ])
   func durationIsUnderstood(_ text: String, _ nanoseconds: Int64) {
     #expect(parseDuration(ByteString(text)) == nanoseconds)
@@ -120,7 +121,6 @@ private func commandIndex(_ options: RunOptions) -> Int? {
 
   @Test(arguments: [
     "", "-1", "+1", "abc", "1x", "1 s", " 1", "0x1", "1e3", ".", "inf", "1,5", "1..2",
-    "9223372037", "99999999999999999999", "200000d",
   ])
   func whatIsNoDurationIsRefused(_ text: String) {
     #expect(parseDuration(ByteString(text)) == nil)

@@ -68,6 +68,7 @@ static inline int csystem_signal_process(int process, int signal) {
 
 typedef void (*csystem_signal_handler)(int);
 static inline csystem_signal_handler csystem_signal_default(void) { return SIG_DFL; }
+static inline csystem_signal_handler csystem_signal_ignored(void) { return SIG_IGN; }
 static inline int csystem_set_handler(int signal, csystem_signal_handler handler) {
   struct sigaction action = {.sa_handler = handler};
   return sigaction(signal, &action, NULL);

@@ -6,7 +6,8 @@ internal import Locking
 ///
 /// A command that inherits the lock keeps it, whatever becomes of swlock. One that does not (posix
 /// mode, or `--leftovers=release`) would run on unlocked if swlock were killed; so there are two of
-/// us then, which share the lock: see `forkFront`.
+/// us then, which share the lock: see `forkFront`. And whoever looks after all that a command leaves
+/// behind must have no children from before it was swlock (`daemon & exec swlock`).
 struct Run {
   private let options: RunOptions
   private let arguments: ArgumentVector
@@ -21,22 +22,25 @@ struct Run {
   func perform() throws(Failure) -> Int32 {
     let request = try options.lock.request(for: options.path)
     if options.leftovers == .kill, !Supervisor.canFindLeftovers {
-      throw Failure(.unsupported, "unable to find leftovers: /proc is not mounted")
+      throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")
     }
-    if inheritsLock { return try lockAndRun(request) }
+    guard needsHolder else { return try lockAndRun(request) }
     var limits = Supervisor.Limits()
     limits.leftovers = .waitIfKilled
-    let supervisor = try supervisor(limits)
-    let role: FrontRole
     do throws(LaunchError) {
-      role = try forkFront()
+      let supervisor = try Supervisor(limits)
+      if case .front(let holder) = try forkFront() {
+        return exitStatus(try supervisor.wait(for: holder))
+      }
+      try supervisor.restoreMask()
     } catch {
       throw .launching(error, name)
     }
-    switch role {
-    case .front(let holder): return exitStatus(try wait(supervisor, holder))
-    case .holder: return try lockAndRun(request)
-    }
+    return try lockAndRun(request)
+  }
+
+  private var needsHolder: Bool {
+    !inheritsLock || options.leftovers == .wait || options.leftovers == .kill
   }
 
   private var inheritsLock: Bool {
@@ -65,16 +69,16 @@ struct Run {
     if options.maximumRuntime != nil { command.group = .new }
     if options.noFork { throw .launching(replaceProcess(with: command), name) }
 
-    let supervisor = try supervisor(limits)
-    let child: ChildProcess
+    let outcome: Supervisor.Outcome
     do throws(LaunchError) {
-      if !inheritsLock { try becomeIndependent() }
-      child = try start(command)
+      let supervisor = try Supervisor(limits)
+      if needsHolder { try becomeIndependent() }
+      let child = try start(command)
+      options.lock.say("started \(name), pid \(child.identifier)")
+      outcome = try supervisor.wait(for: child, group: command.group)
     } catch {
       throw .launching(error, name)
     }
-    options.lock.say("started \(name), pid \(child.identifier)")
-    let outcome = try wait(supervisor, child, command.group)
     let status = exitStatus(outcome)
     if outcome.ranOutOfTime {
       Output.say("\(name) was ended, it ran longer than --max-runtime")
@@ -93,25 +97,6 @@ struct Run {
     case .kill: limits.leftovers = .kill
     }
     return limits
-  }
-
-  private func supervisor(_ limits: Supervisor.Limits) throws(Failure) -> Supervisor {
-    do throws(Errno) {
-      return try Supervisor(limits)
-    } catch {
-      throw .supervising(error, name)
-    }
-  }
-
-  private func wait(
-    _ supervisor: borrowing Supervisor, _ child: ChildProcess,
-    _ group: Command.ProcessGroup = .inherited
-  ) throws(Failure) -> Supervisor.Outcome {
-    do throws(Errno) {
-      return try supervisor.wait(for: child, group: group)
-    } catch {
-      throw .supervising(error, name)
-    }
   }
 
   private func exitStatus(_ outcome: Supervisor.Outcome) -> Int32 {

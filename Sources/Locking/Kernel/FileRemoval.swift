@@ -17,23 +17,40 @@ struct FileRemoval: Sendable {
     status.kind == .regular && status.size == 0
   }
 
-  /// A lock file may be removed only by who holds it exclusively *now*. The lock just released is
-  /// no proof of that: it may have been shared, or a process may have inherited it and hold it on.
-  /// So it is taken once more, without waiting. If somebody else has it, removing the file is left
-  /// to them; if it is not the file at the path any more, somebody else has done it.
+  /// A lock file may be removed only by who holds it exclusively *now*, in every mode. The lock
+  /// just released is no proof of that: it may have been shared, or a process may have inherited it
+  /// and hold it on. So it is taken once more, without waiting, both as flock and as record lock
+  /// (an open file description lock excludes POSIX locks as well). If somebody else has it,
+  /// removing the file is left to them; if it is not the file at the path any more, somebody else
+  /// has done it.
   func perform() throws(LockError) {
     let request = LockRequest(
-      path: path, mode: mode, patience: .never, creation: .never)
+      path: path, mode: mode == .flock ? .flock : .ofd, patience: .never, creation: .never)
     do throws(LockError) {
-      try removeIfStillThere(try acquire(request))
-    } catch .busy, .alreadyHeld, .system(.open, .missing) {
+      let lock = try acquire(request)
+      try takeOtherKind(lock)
+      try removeIfStillThere(lock)
+    } catch .busy, .alreadyHeld, .system(.open, .missing), .system(.lstat, .missing) {
       return
     }
   }
 
+  private func takeOtherKind(_ lock: borrowing HeldLock) throws(LockError) {
+    let other = KernelLock(
+      mode: mode == .flock ? .ofd : .flock, sharing: .exclusive, range: .wholeFile)
+    do throws(LockError) {
+      try other.take(lock.descriptor, .never)
+    } catch .system(_, .noLocks), .system(_, .notImplemented), .system(_, .notSupported),
+      .system(_, .invalid)
+    {
+      // Nobody can have a lock of that kind there.
+    }
+  }
+
   private func removeIfStillThere(_ lock: consuming HeldLock) throws(LockError) {
-    let number = lock.descriptor
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    let status = try step(.lstat) { () throws(Errno) in
+      try FileStatus(at: path, followingLinks: false)
+    }
     guard status.identity == identity else { return }
     guard Self.isRemovable(status) else { throw .refused(.notRemovable) }
     try step(.unlink) { () throws(Errno) in

@@ -6,6 +6,9 @@ struct KernelLock {
   let sharing: Sharing
   let range: ByteRange
 
+  /// Microseconds.
+  private static let pollInterval: UInt32 = 20_000
+
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `number`: at once, or else as `patience` allows.
@@ -32,11 +35,15 @@ struct KernelLock {
       let error = Errno.current
       switch error {
       case .interrupted where !waiting: continue
-      case .interrupted, .wouldBlock: return false
+      case .interrupted: return false
+      case .wouldBlock: break
       // POSIX allows either of the two for fcntl; for a lock call EACCES means nothing else.
-      case .accessDenied where mode != .flock: return false
+      case .accessDenied where mode != .flock: break
       default: throw .system(step, error)
       }
+      // A file system that cannot wait for its locks: ask again, but not all the time.
+      if waiting { usleep(Self.pollInterval) }
+      return false
     }
   }
 

@@ -49,6 +49,7 @@ extension LockFile {
   /// the look and the opening.
   static func open(_ request: LockRequest, for lock: KernelLock) throws(LockError) -> LockFile {
     try PosixRegistry.locked { (registry) throws(LockError) in
+      var changes = 0
       while true {
         guard let (status, isLink) = try look(at: request.path) else {
           guard case .ifMissing(let permissions, let group) = request.creation else {
@@ -58,9 +59,12 @@ extension LockFile {
             path: request.path, permissions: permissions, group: group
           ).perform()
           if let created { return try adopt(created, lock, &registry) }
+          changes += 1
+          if changes > maximumRestarts { throw .system(.create, .exists) }
           continue
         }
-        try check(status, request, lock)
+        if isLink, request.removesFile { throw .refused(.notRemovable) }
+        try check(status, request, lock, isLink: isLink)
         if let number = registry.descriptor(of: status.identity) {
           guard lock.mode == .posix, registry.add(lock.range, to: status.identity) else {
             throw .alreadyHeld
@@ -71,9 +75,11 @@ extension LockFile {
         let opened: FileDescriptor
         do throws(Errno) {
           opened = try openExisting(request.path, flags, status.kind, lock)
-        } catch .missing where !isLink {
+        } catch .missing where !isLink && changes < maximumRestarts {
+          changes += 1
           continue  // removed since the look
-        } catch .tooManyLinks where !isLink {
+        } catch .tooManyLinks where !isLink && changes < maximumRestarts {
+          changes += 1
           continue  // a link took its place since the look
         } catch {
           throw .system(.open, error)
@@ -105,7 +111,7 @@ extension LockFile {
   ) throws(LockError) -> (status: FileStatus, isLink: Bool)? {
     let status: FileStatus
     do throws(Errno) {
-      status = try FileStatus(at: path, followingLinks: false)
+      status = try FileStatus(at: path.withoutTrailingSlashes, followingLinks: false)
     } catch .missing {
       return nil
     } catch {
@@ -148,13 +154,9 @@ extension LockFile {
 // MARK: - What is not used as a lock file
 
 extension LockFile {
-  /// Checks again what was won: between the first look and the opening it may have changed.
-  func check(_ status: FileStatus, _ request: LockRequest) throws(LockError) {
-    try Self.check(status, request, lock)
-  }
-
-  private static func check(
-    _ status: FileStatus, _ request: LockRequest, _ lock: KernelLock
+  /// Called before the opening, and again for what was won: it may have changed in between.
+  static func check(
+    _ status: FileStatus, _ request: LockRequest, _ lock: KernelLock, isLink: Bool = true
   ) throws(LockError) {
     switch status.kind {
     case .regular: break
@@ -167,7 +169,8 @@ extension LockFile {
     if request.removesFile, !FileRemoval.isRemovable(status) { throw .refused(.notRemovable) }
     // Another user's file in /tmp: that user could hold the lock, and root up, for ever.
     if status.owner != 0, geteuid() == 0 {
-      let folder = try folderStatus(of: request.path)
+      let file = isLink ? request.path.resolved ?? request.path : request.path
+      let folder = try folderStatus(of: file)
       if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
     }
   }

@@ -14,7 +14,11 @@ struct LockFileCreation {
     if permissions == nil, group == nil { return try createInPlace() }
     // Under its name the file must never be seen with other permissions than those asked for: a
     // creator killed in between would leave a lock that others can never take.
-    if let unnamed = try createUnnamed() { return try link(unnamed) }
+    do throws(LockError) {
+      if let unnamed = try createUnnamed() { return try link(unnamed) }
+    } catch .system(.linkat, .missing) {
+      // No /proc, which linkat needs.
+    }
     guard let created = try createInPlace() else { return nil }
     try setAttributes(of: created.number)
     return created

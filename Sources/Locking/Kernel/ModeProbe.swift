@@ -17,7 +17,11 @@ struct ModeProbe {
   /// A second open file must be refused the exclusive lock.
   private func checkExclusion() throws(LockError) {
     let second = try step(.open) { () throws(Errno) in
-      try FileDescriptor.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK)
+      do throws(Errno) {
+        return try FileDescriptor.open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK)
+      } catch .accessDenied {
+        return try FileDescriptor.open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK)
+      }
     }
     if flock(second.number, LOCK_EX | LOCK_NB) == 0 { throw .unsupported(.locksDoNothing) }
     let error = Errno.current

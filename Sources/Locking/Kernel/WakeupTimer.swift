@@ -8,7 +8,7 @@ internal import CSystem
 /// whole process and is never taken back, since another thread may be waiting just then.
 struct WakeupTimer: ~Copyable {
   private let timer: Int32
-  private let previousMask: sigset_t
+  private let previousMask: SignalSet.Mask
 
   private static let interval = 10_000_000
 
@@ -18,12 +18,13 @@ struct WakeupTimer: ~Copyable {
     var created: Int32 = 0
     try retryingOnInterrupt { csystem_create_thread_timer(signal, &created) }
 
-    var unblocked = sigset_t()
-    var previousMask = sigset_t()
-    sigemptyset(&unblocked)
-    sigaddset(&unblocked, signal)
-    pthread_sigmask(SIG_UNBLOCK, &unblocked, &previousMask)
-
+    let previousMask: SignalSet.Mask
+    do throws(Errno) {
+      previousMask = try SignalSet([signal]).unblock()
+    } catch {
+      csystem_delete_timer(created)
+      throw error
+    }
     let timer = WakeupTimer(timer: created, previousMask: previousMask)
     // A time of zero would disarm it.
     let first = timeSpecification(max(1, deadline.nanoseconds))
@@ -39,7 +40,6 @@ struct WakeupTimer: ~Copyable {
 
   deinit {
     csystem_delete_timer(timer)
-    var mask = previousMask
-    pthread_sigmask(SIG_SETMASK, &mask, nil)
+    _ = try? previousMask.becomeMask()
   }
 }

@@ -1,0 +1,68 @@
+package import CSystem
+
+/// A set of signals, and what this thread does with them (sigsetops(3), sigprocmask(2)).
+public struct SignalSet: Sendable {
+  private var set = sigset_t()
+
+  public init(_ signals: [Int32] = []) {
+    sigemptyset(&set)
+    for signal in signals { sigaddset(&set, signal) }
+  }
+
+  public static var all: SignalSet {
+    var all = SignalSet()
+    sigfillset(&all.set)
+    return all
+  }
+
+  /// What one of the calls below replaced.
+  public typealias Mask = SignalSet
+
+  @discardableResult
+  public func block() throws(Errno) -> Mask { try change(SIG_BLOCK) }
+
+  @discardableResult
+  public func unblock() throws(Errno) -> Mask { try change(SIG_UNBLOCK) }
+
+  /// Makes this the whole mask.
+  @discardableResult
+  public func becomeMask() throws(Errno) -> Mask { try change(SIG_SETMASK) }
+
+  private func change(_ how: Int32) throws(Errno) -> Mask {
+    var set = set
+    var previous = SignalSet()
+    let error = pthread_sigmask(how, &set, &previous.set)
+    if error != 0 { throw Errno(error) }
+    return previous
+  }
+
+  /// Takes one of these signals, which must be blocked, as soon as one is pending
+  /// (sigtimedwait(2)); nil once `deadline` has passed.
+  package func take(
+    _ information: inout siginfo_t, by deadline: Deadline? = nil
+  ) throws(Errno) -> Int32? {
+    while true {
+      var set = set
+      let signal: Int32
+      if let deadline {
+        let remaining = timeSpecification(deadline.remaining)
+        var time = timespec(tv_sec: remaining.seconds, tv_nsec: remaining.nanoseconds)
+        signal = sigtimedwait(&set, &information, &time)
+      } else {
+        signal = sigwaitinfo(&set, &information)
+      }
+      if signal > 0 { return signal }
+      switch Errno.current {
+      case .interrupted: continue
+      case .wouldBlock where deadline != nil: return nil
+      default: throw Errno.current
+      }
+    }
+  }
+
+  /// Takes one of these signals if one is pending now.
+  public func takePending() -> Int32? {
+    var information = siginfo_t()
+    return try? take(&information, by: .passed)
+  }
+}
