@@ -92,7 +92,7 @@ extension Failure {
         .systemCall, "unable to run \(command): \(error.step.name): \(error.errno.text)")
     }
     let status: ExitStatus =
-      error.errno == .missing ? .notFound : .cannotExecute
+      error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
     return Failure(status, "unable to execute \(command): \(error.errno.text)")
   }
 }

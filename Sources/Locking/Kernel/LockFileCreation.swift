@@ -11,13 +11,14 @@ struct LockFileCreation {
 
   /// Nil when somebody else was faster.
   func perform() throws(LockError) -> FileDescriptor? {
-    if permissions == nil, group == nil { return try createInPlace() }
     // Under its name the file must never be seen with other permissions than those asked for: a
     // creator killed in between would leave a lock that others can never take.
-    do throws(LockError) {
-      if let unnamed = try createUnnamed() { return try link(unnamed) }
-    } catch .system(.linkat, .missing) {
-      // No /proc, which linkat needs.
+    if permissions != nil || group != nil {
+      do throws(LockError) {
+        if let unnamed = try createUnnamed() { return try link(unnamed) }
+      } catch .system(.linkat, .missing) {
+        // No /proc, which linkat needs.
+      }
     }
     guard let created = try createInPlace() else { return nil }
     try setAttributes(of: created.number)
@@ -52,7 +53,7 @@ struct LockFileCreation {
         _ = try retryingOnInterrupt { fchown(number, uid_t.max, group) }
       }
     }
-    // After the owner: a change of owner may clear permission bits.
+    // Whatever the umask took away; after the owner, whose change may clear permission bits.
     let mode = permissions ?? Self.defaultPermissions
     try step(.fchmod) { () throws(Errno) in _ = try retryingOnInterrupt { fchmod(number, mode) } }
   }

@@ -1,0 +1,68 @@
+"""Fixtures for the tests of the built binary. SWLOCK names the binary; default: build/swlock."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+
+import pytest
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+SWLOCK = os.environ.get("SWLOCK", str(PROJECT / "build" / "swlock"))
+
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+
+
+def needs_tool(name):
+    return pytest.mark.skipif(shutil.which(name) is None, reason=f"needs {name}")
+
+
+def pytest_sessionstart(session):
+    if not os.access(SWLOCK, os.X_OK):
+        pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)
+
+
+class Swlock:
+    """Starts the binary in a folder of its own; everything started is reaped at the end."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.binary = SWLOCK
+        self.processes = []
+
+    def run(self, *arguments, **options):
+        """Runs swlock to its end; stdout and stderr as bytes."""
+        options.setdefault("cwd", self.folder)
+        options.setdefault("timeout", 30)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        return subprocess.run([SWLOCK, *arguments], capture_output=True, **options)
+
+    def start(self, *arguments, **options):
+        """Starts swlock and returns its Popen; stdout and stderr are pipes."""
+        options.setdefault("cwd", self.folder)
+        options.setdefault("stdin", subprocess.DEVNULL)
+        options.setdefault("stdout", subprocess.PIPE)
+        options.setdefault("stderr", subprocess.PIPE)
+        process = subprocess.Popen([SWLOCK, *arguments], **options)
+        self.processes.append(process)
+        return process
+
+
+@pytest.fixture
+def folder():
+    """A new folder that only its owner can write to, on the file system of TMPDIR."""
+    path = pathlib.Path(tempfile.mkdtemp(prefix="swlock-test-"))
+    yield path
+    shutil.rmtree(path, ignore_errors=True)
+
+
+@pytest.fixture
+def swlock(folder):
+    """The binary, with `folder` as its working folder."""
+    tool = Swlock(folder)
+    yield tool
+    for process in tool.processes:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()

@@ -1,0 +1,74 @@
+"""An interactive shell on a pseudo-terminal, driven as a user would."""
+
+import contextlib
+import os
+
+import pexpect
+
+from conftest import SWLOCK
+from observing import wait_until
+
+PROMPT = "ready> "
+SHELLS = {"bash": ["bash", "--norc", "--noprofile", "--noediting", "-i"], "dash": ["dash", "-i"]}
+
+INTERRUPT, SUSPEND, QUIT = "\x03", "\x1a", "\x1c"
+
+
+def hang_up(child):
+    child.ptyproc.fileobj.close()
+    wait_until(lambda: not child.isalive())
+
+
+class Terminal:
+    """A shell with job control in `folder`; nothing is echoed, so what is read was written."""
+
+    def __init__(self, shell, folder):
+        words = SHELLS[shell]
+        env = {**os.environ, "PS1": PROMPT, "PS2": "", "TERM": "dumb", "HISTFILE": "/dev/null"}
+        env["S"] = SWLOCK
+        env.pop("PROMPT_COMMAND", None)
+        env.pop("ENV", None)
+        self.child = pexpect.spawn(
+            words[0], words[1:], cwd=str(folder), env=env, timeout=10, echo=False
+        )
+        self.child.delaybeforesend = None
+        self.child.delayafterclose = self.child.delayafterterminate = 0.01
+        self.child.ptyproc.delayafterclose = self.child.ptyproc.delayafterterminate = 0.01
+        self.prompt()
+
+    def prompt(self):
+        """Waits for the prompt; what came before it."""
+        self.child.expect_exact(PROMPT)
+        return self.child.before.decode().replace("\r\n", "\n")
+
+    def expect(self, text):
+        self.child.expect_exact(text)
+
+    def send(self, keys):
+        self.child.send(keys)
+
+    def type(self, line):
+        self.child.sendline(line)
+
+    def do(self, line):
+        """Types a line and waits for the prompt; what was written in between."""
+        self.type(line)
+        return self.prompt()
+
+    def status(self):
+        return int(self.do("echo $?").split()[-1])
+
+    def owner(self):
+        """The terminal's foreground process group."""
+        return os.tcgetpgrp(self.child.fileno())
+
+    def owned_by_the_shell(self):
+        return wait_until(lambda: self.owner() == self.child.pid)
+
+    def hang_up(self):
+        """Closes the window: the kernel sends HUP, and nobody else does."""
+        hang_up(self.child)
+
+    def close(self):
+        with contextlib.suppress(pexpect.ExceptionPexpect):
+            self.child.close(force=True)

@@ -1,0 +1,339 @@
+"""Job control: swlock and its command as a job of an interactive shell, on a real terminal."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+
+import pexpect
+import pytest
+
+from conftest import SWLOCK, needs_tool
+from observing import (
+    SHAPES,
+    appears,
+    counting,
+    every_shape,
+    held,
+    is_alive,
+    is_free,
+    is_stopped,
+    name_of,
+    nothing_left,  # noqa: F401
+    processes_in,
+    wait_until,
+    waits_on,
+)
+from terminals import INTERRUPT, QUIT, SHELLS, SUSPEND, Terminal, hang_up
+
+
+@pytest.fixture(params=SHELLS)
+def terminal(request, folder, nothing_left):  # noqa: F811
+    """An interactive shell in the test's folder, with its jobs gone at the end."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"needs {request.param}")
+    opened = Terminal(request.param, folder)
+    yield opened
+    opened.close()
+
+
+only_bash = pytest.mark.parametrize("terminal", ["bash"], indirect=True)
+
+
+def run(shape, command):
+    return f'"$S" run {" ".join(shape)} lock {command}'
+
+
+def mode_of(shape):
+    return "posix" if "posix" in shape else "flock"
+
+
+def all_stopped(folder, shell):
+    """Whether every process of the job is stopped, swlock and its command among them."""
+    pids = [pid for pid in processes_in(folder) if pid != shell]
+    return len(pids) >= 2 and all(map(is_stopped, pids)) and pids
+
+
+def none_stopped(folder):
+    return not any(map(is_stopped, processes_in(folder)))
+
+
+# Keys
+
+
+@every_shape
+@pytest.mark.parametrize(
+    "key, number", [(INTERRUPT, signal.SIGINT), (QUIT, signal.SIGQUIT)], ids=["ctrl-c", "ctrl-\\"]
+)
+def test_a_key_ends_command_and_swlock(terminal, folder, shape, key, number):
+    terminal.type(run(shape, "sh -c 'echo started; exec sleep 60'"))
+    terminal.expect("started")
+    terminal.send(key)
+    terminal.prompt()
+    assert terminal.status() == 128 + number
+    wait_until(lambda: processes_in(folder) == [terminal.child.pid])
+    assert is_free(folder / "lock") and is_free(folder / "lock", "posix")
+
+
+@every_shape
+@pytest.mark.parametrize(
+    "key, name", [(INTERRUPT, "INT"), (QUIT, "QUIT"), (SUSPEND, "TSTP")], ids=["^C", "^\\", "^Z"]
+)
+def test_a_key_reaches_a_command_that_catches_it_once(terminal, folder, shape, key, name):
+    terminal.type(run(shape, shlex.join(counting(f"SIG{name}"))))
+    terminal.expect("counting")
+    terminal.send(key)
+    wait_until(lambda: (folder / "count").exists())
+    assert not any(map(is_stopped, swlocks_in(folder)))
+    (folder / "stop").touch()
+    terminal.prompt()
+    assert terminal.status() == 9
+    assert (folder / "count").read_text() == "."
+
+
+def swlocks_in(folder):
+    return [pid for pid in processes_in(folder) if name_of(pid) == os.path.basename(SWLOCK)]
+
+
+@every_shape
+def test_a_new_window_size_reaches_the_command_once(terminal, folder, shape):
+    terminal.type(run(shape, shlex.join(counting("SIGWINCH"))))
+    terminal.expect("counting")
+    terminal.child.setwinsize(33, 77)
+    wait_until(lambda: (folder / "count").exists())
+    (folder / "stop").touch()
+    terminal.prompt()
+    assert terminal.status() == 9
+    assert (folder / "count").read_text() == "."
+
+
+# Stop and go on
+
+
+@every_shape
+def test_a_stopped_job_goes_on_in_the_foreground(terminal, folder, shape):
+    text = 'echo started; while read line; do echo "<$line>"; [ "$line" != end ] || exit 7; done'
+    terminal.type(run(shape, f"sh -c '{text}'"))
+    terminal.expect("started")
+    for word in ("one", "two", "end"):
+        terminal.send(SUSPEND)
+        terminal.prompt()
+        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        assert re.search("Stopped|Suspended", terminal.do("jobs"))
+        terminal.type("fg")
+        wait_until(lambda: none_stopped(folder))
+        terminal.type(word)
+        terminal.expect(f"<{word}>")
+    terminal.prompt()
+    assert terminal.status() == 7
+    terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_a_stopped_job_goes_on_in_the_background(terminal, folder, shape):
+    terminal.type(run(shape, shlex.join(counting())))
+    terminal.expect("counting")
+    terminal.send(SUSPEND)
+    terminal.prompt()
+    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    terminal.do("bg")
+    wait_until(lambda: none_stopped(folder))
+    terminal.owned_by_the_shell()
+    assert "Running" in terminal.do("jobs")
+    (folder / "stop").touch()
+    terminal.do("wait")
+    wait_until(lambda: processes_in(folder) == [terminal.child.pid])
+    assert terminal.do("echo alive") == "alive\n"
+
+
+@every_shape
+def test_a_stopped_job_can_be_ended(terminal, folder, shape):
+    terminal.type(run(shape, "sh -c 'echo started; exec sleep 60'"))
+    terminal.expect("started")
+    terminal.send(SUSPEND)
+    terminal.prompt()
+    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    terminal.do("kill %1; kill -CONT %1")
+    wait_until(lambda: processes_in(folder) == [terminal.child.pid])
+
+
+@every_shape
+def test_a_swlock_that_waits_for_the_lock_is_stopped_and_goes_on(terminal, folder, shape):
+    with held(folder / "lock", mode_of(shape)):
+        terminal.type(run(shape, "echo ran"))
+        wait_until(lambda: waits_on(folder / "lock"))
+        terminal.send(SUSPEND)
+        terminal.prompt()
+        assert re.search("Stopped|Suspended", terminal.do("jobs"))
+        terminal.type("fg")
+        wait_until(lambda: none_stopped(folder) and waits_on(folder / "lock"))
+    terminal.expect("ran")
+    terminal.prompt()
+    assert terminal.status() == 0
+
+
+@every_shape
+def test_a_swlock_that_waits_for_the_lock_is_ended_by_a_key(terminal, folder, shape):
+    with held(folder / "lock", mode_of(shape)):
+        terminal.type(run(shape, "touch ran"))
+        wait_until(lambda: waits_on(folder / "lock"))
+        terminal.send(INTERRUPT)
+        terminal.prompt()
+        assert terminal.status() == 130
+        assert not waits_on(folder / "lock")
+    assert os.listdir(folder) == ["lock"]
+
+
+# Who may use the terminal
+
+
+@every_shape
+def test_the_command_reads_from_the_terminal_and_the_shell_gets_it_back(terminal, folder, shape):
+    for number in range(3):
+        terminal.type(run(shape, "sh -c 'echo asking; read line </dev/tty; echo \"<$line>\"'"))
+        terminal.expect("asking")
+        terminal.type(f"answer {number}")
+        terminal.expect(f"<answer {number}>")
+        terminal.prompt()
+        assert terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_the_shell_gets_the_terminal_back_however_the_command_ends(terminal, folder, shape):
+    for command, status in (("true", 0), ("./missing", 127), ("sh -c 'kill -KILL $$'", 137)):
+        terminal.do(run(shape, command))
+        assert terminal.status() == status
+        terminal.owned_by_the_shell()
+
+
+@pytest.mark.parametrize("extra", [[], ["--close"]], ids=" ".join)
+def test_the_shell_gets_the_terminal_back_after_a_time_out(terminal, folder, extra):
+    terminal.do(run([*extra, "--max-runtime=0.1"], "sleep 60"))
+    assert terminal.status() == 124
+    terminal.owned_by_the_shell()
+    assert terminal.do("echo alive") == "alive\n"
+
+
+@every_shape
+def test_a_pipeline_has_the_terminal_too(terminal, folder, shape):
+    assert terminal.do("echo in | " + run(shape, "cat") + " | cat") == "in\n"
+    terminal.type("true | " + run(shape, "sh -c 'read x </dev/tty; echo \"<$x>\"'") + " | cat")
+    terminal.type("hello")
+    terminal.expect("<hello>")
+    terminal.prompt()
+    terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_a_background_job_leaves_the_terminal_to_the_shell(terminal, folder, shape):
+    command = "sh -c 'echo $$ >pid; while ! [ -e stop ]; do sleep 0.01; done'"
+    terminal.do(run(shape, command) + " &")
+    appears(folder / "pid")
+    terminal.owned_by_the_shell()
+    terminal.send(INTERRUPT)
+    terminal.prompt()
+    assert "alive" in terminal.do("echo alive")
+    assert is_alive(int((folder / "pid").read_text()))
+    (folder / "stop").touch()
+    terminal.do("wait")
+    terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_a_background_job_that_reads_is_stopped_until_it_is_in_the_foreground(
+    terminal, folder, shape
+):
+    command = "sh -c 'read line </dev/tty; echo \"<$line>\"; exit 7'"
+    terminal.do(run(shape, command) + " &")
+    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    terminal.owned_by_the_shell()
+    assert re.search("Stopped|Suspended", terminal.do("jobs"))
+    terminal.type("fg")
+    wait_until(lambda: none_stopped(folder))
+    terminal.type("hello")
+    terminal.expect("<hello>")
+    terminal.prompt()
+    assert terminal.status() == 7
+
+
+@needs_tool("less")
+@only_bash
+@every_shape
+def test_a_full_screen_program_is_stopped_and_resumed(terminal, folder, shape):
+    (folder / "text").write_text("".join(f"line {number}\n" for number in range(200)))
+    terminal.child.setwinsize(24, 80)
+    terminal.do("export TERM=vt100 LESS= LESSHISTFILE=-")
+    terminal.type(run(shape, "less text"))
+    terminal.expect("line 22")
+    for _ in range(2):
+        terminal.send(SUSPEND)
+        terminal.prompt()
+        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        terminal.type("fg")
+        terminal.expect("line 22")
+    terminal.send(" ")
+    terminal.expect("line 45")
+    terminal.send("q")
+    terminal.prompt()
+    assert terminal.status() == 0
+    assert terminal.do("echo alive") == "alive\n"
+
+
+# Hang-up
+
+HANGING = """
+import signal, sys, time
+def end(*_):
+    with open("hup", "w"):
+        sys.exit()
+signal.signal(signal.SIGHUP, end)
+print("started", flush=True)
+while True:
+    time.sleep(1)
+"""
+HANGS = [sys.executable, "-I", "-S", "-c", HANGING]
+
+
+@every_shape
+def test_a_closed_window_ends_the_job(terminal, folder, shape):
+    terminal.type(run(shape, shlex.join(HANGS)))
+    terminal.expect("started")
+    terminal.hang_up()
+    wait_until(lambda: processes_in(folder) == [])
+    assert (folder / "hup").exists()
+    assert is_free(folder / "lock") and is_free(folder / "lock", "posix")
+
+
+@only_bash
+@every_shape
+def test_a_closed_window_ends_a_stopped_job(terminal, folder, shape):
+    terminal.type(run(shape, shlex.join(HANGS)))
+    terminal.expect("started")
+    terminal.send(SUSPEND)
+    terminal.prompt()
+    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    terminal.hang_up()
+    wait_until(lambda: processes_in(folder) == [])
+
+
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+def test_a_closed_window_without_a_shell_ends_swlock_and_command(folder, swlock, shape):
+    words = ["run", *shape, "lock", *HANGS]
+    child = pexpect.spawn(SWLOCK, words, cwd=str(folder), timeout=10)
+    child.expect_exact("started")
+    hang_up(child)
+    wait_until(lambda: processes_in(folder) == [])
+    assert (folder / "hup").exists()
+    assert is_free(folder / "lock") and is_free(folder / "lock", "posix")
+
+
+@every_shape
+def test_a_closed_window_ends_a_swlock_that_waits(terminal, folder, shape):
+    with held(folder / "lock", mode_of(shape)):
+        terminal.type(run(shape, "touch ran"))
+        wait_until(lambda: waits_on(folder / "lock"))
+        terminal.hang_up()
+        wait_until(lambda: processes_in(folder) == [])
+    assert os.listdir(folder) == ["lock"]
