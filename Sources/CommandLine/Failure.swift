@@ -17,9 +17,9 @@ struct Failure: Error {
 
   static func usage(_ message: Message, of subcommand: Subcommand? = .run) -> Failure {
     if let subcommand {
-      Failure(.usage, "\(message); try 'swlock \(subcommand.name) --help'")
+      Failure(.usage, "\(message) (try 'swlock \(subcommand.name) --help')")
     } else {
-      Failure(.usage, "\(message); try 'swlock --help'")
+      Failure(.usage, "\(message) (try 'swlock --help')")
     }
   }
 }

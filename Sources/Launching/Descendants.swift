@@ -16,9 +16,11 @@ enum Descendants {
   /// A number read from /proc may belong to a stranger by the time it is used. So the process is
   /// held by a pidfd first, and looked at again.
   @discardableResult
-  static func send(_ signal: Int32, inGroup group: Int32? = nil) -> Bool {
+  static func send(
+    _ signal: Int32, inGroup group: Int32? = nil, besides strangers: [Int32] = []
+  ) -> Bool {
     var reached = false
-    for process in find(inGroup: group) {
+    for process in find(inGroup: group, besides: strangers) {
       let handle = csystem_open_process(process.identifier)
       if handle < 0 { continue }
       let held = FileDescriptor(taking: handle)
@@ -32,14 +34,23 @@ enum Descendants {
     return reached
   }
 
-  /// All that live, or those in one process group.
-  static func find(inGroup group: Int32? = nil) -> [Process] {
+  /// The children that live now.
+  static func children() -> [Int32] {
+    let own = getpid()
+    return all().filter { $0.parent == own }.map { $0.identifier }
+  }
+
+  /// All that live, or those in one process group; without `strangers` and what comes from them.
+  static func find(
+    inGroup group: Int32? = nil, besides strangers: [Int32] = []
+  ) -> [Process] {
     let processes = all()
     var family = [getpid()]
     var found: [Process] = []
     var next = 0
     while next < family.count {
       for process in processes where process.parent == family[next] {
+        if strangers.contains(process.identifier) { continue }
         family.append(process.identifier)
         if group == nil || process.group == group { found.append(process) }
       }

@@ -8,7 +8,8 @@ internal import CSystem
 /// default dispositions restored and the mask emptied in it by `start`.
 public struct Supervisor {
   /// What is done about processes that outlive the command. Anything but `leave` makes this
-  /// process their parent, and takes all its children for the command's.
+  /// process their parent, and takes all its children for the command's, but for those that it had
+  /// when the supervisor was made.
   public enum Leftovers: Equatable, Sendable {
     /// They are nobody's business here.
     case leave
@@ -37,6 +38,8 @@ public struct Supervisor {
   }
 
   private let limits: Limits
+  /// Children from before, which whoever was this process before an exec(2) may have left it.
+  private let strangers: [Int32]
   private let signals = SignalSet([
     SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
     SIGTTOU, SIGWINCH,
@@ -46,6 +49,11 @@ public struct Supervisor {
   /// Blocks the signals that it will wait for. Nothing but `restoreMask` unblocks them.
   public init(_ limits: Limits = Limits()) throws(LaunchError) {
     self.limits = limits
+    var status: Int32 = 0
+    let hasChildren =
+      limits.leftovers != .leave
+      && (waitpid(-1, &status, WNOHANG) >= 0 || Errno.current != .noChild)
+    strangers = hasChildren ? Descendants.children() : []
     let signals = signals
     previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
     // With an inherited SIG_IGN the kernel would reap the command itself, and its status be lost.
@@ -73,7 +81,7 @@ public struct Supervisor {
   public func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited
   ) throws(LaunchError) -> Outcome {
-    var watch = Watch(child, limits, group)
+    var watch = Watch(child, limits, group, strangers)
     while true {
       var information = siginfo_t()
       let deadline = watch.nextDeadline

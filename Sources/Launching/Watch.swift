@@ -13,6 +13,7 @@ struct Watch: ~Copyable {
   private let limits: Supervisor.Limits
   private let group: Command.ProcessGroup
   private let terminal: Terminal?
+  private let strangers: [Int32]
   private var phase = Phase.running
   private var graceEnds: Deadline?
   private var ranOutOfTime = false
@@ -27,8 +28,12 @@ struct Watch: ~Copyable {
   private static let lookAgainAfter: Int64 = 50
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
 
-  init(_ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup) {
+  init(
+    _ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup,
+    _ strangers: [Int32]
+  ) {
     self.child = child
+    self.strangers = strangers
     self.limits = limits
     self.group = group
     terminal = group == .new ? Terminal.ofThisSession() : nil
@@ -104,7 +109,10 @@ extension Watch {
       lookAgain()
     case .allChildren:
       if limits.leftovers == .kill, phase == .running { startEnding() }
-      if phase == .running { nextDeadline = nil } else { lookAgain() }
+      if !strangers.isEmpty, Descendants.find(besides: strangers).isEmpty {
+        return finish(termination)
+      }
+      if phase == .running, strangers.isEmpty { nextDeadline = nil } else { lookAgain() }
     }
   }
 
@@ -152,7 +160,7 @@ extension Watch {
   /// False when nobody got it.
   @discardableResult
   private func sendToAll(_ signal: Int32) -> Bool {
-    if limits.leftovers == .kill { return Descendants.send(signal) }
+    if limits.leftovers == .kill { return Descendants.send(signal, besides: strangers) }
     if termination != nil { return Descendants.send(signal, inGroup: child.identifier) }
     let leads = getpgid(child.identifier) == child.identifier
     let group = kill(-child.identifier, signal) == 0
@@ -183,7 +191,7 @@ extension Watch {
   private func passOn(_ signal: Int32, isKnown: Bool) {
     if isKnown { return }
     if termination != nil {
-      if limits.leftovers != .leave { Descendants.send(signal) }
+      if limits.leftovers != .leave { Descendants.send(signal, besides: strangers) }
       return
     }
     kill(child.identifier, signal)

@@ -6,8 +6,7 @@ internal import Locking
 ///
 /// A command that inherits the lock keeps it, whatever becomes of swlock. One that does not (posix
 /// mode, or `--leftovers=release`) would run on unlocked if swlock were killed; so there are two of
-/// us then, which share the lock: see `forkFront`. And whoever looks after all that a command leaves
-/// behind must have no children from before it was swlock (`daemon & exec swlock`).
+/// us then, which share the lock: see `forkFront`.
 struct Run {
   private let options: RunOptions
   private let arguments: ArgumentVector
@@ -24,7 +23,7 @@ struct Run {
     if options.leftovers == .kill, !Supervisor.canFindLeftovers {
       throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")
     }
-    guard needsHolder else { return try lockAndRun(request) }
+    if inheritsLock { return try lockAndRun(request) }
     var limits = Supervisor.Limits()
     limits.leftovers = .waitIfKilled
     do throws(LaunchError) {
@@ -37,10 +36,6 @@ struct Run {
       throw .launching(error, name)
     }
     return try lockAndRun(request)
-  }
-
-  private var needsHolder: Bool {
-    !inheritsLock || options.leftovers == .wait || options.leftovers == .kill
   }
 
   private var inheritsLock: Bool {
@@ -72,7 +67,7 @@ struct Run {
     let outcome: Supervisor.Outcome
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
-      if needsHolder { try becomeIndependent() }
+      if !inheritsLock { try becomeIndependent() }
       let child = try start(command)
       options.lock.say("started \(name), pid \(child.identifier)")
       outcome = try supervisor.wait(for: child, group: command.group)
