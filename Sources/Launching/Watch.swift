@@ -22,10 +22,13 @@ struct Watch: ~Copyable {
   /// Until when a stop of the command is taken for that of the whole job.
   private var stopIsExpected: Deadline?
   private var passedKeySignalOn = false
+  /// Until when a stop of the command keeps it from taking a signal that should end it.
+  private var endIsExpected: Deadline?
   private(set) var nextDeadline: Deadline?
   private(set) var outcome: Supervisor.Outcome?
 
   private static let lookAgainAfter: Int64 = 50
+  private static let endingSignals = SignalSet([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
 
   init(
@@ -182,8 +185,13 @@ extension Watch {
       let wasStopped = childIsStopped
       try reap()
       if outcome == nil, !(wasStopped && !childIsStopped) { passOn(signal, isKnown: isKnown) }
-    default:
+    case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
       if signal == SIGINT || signal == SIGQUIT { passedKeySignalOn = true }
+      passOn(signal, isKnown: isKnown)
+      if !isKnown { endIsExpected = .seconds(1) }
+      // A stopped process takes it only when it goes on; its stop may be about to be reported.
+      if childIsStopped { kill(child.identifier, SIGCONT) }
+    default:
       passOn(signal, isKnown: isKnown)
     }
   }
@@ -195,12 +203,6 @@ extension Watch {
       return
     }
     kill(child.identifier, signal)
-    switch signal {
-    case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
-      // A stopped process takes it only when it goes on.
-      if childIsStopped { kill(child.identifier, SIGCONT) }
-    default: break
-    }
   }
 
   /// The terminal sends to the whole foreground group, and a command in ours has the signal
@@ -234,6 +236,12 @@ extension Watch {
   }
 
   private mutating func followStop(_ signal: Int32) {
+    if endIsExpected?.hasPassed == false {
+      kill(child.identifier, SIGCONT)
+      return
+    }
+    // That is to be passed on first, and we could not if we were stopped.
+    if Self.endingSignals.isPending { return }
     while Self.stopSignals.takePending() != nil { stopIsExpected = .seconds(5) }
     let isExpected = stopIsExpected?.hasPassed == false
     switch group {

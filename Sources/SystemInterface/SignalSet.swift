@@ -60,6 +60,16 @@ public struct SignalSet: Sendable {
     }
   }
 
+  /// Whether one of these signals, which must be blocked, is waiting to be taken (sigpending(2)).
+  public var isPending: Bool {
+    var pending = sigset_t()
+    sigpending(&pending)
+    var set = set
+    var both = sigset_t()
+    sigandset(&both, &set, &pending)
+    return sigisemptyset(&both) == 0
+  }
+
   /// Takes one of these signals if one is pending now.
   public func takePending() -> Int32? {
     var information = siginfo_t()

@@ -62,11 +62,6 @@ def appears(path):
     return wait_until(lambda: path.exists() and path.read_bytes())
 
 
-def ending_within(process, timeout=10):
-    """Waits for a process of `swlock.start` and returns its status."""
-    return process.wait(timeout)
-
-
 def locks_on(path):
     """The lines of /proc/locks about this file, split into words; a waiter has `->` in it."""
     number = str(os.stat(path).st_ino)
@@ -169,7 +164,11 @@ def command_of(process, name):
 def descriptors_of(pid):
     """Number and target of each descriptor that a process has open."""
     folder = f"/proc/{pid}/fd"
-    return {int(number): os.readlink(f"{folder}/{number}") for number in os.listdir(folder)}
+    found = {}
+    for number in os.listdir(folder):
+        with contextlib.suppress(FileNotFoundError):
+            found[int(number)] = os.readlink(f"{folder}/{number}")
+    return found
 
 
 def processes_in(folder):

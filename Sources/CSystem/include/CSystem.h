@@ -3,8 +3,13 @@
 #ifndef SWLOCK_CSYSTEM_H
 #define SWLOCK_CSYSTEM_H
 
+// fd_set has other members with _GNU_SOURCE, and a program that imports Foundation as well would see
+// both. So it is declared as everybody else sees it, before the rest of libc is asked for.
+#include <sys/select.h>
 #ifndef _GNU_SOURCE
+#undef _FEATURES_H
 #define _GNU_SOURCE 1
+#include <features.h>
 #endif
 
 #include <dirent.h>
