@@ -133,8 +133,7 @@ private func resetSignals() -> Bool {
   for signal in 1..<csystem_signal_count() {
     if signal == SIGKILL || signal == SIGSTOP { continue }
     if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
-    // EINVAL for the two that the C library keeps to itself.
-    csystem_set_handler(signal, csystem_signal_default())
+    csystem_reset_signal(signal)
   }
   var none = sigset_t()
   sigemptyset(&none)

@@ -331,6 +331,16 @@ def test_what_is_not_permitted_is_77(nobody, folder, mode, sharing):
     assert not (folder / "new").exists()
 
 
+def test_a_search_path_that_may_not_be_searched_hides_nothing_and_nobody(nobody, folder):
+    """As in a shell: what is nowhere to be found is 127, and what is further on is run."""
+    (folder / "private").mkdir(0o700)
+    (folder / "lock").touch()
+    (folder / "lock").chmod(0o666)
+    env = {"PATH": f"{folder}/private:/usr/bin:/bin"}
+    assert nobody("run", "lock", "echo", "ran", env=env).stdout == b"ran\n"
+    assert has_failed(nobody("run", "lock", "no-such-command", env=env), 127)
+
+
 @pytest.fixture
 def sticky(folder):
     """A folder like /tmp, in which strangers own things."""

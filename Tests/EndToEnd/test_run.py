@@ -144,7 +144,8 @@ def test_a_command_that_cannot_be_started_is_126_or_127(swlock, folder, options,
 @every_start
 def test_a_command_that_is_nowhere_on_the_search_path_is_127(swlock, options):
     for command in ("no-such-command", "", "--"):
-        result = swlock.run("run", *options, "lock", "--", command)
+        words = ("run", *options, "lock", "--", command)
+        result = swlock.run(*words, env=environment(PATH="/usr/bin:/bin"))
         assert has_failed(result, 127, b"swlock: unable to execute " + command.encode())
 
 
@@ -207,7 +208,8 @@ def test_arguments_that_leave_no_room_for_the_environment_are_126(swlock, folder
 
 
 def test_names_of_commands_are_escaped_in_messages(swlock):
-    result = swlock.run("run", "lock", b"a\n\xff\x1b[31m")
+    env = environment(PATH="/usr/bin:/bin")
+    result = swlock.run("run", "lock", b"a\n\xff\x1b[31m", env=env)
     assert has_failed(result, 127, rb"a\n\xff\x1b[31m")
 
 

@@ -79,6 +79,12 @@ static inline int csystem_set_handler(int signal, csystem_signal_handler handler
   return sigaction(signal, &action, NULL);
 }
 static inline int csystem_signal_count(void) { return _NSIG; }
+// Sets any signal to SIG_DFL: the system call itself, since glibc's sigaction(2) refuses 32 and 33,
+// which its own posix_spawn(3) leaves ignored in what it starts. The kernel's structure is all zeros.
+static inline int csystem_reset_signal(int signal) {
+  static const unsigned long action[8];
+  return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
+}
 static inline int csystem_is_ignored(int signal) {
   struct sigaction action;
   return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
