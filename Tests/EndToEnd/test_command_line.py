@@ -412,7 +412,8 @@ def test_help_of_run_names_every_option_that_works(swlock):
     text = swlock.run("help", "run").stdout.decode()
     assert text == swlock.run("run", "--help").stdout.decode()
     for option in """--mode --shared --exclusive --nonblock --timeout --conflict-exit-code --range
-            --perm --group --no-create --unlink --sidecar --verbose --command --no-fork --close --leftovers --max-runtime --kill-after
+            --perm --group --no-create --unlink --sidecar --verbose --command --no-fork --close
+            --leftovers --max-runtime --kill-after
             -m -s -x -n -w -E -v -c -F -o""".split():
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), option
     for option in ("--lifetime", "--style", "--clock-slop", "--settle"):
