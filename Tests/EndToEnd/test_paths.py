@@ -332,13 +332,14 @@ def test_what_is_not_permitted_is_77(nobody, folder, mode, sharing):
 
 
 def test_a_search_path_that_may_not_be_searched_hides_nothing_and_nobody(nobody, folder):
-    """As in a shell: what is nowhere to be found is 127, and what is further on is run."""
+    """As with execvp(3), and so env(1): what is further on is run, and what is nowhere else may be
+    in the folder that hides it."""
     (folder / "private").mkdir(0o700)
     (folder / "lock").touch()
     (folder / "lock").chmod(0o666)
     env = {"PATH": f"{folder}/private:/usr/bin:/bin"}
     assert nobody("run", "lock", "echo", "ran", env=env).stdout == b"ran\n"
-    assert has_failed(nobody("run", "lock", "no-such-command", env=env), 127)
+    assert has_failed(nobody("run", "lock", "no-such-command", env=env), 126)
 
 
 @pytest.fixture
