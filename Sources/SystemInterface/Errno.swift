@@ -13,7 +13,6 @@ public struct Errno: Error, Equatable, Sendable {
 
   public static var permissionNotGranted: Errno { Errno(EPERM) }
   public static var missing: Errno { Errno(ENOENT) }
-  public static var noSuchProcess: Errno { Errno(ESRCH) }
   public static var interrupted: Errno { Errno(EINTR) }
   public static var inputOutput: Errno { Errno(EIO) }
   public static var noChild: Errno { Errno(ECHILD) }

@@ -2,8 +2,10 @@
 
 import contextlib
 import os
+import shutil
 
 import pexpect
+import pytest
 
 from conftest import SWLOCK
 from observing import wait_until
@@ -72,3 +74,13 @@ class Terminal:
     def close(self):
         with contextlib.suppress(pexpect.ExceptionPexpect):
             self.child.close(force=True)
+
+
+@pytest.fixture(params=SHELLS)
+def terminal(request, folder, nothing_left):
+    """An interactive shell in the test's folder, with its jobs gone at the end."""
+    if shutil.which(request.param) is None:
+        pytest.skip(f"needs {request.param}")
+    opened = Terminal(request.param, folder)
+    yield opened
+    opened.close()

@@ -31,19 +31,9 @@ from observing import (
     waits_on,
 )
 from sections import python
-from terminals import INTERRUPT, SHELLS, SUSPEND, Terminal
+from terminals import INTERRUPT, SUSPEND, terminal  # noqa: F401
 
 STRANGER = 54321
-
-
-@pytest.fixture(params=SHELLS)
-def terminal(request, folder, nothing_left):  # noqa: F811
-    """An interactive shell in the test's folder, with its jobs gone at the end."""
-    if shutil.which(request.param) is None:
-        pytest.skip(f"needs {request.param}")
-    opened = Terminal(request.param, folder)
-    yield opened
-    opened.close()
 
 
 def run(shape, command):

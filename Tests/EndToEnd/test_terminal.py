@@ -3,7 +3,6 @@
 import os
 import re
 import shlex
-import shutil
 import signal
 import sys
 
@@ -26,17 +25,7 @@ from observing import (
     wait_until,
     waits_on,
 )
-from terminals import INTERRUPT, QUIT, SHELLS, SUSPEND, Terminal, hang_up
-
-
-@pytest.fixture(params=SHELLS)
-def terminal(request, folder, nothing_left):  # noqa: F811
-    """An interactive shell in the test's folder, with its jobs gone at the end."""
-    if shutil.which(request.param) is None:
-        pytest.skip(f"needs {request.param}")
-    opened = Terminal(request.param, folder)
-    yield opened
-    opened.close()
+from terminals import INTERRUPT, QUIT, SUSPEND, hang_up, terminal  # noqa: F401
 
 
 only_bash = pytest.mark.parametrize("terminal", ["bash"], indirect=True)
