@@ -21,7 +21,12 @@ struct LockFileCreation {
       }
     }
     guard let created = try createInPlace() else { return nil }
-    try setAttributes(of: created.number)
+    if permissions != nil || group != nil {
+      try setAttributes(of: created.number)
+    } else {
+      // Nobody asked for these; a file system without permissions (vfat) refuses them.
+      try? setAttributes(of: created.number)
+    }
     return created
   }
 
