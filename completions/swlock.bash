@@ -23,12 +23,20 @@ _swlock() {
   local options index word paths=0
   COMPREPLY=()
   if [[ $COMP_CWORD -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "run help version --help --version" -- "$current")
+    mapfile -t COMPREPLY < <(compgen -W "run as help version --help --version" -- "$current")
     return
   fi
   case ${COMP_WORDS[1]} in
     help)
-      mapfile -t COMPREPLY < <(compgen -W "run help version" -- "$current")
+      mapfile -t COMPREPLY < <(compgen -W "run as help version" -- "$current")
+      return
+      ;;
+    as)
+      if [[ $COMP_CWORD -eq 2 ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "flock lockrun --help --version" -- "$current")
+      else
+        declare -F _command_offset >/dev/null && _command_offset 2
+      fi
       return
       ;;
     run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -v --verbose -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;

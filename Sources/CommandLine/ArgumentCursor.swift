@@ -4,10 +4,37 @@ internal import SystemInterface
 /// The words of a command line, as C handed them over.
 typealias ArgumentVector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
-/// Reads a command line word by word: options of one subcommand, and operands.
-struct ArgumentCursor {
+/// What has to be known of an option to read it.
+protocol NamedOption {
+  /// The letter; 0 for an option without one.
+  var short: UInt8 { get }
+  /// The name without its dashes; empty for an option without one.
+  var long: StaticString { get }
+  var valueRule: ValueRule { get }
+  /// Whether this is another name of the same option.
+  func isSynonym(of other: Self) -> Bool
+}
+
+enum ValueRule {
+  case none
+  /// Only in the form `--option=value`.
+  case optional
+  case required
+}
+
+/// Why a word is no option, with the option as it was written.
+enum ArgumentError: Error {
+  case unknown(ByteString)
+  case ambiguous(ByteString, [StaticString])
+  /// With the option's full name.
+  case missingValue(ByteString)
+  case unexpectedValue(StaticString)
+}
+
+/// Reads a command line word by word, as getopt_long(3) does: options out of a table, and operands.
+struct ArgumentCursor<Option: NamedOption> {
   enum Word {
-    case option(OptionSpecification, value: ByteString?)
+    case option(Option, value: ByteString?)
     case operand(ByteString)
     case end
   }
@@ -16,21 +43,26 @@ struct ArgumentCursor {
   let count: Int
   /// The next word that was not read yet.
   private(set) var index: Int
-  private let subcommand: Subcommand?
+  private let options: [Option]
+  private let allowsAbbreviations: Bool
   /// What is left of a cluster such as `-nx`.
   private var cluster: ArraySlice<UInt8> = []
   private var optionsHaveEnded = false
 
-  init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
+  init(
+    _ arguments: ArgumentVector, count: Int, from index: Int, options: [Option],
+    allowsAbbreviations: Bool = false
+  ) {
     self.arguments = arguments
     self.count = count
     self.index = index
-    self.subcommand = subcommand
+    self.options = options
+    self.allowsAbbreviations = allowsAbbreviations
   }
 
   var isAtEnd: Bool { cluster.isEmpty && index >= count }
 
-  mutating func next() throws(Failure) -> Word {
+  mutating func next() throws(ArgumentError) -> Word {
     if !cluster.isEmpty { return try nextInCluster() }
     guard index < count else { return .end }
     let word = takeWord()
@@ -41,7 +73,7 @@ struct ArgumentCursor {
       optionsHaveEnded = true
       return try next()
     }
-    if word.hasPrefix("--") { return try longOption(word.bytes.dropFirst(2)) }
+    if word.hasPrefix("--") { return try longOption(word) }
     cluster = word.bytes.dropFirst()
     return try nextInCluster()
   }
@@ -60,57 +92,49 @@ struct ArgumentCursor {
     return word
   }
 
-  private mutating func longOption(_ text: ArraySlice<UInt8>) throws(Failure) -> Word {
-    let name = ByteString(text.prefix { $0 != ascii("=") })
+  private mutating func longOption(_ word: ByteString) throws(ArgumentError) -> Word {
+    let text = word.bytes.dropFirst(2)
+    let name = text.prefix { $0 != ascii("=") }
     let value = name.count < text.count ? ByteString(text.dropFirst(name.count + 1)) : nil
-    guard
-      let option = find({ name.bytes.elementsEqual($0.long.utf8) })
-    else { throw unknownLongOption(name) }
-    switch (option.value, value) {
-    case (.none, .some):
-      throw .usage("option --\(option.long) takes no value", of: subcommand)
-    case (.none, nil):
-      return .option(option, value: nil)
-    case (_, nil) where !option.value.isOptional:
-      return .option(option, value: try valueInNextWord("--\(option.long)"))
-    default:
-      return .option(option, value: value)
+    let option = try option(named: name, in: word)
+    switch (option.valueRule, value) {
+    case (.none, .some): throw .unexpectedValue(option.long)
+    case (.required, nil):
+      return .option(option, value: try valueInNextWord("--" + ByteString(option.long.utf8)))
+    case (.none, nil), (.optional, _), (.required, .some): return .option(option, value: value)
     }
   }
 
-  private mutating func nextInCluster() throws(Failure) -> Word {
+  private func option(
+    named name: ArraySlice<UInt8>, in word: ByteString
+  ) throws(ArgumentError) -> Option {
+    if let option = options.first(where: { !name.isEmpty && name.elementsEqual($0.long.utf8) }) {
+      return option
+    }
+    guard allowsAbbreviations else { throw .unknown(word) }
+    let candidates = options.filter { $0.long.utf8.starts(with: name) && !$0.long.utf8.isEmpty }
+    guard let first = candidates.first else { throw .unknown(word) }
+    let others = candidates.filter { !$0.isSynonym(of: first) }
+    if others.isEmpty { return first }
+    throw .ambiguous(word, [first.long] + others.map { $0.long })
+  }
+
+  private mutating func nextInCluster() throws(ArgumentError) -> Word {
     let letter = cluster.removeFirst()
-    guard letter != 0, let option = find({ $0.short == letter }) else {
+    let written = ByteString([ascii("-"), letter])
+    guard let option = options.first(where: { $0.short == letter && letter != 0 }) else {
       cluster = []
-      throw .usage("unknown option '-\(ByteString([letter]))'", of: subcommand)
+      throw .unknown(written)
     }
-    if case .none = option.value { return .option(option, value: nil) }
-    if cluster.isEmpty {
-      return .option(option, value: try valueInNextWord("-\(ByteString([letter]))"))
-    }
+    if case .none = option.valueRule { return .option(option, value: nil) }
+    if cluster.isEmpty { return .option(option, value: try valueInNextWord(written)) }
     let value = ByteString(cluster)
     cluster = []
     return .option(option, value: value)
   }
 
-  private mutating func valueInNextWord(_ option: Message) throws(Failure) -> ByteString {
-    guard index < count else { throw .usage("option \(option) needs a value", of: subcommand) }
+  private mutating func valueInNextWord(_ option: ByteString) throws(ArgumentError) -> ByteString {
+    guard index < count else { throw .missingValue(option) }
     return takeWord()
-  }
-
-  private func find(_ matches: (OptionSpecification) -> Bool) -> OptionSpecification? {
-    optionTable.first { isTaken($0) && matches($0) }
-  }
-
-  private func isTaken(_ option: OptionSpecification) -> Bool {
-    if let subcommand { subcommand.takes(option.section) } else { option.section == .general }
-  }
-
-  private func unknownLongOption(_ name: ByteString) -> Failure {
-    let known = optionTable.filter { isTaken($0) }.map { $0.long }
-    if let meant = suggestion(for: name, from: known) {
-      return .usage("unknown option '--\(name)', did you mean --\(meant)?", of: subcommand)
-    }
-    return .usage("unknown option '--\(name)'", of: subcommand)
   }
 }

@@ -1,27 +1,40 @@
 internal import CSystem
+internal import SystemInterface
 
 /// swlock's version, as `--version` shows it.
 package let version: StaticString = "0.1.0"
 
 /// swlock, from argv to exit status: does what the process's arguments say, and returns its exit status.
 package func runSwlock() -> Int32 {
+  let arguments = csystem_arguments()!
+  let count = Int(csystem_argument_count())
   do throws(Failure) {
     if csystem_auxiliary_value(UInt(AT_SECURE)) != 0 {
       throw Failure(.notPermitted, "unable to run with set-user-ID, set-group-ID or capabilities")
     }
-    return try perform(csystem_arguments(), count: Int(csystem_argument_count()))
+    if count > 0, let personality = Personality(named: calledName(arguments[0]!)) {
+      return personality.run(arguments, count: count)
+    }
+    return try perform(arguments, count: count)
   } catch {
     Output.say(error.message)
     return error.status
   }
 }
 
+/// The last component of argv[0].
+private func calledName(_ argument: UnsafePointer<CChar>) -> ByteString {
+  strrchr(argument, Int32(ascii("/"))).map { ByteString(cString: $0 + 1) }
+    ?? ByteString(cString: argument)
+}
+
 private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) -> Int32 {
   switch try Parser(arguments, count: count).parse() {
   case .help(let topic): try Output.result(Help.text(topic))
   case .version: try Output.result("swlock \(version)\n")
-  case .run(let options):
-    return try Run(options, arguments, argumentCount: count).perform()
+  case .run(let options): return try Run(options).perform()
+  case .personality(let personality, let name):
+    return personality.run(arguments + name, count: count - name)
   }
   return ExitStatus.done.rawValue
 }

@@ -74,7 +74,7 @@ enum Help {
   }
 
   /// `left`, and beside it `summary`, broken between words.
-  private static func append(
+  static func append(
     left: Message, _ summary: StaticString, column: Int = summaryColumn, to text: inout Message
   ) {
     var line = left

@@ -6,6 +6,8 @@ enum Invocation {
   case help(Subcommand?)
   case version
   case run(RunOptions)
+  /// Another program, whose command line begins with the argument at `name`.
+  case personality(Personality, name: Int)
 }
 
 /// The lock options, as `run` takes them.
@@ -34,17 +36,10 @@ enum LeftoverPolicy {
 struct RunOptions {
   var lock = LockOptions()
   var path: ByteString = ""
-  /// The words of the command: some of swlock's own, or those that run `-c`'s string.
-  var command: CommandWords = .process(first: 0)
+  var command: CommandWords = .shell("")
   var noFork = false
   var leftovers: LeftoverPolicy = .keep
   /// Nanoseconds.
   var maximumRuntime: Int64?
   var killAfter: Int64?
-
-  enum CommandWords {
-    /// The process's own arguments from `first` on.
-    case process(first: Int)
-    case shell(ByteString)
-  }
 }

@@ -4,7 +4,7 @@ internal import SystemInterface
 /// Text for people, as bytes. Whatever comes from outside (a `ByteString`) is escaped on its way
 /// in, so that no file name can move a terminal's cursor or begin a new line.
 struct Message: ExpressibleByStringInterpolation, Sendable {
-  private(set) var bytes: [UInt8]
+  fileprivate(set) var bytes: [UInt8]
 
   init() {
     bytes = []
@@ -29,8 +29,15 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     mutating func appendLiteral(_ literal: StaticString) { message.append(text: literal) }
     mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
     mutating func appendInterpolation(_ text: ByteString) { message.append(escaping: text) }
+    /// Without escaping, for programs that print what they were given.
+    mutating func appendInterpolation(raw text: ByteString) {
+      message.bytes += text.bytes
+    }
     mutating func appendInterpolation(_ text: Message) { message.append(text) }
-    mutating func appendInterpolation(_ number: Int32) { message.append(number: number) }
+    mutating func appendInterpolation(_ number: Int32) { appendInterpolation(Int64(number)) }
+    mutating func appendInterpolation(_ number: Int64) {
+      message.bytes += ByteString(decimal: number).bytes
+    }
   }
 
   mutating func append(text: StaticString) {
@@ -39,10 +46,6 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
   mutating func append(_ other: Message) {
     bytes += other.bytes
-  }
-
-  private mutating func append(number: Int32) {
-    bytes += ByteString(decimal: number).bytes
   }
 
   mutating func append(byte: UInt8) {

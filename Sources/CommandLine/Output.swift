@@ -12,13 +12,22 @@ enum Output {
     }
   }
 
-  /// One line on standard error. If even that fails there is nobody left to tell.
+  /// One line of swlock's on standard error. If even that fails there is nobody left to tell.
   static func say(_ message: Message) {
-    var line: Message = "swlock: "
-    line.append(message)
-    line.append("\n")
-    // Whoever reads our messages may go away; the command must not die of that.
-    csystem_set_handler(SIGPIPE, csystem_signal_ignored())
-    try? writeAll(line.bytes, to: STDERR_FILENO)
+    try? write("swlock: \(message)\n", to: STDERR_FILENO)
+  }
+
+  /// Writes `message` as it is. Whoever reads it may have gone away; that is an error, and no
+  /// SIGPIPE that would end this process beside its command.
+  static func write(_ message: Message, to descriptor: Int32) throws(Errno) {
+    let pipe = SignalSet([SIGPIPE])
+    let mask = try pipe.block()
+    defer { _ = try? mask.becomeMask() }
+    do throws(Errno) {
+      try writeAll(message.bytes, to: descriptor)
+    } catch {
+      if error == .brokenPipe { _ = pipe.takePending() }
+      throw error
+    }
   }
 }

@@ -13,17 +13,18 @@ struct Parser {
   }
 
   func parse() throws(Failure) -> Invocation {
-    var cursor = ArgumentCursor(arguments, count: count, from: 1, for: nil)
-    switch try cursor.next() {
+    var reader = OptionReader(arguments, count: count, from: 1, for: nil)
+    switch try reader.next() {
     case .option(let option, _):
       return option.identity == .version ? .version : .help(nil)
     case .end:
       throw .usage("no command given", of: nil)
     case .operand(let word):
       switch subcommand(word) {
-      case .run: return try parseRun(from: cursor.index)
-      case .help: return try parseHelp(from: cursor.index)
-      case .version: return try parseVersion(from: cursor.index)
+      case .run: return try parseRun(from: reader.index)
+      case .as: return try parseAs(from: reader.index)
+      case .help: return try parseHelp(from: reader.index)
+      case .version: return try parseVersion(from: reader.index)
       case nil: throw unknownSubcommand(word)
       }
     }
@@ -46,20 +47,90 @@ struct Parser {
   }
 
   private func parseHelp(from index: Int) throws(Failure) -> Invocation {
-    var cursor = ArgumentCursor(arguments, count: count, from: index, for: .help)
-    guard case .operand(let word) = try cursor.next() else { return .help(nil) }
+    var reader = OptionReader(arguments, count: count, from: index, for: .help)
+    guard case .operand(let word) = try reader.next() else { return .help(nil) }
     guard let topic = subcommand(word) else { throw unknownSubcommand(word) }
-    guard cursor.isAtEnd else { throw .usage("too many words after 'help'", of: .help) }
+    guard reader.isAtEnd else { throw .usage("too many words after 'help'", of: .help) }
     return .help(topic)
   }
 
   private func parseVersion(from index: Int) throws(Failure) -> Invocation {
-    var cursor = ArgumentCursor(arguments, count: count, from: index, for: .version)
-    switch try cursor.next() {
+    var reader = OptionReader(arguments, count: count, from: index, for: .version)
+    switch try reader.next() {
     case .operand(let word): throw .usage("unexpected word '\(word)'", of: .version)
     case .option(let option, _) where option.identity == .help: return .help(.version)
     case .option, .end: return .version
     }
+  }
+
+  private func parseAs(from index: Int) throws(Failure) -> Invocation {
+    var reader = OptionReader(arguments, count: count, from: index, for: .as)
+    switch try reader.next() {
+    case .option(let option, _): return option.identity == .version ? .version : .help(.as)
+    case .end: throw .usage("no program given: swlock as flock, or swlock as lockrun", of: .as)
+    case .operand(let word):
+      guard let personality = Personality(named: word) else {
+        throw .usage("unknown program '\(word)': only flock and lockrun", of: .as)
+      }
+      return .personality(personality, name: reader.index - 1)
+    }
+  }
+}
+
+// MARK: - Options
+
+extension OptionSpecification: NamedOption {
+  var valueRule: ValueRule {
+    if case .none = value { .none } else if value.isOptional { .optional } else { .required }
+  }
+
+  func isSynonym(of other: OptionSpecification) -> Bool { identity == other.identity }
+}
+
+/// A cursor over the options of one subcommand, or over those of swlock itself. It says what is
+/// wrong in swlock's words.
+private struct OptionReader {
+  private var cursor: ArgumentCursor<OptionSpecification>
+  private let options: [OptionSpecification]
+  private let subcommand: Subcommand?
+
+  init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
+    self.subcommand = subcommand
+    options = optionTable.filter { subcommand?.takes($0.section) ?? ($0.section == .general) }
+    cursor = ArgumentCursor(arguments, count: count, from: index, options: options)
+  }
+
+  var index: Int { cursor.index }
+  var isAtEnd: Bool { cursor.isAtEnd }
+  var sawSeparator: Bool { cursor.sawSeparator }
+
+  mutating func skipSeparator() { cursor.skipSeparator() }
+
+  mutating func next() throws(Failure) -> ArgumentCursor<OptionSpecification>.Word {
+    do throws(ArgumentError) {
+      return try cursor.next()
+    } catch {
+      throw .usage(text(error), of: subcommand)
+    }
+  }
+
+  private func text(_ error: ArgumentError) -> Message {
+    switch error {
+    case .unknown(let word), .ambiguous(let word, _): return unknown(word)
+    case .missingValue(let option): return "option \(option) needs a value"
+    case .unexpectedValue(let name): return "option --\(name) takes no value"
+    }
+  }
+
+  private func unknown(_ word: ByteString) -> Message {
+    let option = ByteString(word.bytes.prefix { $0 != ascii("=") })
+    if option.hasPrefix("--"),
+      let meant = suggestion(
+        for: ByteString(option.bytes.dropFirst(2)), from: options.map { $0.long })
+    {
+      return "unknown option '\(option)', did you mean --\(meant)?"
+    }
+    return "unknown option '\(option)'"
   }
 }
 
@@ -67,24 +138,24 @@ struct Parser {
 
 extension Parser {
   private func parseRun(from index: Int) throws(Failure) -> Invocation {
-    var cursor = ArgumentCursor(arguments, count: count, from: index, for: .run)
+    var reader = OptionReader(arguments, count: count, from: index, for: .run)
     var draft = RunDraft()
     reading: while true {
-      switch try cursor.next() {
+      switch try reader.next() {
       case .option(let option, let value):
         if option.identity == .help { return .help(.run) }
         if option.identity == .version { return .version }
         try draft.take(option, value)
       case .operand(let word):
         if draft.path != nil {
-          draft.commandIndex = cursor.index - 1
+          draft.command = command(from: reader.index - 1)
           break reading
         }
         draft.path = word
-        if cursor.sawSeparator {
+        if reader.sawSeparator {
           // `-- PATH -- COMMAND`: the second separator is one as well.
-          cursor.skipSeparator()
-          if !cursor.isAtEnd { draft.commandIndex = cursor.index }
+          reader.skipSeparator()
+          if !reader.isAtEnd { draft.command = command(from: reader.index) }
           break reading
         }
       case .end:
@@ -93,12 +164,16 @@ extension Parser {
     }
     return .run(try draft.finished())
   }
+
+  private func command(from index: Int) -> CommandWords {
+    .process(arguments + index, count: count - index)
+  }
 }
 
 /// The options of `run` while they are being read; checked as a whole at the end.
 private struct RunDraft {
   var path: ByteString?
-  var commandIndex: Int?
+  var command: CommandWords?
   private var options = RunOptions()
   private var shellCommand: ByteString?
   private var leftovers: LeftoverPolicy?
@@ -158,12 +233,12 @@ private struct RunDraft {
     return result
   }
 
-  private func command(after path: ByteString) throws(Failure) -> RunOptions.CommandWords {
-    switch (shellCommand, commandIndex) {
+  private func command(after path: ByteString) throws(Failure) -> CommandWords {
+    switch (shellCommand, command) {
     case (let string?, nil):
       return .shell(string)
-    case (nil, let index?):
-      return .process(first: index)
+    case (nil, let command?):
+      return command
     case (.some, .some):
       throw .usage("-c takes the whole shell command as one word, and no COMMAND beside it")
     case (nil, nil):

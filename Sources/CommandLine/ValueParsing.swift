@@ -2,7 +2,7 @@ internal import Locking
 internal import SystemInterface
 
 /// The number that `digits` spell in `radix`; nil if they are not digits, none, or too many.
-private func number(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
+func parseNumber(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
   if digits.isEmpty { return nil }
   var value: Int64 = 0
   for digit in digits {
@@ -30,7 +30,7 @@ func parseDuration(_ text: ByteString) -> Int64? {
   guard !whole.isEmpty || !fraction.isEmpty, var unit = nanoseconds(inUnit: ByteString(rest)) else {
     return nil
   }
-  guard let count = whole.isEmpty ? 0 : number(whole) else { return Int64.max }
+  guard let count = whole.isEmpty ? 0 : parseNumber(whole) else { return Int64.max }
   var (span, overflow) = count.multipliedReportingOverflow(by: unit)
   for digit in fraction {
     unit /= 10
@@ -55,13 +55,13 @@ private func nanoseconds(inUnit unit: ByteString) -> Int64? {
 
 /// An exit status, 0 to 255.
 func parseExitCode(_ text: ByteString) -> Int32? {
-  guard let value = number(text.bytes), value <= 255 else { return nil }
+  guard let value = parseNumber(text.bytes), value <= 255 else { return nil }
   return Int32(value)
 }
 
 /// Octal permission bits, up to 0777.
 func parsePermissions(_ text: ByteString) -> UInt32? {
-  guard let value = number(text.bytes, radix: 8), value <= 0o777 else { return nil }
+  guard let value = parseNumber(text.bytes, radix: 8), value <= 0o777 else { return nil }
   return UInt32(value)
 }
 
@@ -69,14 +69,14 @@ func parsePermissions(_ text: ByteString) -> UInt32? {
 func parseRange(_ text: ByteString) -> ByteRange? {
   let parts = text.bytes.split(
     separator: ascii(":"), maxSplits: 1, omittingEmptySubsequences: false)
-  guard let start = number(parts[0]),
-    let length = parts.count == 1 ? 0 : number(parts[1])
+  guard let start = parseNumber(parts[0]),
+    let length = parts.count == 1 ? 0 : parseNumber(parts[1])
   else { return nil }
   return ByteRange(start: start, length: length)
 }
 
 /// A group or user number; the largest one means "no change" to chown(2).
 func parseIdentifier(_ text: ByteString) -> UInt32? {
-  guard let value = number(text.bytes), value < Int64(UInt32.max) else { return nil }
+  guard let value = parseNumber(text.bytes), value < Int64(UInt32.max) else { return nil }
   return UInt32(value)
 }

@@ -11,6 +11,16 @@ public struct Command {
   /// A signal for the command when the process that started it dies (prctl(2), PR_SET_PDEATHSIG).
   public var parentDeathSignal: Int32?
   public var group: ProcessGroup = .inherited
+  public var signals: Signals = .reset
+
+  public enum Signals: Equatable, Sendable {
+    /// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM
+    /// because the caller of its lock did cannot be ended. Only an ignored SIGHUP stays: that is
+    /// nohup(1).
+    case reset
+    /// What this process ignores or blocks the command ignores or blocks (execve(2)).
+    case inherited
+  }
 
   public enum ProcessGroup: Equatable, Sendable {
     case inherited
@@ -79,4 +89,20 @@ func step<Value>(
 public enum Termination: Equatable, Sendable {
   case exited(code: Int32)
   case signalled(number: Int32, coreDumped: Bool)
+
+  /// As waitpid(2) reports it on Linux.
+  public var waitStatus: Int32 {
+    switch self {
+    case .exited(let code): code << 8
+    case .signalled(let number, let coreDumped): coreDumped ? number | 0x80 : number
+    }
+  }
+
+  /// As a shell reports it: the code, or 128 and the number of the signal.
+  public var exitStatus: Int32 {
+    switch self {
+    case .exited(let code): code
+    case .signalled(let number, _): 128 + number
+    }
+  }
 }

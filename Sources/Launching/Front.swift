@@ -1,13 +1,7 @@
 internal import CSystem
 
-/// This process after `forkFront`.
-public enum FrontRole: Sendable {
-  /// The original process; the other one is its child.
-  case front(holder: ChildProcess)
-  case holder
-}
-
-/// Splits this process in two, for a lock that the command cannot inherit.
+/// Splits this process in two, for a lock that the command cannot inherit: the front, which is this
+/// process and only waits, and the holder, its child, which is to take the lock and run the command.
 ///
 /// Both share one descriptor table (CLONE_FILES), and so every lock that either takes: flock and
 /// open file description locks live until both have ended, and POSIX locks too, whose owner is
@@ -15,7 +9,12 @@ public enum FrontRole: Sendable {
 /// command's end. When both are, only the command's parent-death signal is left.
 ///
 /// Until `becomeIndependent` the holder dies with its front.
-public func forkFront() throws(LaunchError) -> FrontRole {
+///
+/// - Returns: nil in the holder, at once; in the front, how the holder ended.
+public func forkHolder() throws(LaunchError) -> Termination? {
+  var limits = Supervisor.Limits()
+  limits.leftovers = .waitIfKilled
+  let supervisor = try Supervisor(limits)
   let front = getpid()
   let identifier: Int32
   do throws(Errno) {
@@ -23,10 +22,13 @@ public func forkFront() throws(LaunchError) -> FrontRole {
   } catch {
     throw LaunchError(step: .clone, errno: error)
   }
-  if identifier > 0 { return .front(holder: ChildProcess(identifier: identifier)) }
+  if identifier > 0 {
+    return try supervisor.wait(for: ChildProcess(identifier: identifier)).termination
+  }
   try setParentDeathSignal(SIGKILL)
   if getppid() != front { _exit(1) }
-  return .holder
+  try supervisor.restoreMask()
+  return nil
 }
 
 /// From here on the holder outlives its front.

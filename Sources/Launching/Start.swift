@@ -12,6 +12,14 @@ public struct ChildProcess: Equatable, Sendable {
   }
 }
 
+/// Gives SIGCHLD its default disposition: with SIG_IGN, which may be inherited, the kernel reaps
+/// children itself, and nobody learns their status (wait(2)).
+public func makeChildrenWaitable() throws(LaunchError) {
+  try step(.sigaction) { () throws(Errno) in
+    _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
+  }
+}
+
 extension Termination {
   init(_ status: Int32) {
     self =
@@ -23,8 +31,7 @@ extension Termination {
   }
 }
 
-/// Starts `command`. It has default signal dispositions, but for an ignored SIGHUP, and an empty
-/// signal mask.
+/// Starts `command`.
 ///
 /// The child borrows this process's memory until its exec (CLONE_VM|CLONE_VFORK, as vfork(2)), on
 /// a stack of its own: nothing is copied, and its failure is simply read from that memory. All
@@ -39,6 +46,7 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
   defer { stack.deallocate() }
 
   let mask = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  preparation.inheritedMask = mask
   let identifier = withExtendedLifetime(command) {
     withUnsafeMutablePointer(to: &preparation) { preparation in
       csystem_clone(
@@ -62,6 +70,7 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
 /// `inheritedDescriptors` stay open.
 public func replaceProcess(with command: Command) -> LaunchError {
   var preparation = Preparation(command)
+  if command.signals == .inherited { preparation.inheritedMask = .current }
   withExtendedLifetime(command) { preparation.becomeInPlace() }
   return preparation.error ?? LaunchError(step: .exec, errno: .invalid)
 }
@@ -75,6 +84,9 @@ private struct Preparation {
   private let parentDeathSignal: Int32?
   private let parent: Int32
   private let group: Command.ProcessGroup
+  private let signals: Command.Signals
+  /// The mask of the caller.
+  var inheritedMask = SignalSet()
   /// Where the command's own group is to be in the foreground.
   var terminal: Int32?
   private(set) var error: LaunchError?
@@ -87,6 +99,7 @@ private struct Preparation {
     parentDeathSignal = command.parentDeathSignal
     parent = parentDeathSignal == nil ? 0 : getpid()
     group = command.group
+    signals = command.signals
   }
 
   /// The child's side; what it returns is its exit status, which nobody reads.
@@ -113,7 +126,7 @@ private struct Preparation {
       _ = fail(.dup2)
       return
     }
-    if !resetSignals() {
+    if !setSignals() {
       _ = fail(.sigprocmask)
       return
     }
@@ -121,21 +134,21 @@ private struct Preparation {
     _ = fail(.exec)
   }
 
+  /// Handlers of this process would run in the command until its exec, in shared memory; so they
+  /// end here in any case, as they do at the exec.
+  private func setSignals() -> Bool {
+    for signal in 1..<csystem_signal_count() {
+      if signal == SIGKILL || signal == SIGSTOP { continue }
+      let mayStayIgnored = signals == .inherited || signal == SIGHUP
+      if mayStayIgnored, csystem_is_ignored(signal) != 0 { continue }
+      csystem_reset_signal(signal)
+    }
+    let mask = signals == .inherited ? inheritedMask : SignalSet()
+    return (try? mask.becomeMask()) != nil
+  }
+
   private mutating func fail(_ step: LaunchStep) -> Int32 {
     error = LaunchError(step: step, errno: .current)
     return 1
   }
-}
-
-/// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM because
-/// the caller of its lock did cannot be ended. Only an ignored SIGHUP stays: that is nohup(1).
-private func resetSignals() -> Bool {
-  for signal in 1..<csystem_signal_count() {
-    if signal == SIGKILL || signal == SIGSTOP { continue }
-    if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
-    csystem_reset_signal(signal)
-  }
-  var none = sigset_t()
-  sigemptyset(&none)
-  return sigprocmask(SIG_SETMASK, &none, nil) == 0
 }

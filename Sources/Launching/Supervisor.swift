@@ -56,10 +56,7 @@ public struct Supervisor {
     strangers = hasChildren ? Descendants.children() : []
     let signals = signals
     previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
-    // With an inherited SIG_IGN the kernel would reap the command itself, and its status be lost.
-    try step(.sigaction) { () throws(Errno) in
-      _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
-    }
+    try makeChildrenWaitable()
     if limits.leftovers != .leave || limits.runtime != nil {
       // Descendants whose parent dies become children of this process.
       try step(.prctl) { () throws(Errno) in

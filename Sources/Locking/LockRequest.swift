@@ -28,7 +28,7 @@ public struct ByteRange: Equatable, Sendable {
 
   /// Nil when a number is negative or the range ends beyond the largest file offset.
   public init?(start: Int64, length: Int64) {
-    guard start >= 0, length >= 0, !start.addingReportingOverflow(length).overflow else {
+    guard start >= 0, length >= 0, length == 0 || length - 1 <= Int64.max - start else {
       return nil
     }
     self.init(uncheckedStart: start, length: length)

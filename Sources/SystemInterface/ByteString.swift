@@ -27,7 +27,7 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   }
 
   /// `number` in base 10.
-  public init(decimal number: Int32) {
+  public init(decimal number: some FixedWidthInteger) {
     self.init(decimalDigits(UInt64(number.magnitude)))
     if number < 0 { storage.insert(ascii("-"), at: 0) }
   }

@@ -7,13 +7,13 @@ public struct Deadline: Equatable, Sendable {
 
   /// The point `nanoseconds` from now; very long spans are cut to the end of the clock.
   public init(nanosecondsFromNow span: Int64) {
-    let now = Deadline.now()
+    let now = Deadline.clock()
     let (sum, overflow) = now.addingReportingOverflow(span)
     nanoseconds = overflow ? Int64.max : sum
   }
 
-  /// A point that has passed already.
-  public static var passed: Deadline { Deadline(nanosecondsFromNow: 0) }
+  /// This moment, which has passed as soon as it is looked at.
+  public static var now: Deadline { Deadline(nanosecondsFromNow: 0) }
 
   public static func seconds(_ count: Int64) -> Deadline {
     let (span, overflow) = count.multipliedReportingOverflow(by: 1_000_000_000)
@@ -25,12 +25,19 @@ public struct Deadline: Equatable, Sendable {
     return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)
   }
 
+  /// Sleeps until then, whatever signals are handled meanwhile (clock_nanosleep(2)).
+  public func sleep() {
+    let time = timeSpecification(nanoseconds)
+    var until = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
+    while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nil) == EINTR {}
+  }
+
   public var hasPassed: Bool { remaining == 0 }
 
   /// Nanoseconds until then; 0 when it has passed.
-  public var remaining: Int64 { max(0, nanoseconds - Deadline.now()) }
+  public var remaining: Int64 { max(0, nanoseconds - Deadline.clock()) }
 
-  private static func now() -> Int64 {
+  private static func clock() -> Int64 {
     var time = timespec()
     clock_gettime(CLOCK_MONOTONIC, &time)
     return Int64(time.tv_sec) * 1_000_000_000 + Int64(time.tv_nsec)

@@ -14,6 +14,13 @@ public struct Errno: Error, Equatable, Sendable {
   public static var permissionNotGranted: Errno { Errno(EPERM) }
   public static var missing: Errno { Errno(ENOENT) }
   public static var interrupted: Errno { Errno(EINTR) }
+  public static var badDescriptor: Errno { Errno(EBADF) }
+  public static var brokenPipe: Errno { Errno(EPIPE) }
+  public static var noMemory: Errno { Errno(ENOMEM) }
+  public static var tooManyOpenFiles: Errno { Errno(EMFILE) }
+  public static var tooManyOpenFilesOnSystem: Errno { Errno(ENFILE) }
+  public static var outOfRange: Errno { Errno(ERANGE) }
+  public static var valueTooLarge: Errno { Errno(EOVERFLOW) }
   public static var inputOutput: Errno { Errno(EIO) }
   public static var noChild: Errno { Errno(ECHILD) }
   public static var wouldBlock: Errno { Errno(EAGAIN) }

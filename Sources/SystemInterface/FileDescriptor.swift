@@ -29,6 +29,16 @@ public struct FileDescriptor: ~Copyable {
     return number > STDERR_FILENO ? opened : try opened.movedAboveStandardDescriptors()
   }
 
+  /// Opens `path` (open(2)) for a program to inherit: the lowest free number, not close-on-exec.
+  public static func openInheritable(
+    _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    FileDescriptor(
+      taking: try path.withCString { (path) throws(Errno) in
+        try retryingOnInterrupt { csystem_open(path, flags, permissions) }
+      })
+  }
+
   private consuming func movedAboveStandardDescriptors() throws(Errno) -> FileDescriptor {
     let low = number
     let moved = FileDescriptor(
@@ -72,6 +82,11 @@ public struct FileDescriptor: ~Copyable {
     }
     return content
   }
+}
+
+/// Has `descriptor` closed in every program that is executed from here on (fcntl(2), FD_CLOEXEC).
+public func closeOnExec(_ descriptor: Int32) throws(Errno) {
+  try retryingOnInterrupt { csystem_fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 }
 
 /// Writes all of `bytes` to `descriptor` (write(2)), however many calls that takes.

@@ -53,3 +53,8 @@ public struct FileStatus: Sendable {
     self.init(raw)
   }
 }
+
+/// Whether this process may read and write the file, as its real user (access(2)).
+public func isReadableAndWritable(_ path: ByteString) -> Bool {
+  path.withCString { access($0, R_OK | W_OK) == 0 }
+}

@@ -15,6 +15,13 @@ public struct SignalSet: Sendable {
     return all
   }
 
+  /// The signals that this thread blocks now.
+  public static var current: SignalSet {
+    var current = SignalSet()
+    pthread_sigmask(SIG_BLOCK, nil, &current.set)
+    return current
+  }
+
   /// What one of the calls below replaced.
   public typealias Mask = SignalSet
 
@@ -73,6 +80,6 @@ public struct SignalSet: Sendable {
   /// Takes one of these signals if one is pending now.
   public func takePending() -> Int32? {
     var information = siginfo_t()
-    return try? take(&information, by: .passed)
+    return try? take(&information, by: .now)
   }
 }

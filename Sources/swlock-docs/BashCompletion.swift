@@ -29,6 +29,14 @@ enum BashCompletion {
             mapfile -t COMPREPLY < <(compgen -W "\(commands)" -- "$current")
             return
             ;;
+          as)
+            if [[ $COMP_CWORD -eq 2 ]]; then
+              mapfile -t COMPREPLY < <(compgen -W "\(personalities) --help --version" -- "$current")
+            else
+              declare -F _command_offset >/dev/null && _command_offset 2
+            fi
+            return
+            ;;
       \(optionCases())
           *) return ;;
         esac
@@ -93,7 +101,7 @@ enum BashCompletion {
   }
 
   private static func optionCases() -> String {
-    Subcommand.allCases.filter { $0 != .help }.map { subcommand in
+    Subcommand.allCases.filter { $0 != .help && $0 != .as }.map { subcommand in
       let words = options(of: subcommand).flatMap { option in
         (option.letter.map { ["-\($0)"] } ?? []) + ["--\(option.name)"]
       }

@@ -20,6 +20,7 @@ enum FishCompletion {
     for subcommand in Subcommand.allCases where subcommand != .help {
       let seen = "-n '__fish_seen_subcommand_from \(subcommand.name)'"
       if subcommand == .run { lines.append("complete -c swlock \(seen) -F") }
+      if subcommand == .as { lines.append("complete -c swlock \(seen) -a '\(personalities)'") }
       for option in options(of: subcommand) { lines.append(line(option, seen)) }
     }
     return lines.joined(separator: "\n") + "\n"

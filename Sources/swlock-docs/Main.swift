@@ -51,6 +51,11 @@ extension OptionSpecification {
   }
 }
 
+/// The programs that swlock can stand for.
+var personalities: String {
+  Personality.allCases.map { "\($0.name)" }.joined(separator: " ")
+}
+
 /// The options that `subcommand` takes, in the order of the table.
 func options(of subcommand: Subcommand) -> [OptionSpecification] {
   optionTable.filter { subcommand.takes($0.section) }

@@ -42,6 +42,9 @@ enum ZshCompletion {
         "'1:lock file:_files'", "'(-)2:command:_command_names -e'", "'*::argument:_normal'",
       ]
     }
+    if subcommand == .as {
+      lines += ["'(-)1:program:(\(personalities))'", "'*::argument:_normal'"]
+    }
     return """
               \(subcommand.name))
                 _arguments -s -S \\

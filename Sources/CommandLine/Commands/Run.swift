@@ -6,16 +6,12 @@ internal import Locking
 ///
 /// A command that inherits the lock keeps it, whatever becomes of swlock. One that does not (posix
 /// mode, or `--leftovers=release`) would run on unlocked if swlock were killed; so there are two of
-/// us then, which share the lock: see `forkFront`.
+/// us then, which share the lock: see `forkHolder`.
 struct Run {
   private let options: RunOptions
-  private let arguments: ArgumentVector
-  private let argumentCount: Int
 
-  init(_ options: RunOptions, _ arguments: ArgumentVector, argumentCount: Int) {
+  init(_ options: RunOptions) {
     self.options = options
-    self.arguments = arguments
-    self.argumentCount = argumentCount
   }
 
   func perform() throws(Failure) -> Int32 {
@@ -23,17 +19,12 @@ struct Run {
     if options.leftovers == .kill, !Supervisor.canFindLeftovers {
       throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")
     }
-    if inheritsLock { return try lockAndRun(request) }
-    var limits = Supervisor.Limits()
-    limits.leftovers = .waitIfKilled
-    do throws(LaunchError) {
-      let supervisor = try Supervisor(limits)
-      if case .front(let holder) = try forkFront() {
-        return exitStatus(try supervisor.wait(for: holder))
+    if !inheritsLock {
+      do throws(LaunchError) {
+        if let ofHolder = try forkHolder() { return ofHolder.exitStatus }
+      } catch {
+        throw .launching(error, name)
       }
-      try supervisor.restoreMask()
-    } catch {
-      throw .launching(error, name)
     }
     return try lockAndRun(request)
   }
@@ -55,7 +46,7 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
-    var command = Command(words(), environment: environment(lock))
+    var command = Command(options.command.vector, environment: environment(lock))
     if inheritsLock {
       command.inheritedDescriptors = [lock.descriptor]
     } else {
@@ -74,7 +65,8 @@ struct Run {
     } catch {
       throw .launching(error, name)
     }
-    let status = exitStatus(outcome)
+    let status =
+      outcome.ranOutOfTime ? ExitStatus.outOfTime.rawValue : outcome.termination.exitStatus
     if outcome.ranOutOfTime {
       Output.say("\(name) was ended, it ran longer than --max-runtime")
     }
@@ -94,42 +86,12 @@ struct Run {
     return limits
   }
 
-  private func exitStatus(_ outcome: Supervisor.Outcome) -> Int32 {
-    if outcome.ranOutOfTime { return ExitStatus.outOfTime.rawValue }
-    switch outcome.termination {
-    case .exited(let code): return code
-    case .signalled(let number, _): return 128 + number
-    }
-  }
+  private var name: ByteString { options.command.name }
 }
 
-// MARK: - The command
+// MARK: - The command's environment
 
 extension Run {
-  private func words() -> CStringVector {
-    switch options.command {
-    case .process(let first):
-      CStringVector(processArguments: arguments + first, count: argumentCount - first)
-    case .shell(let string):
-      CStringVector([shell, "-c", string])
-    }
-  }
-
-  private var shell: ByteString {
-    guard let shell = CStringVector.environmentValue("SHELL"), !shell.isEmpty else {
-      return "/bin/sh"
-    }
-    return shell
-  }
-
-  /// What messages call it.
-  private var name: ByteString {
-    switch options.command {
-    case .process(let first): ByteString(cString: arguments[first]!)
-    case .shell: shell
-    }
-  }
-
   private func environment(_ lock: borrowing HeldLock) -> CStringVector {
     let path = lock.path.absolutePath
     let mode = ByteString(stringLiteral: lock.mode.name)

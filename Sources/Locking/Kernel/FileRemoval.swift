@@ -36,8 +36,8 @@ struct FileRemoval: Sendable {
   }
 
   private func takeOtherKind(_ lock: borrowing HeldLock) throws(LockError) {
-    let other = KernelLock(
-      mode: mode == .flock ? .ofd : .flock, sharing: .exclusive, range: .wholeFile)
+    if try SharedFileSystem(of: lock.descriptor)?.hasOneKindOfLock == true { return }
+    let other = KernelLock(mode: mode == .flock ? .ofd : .flock)
     do throws(LockError) {
       try other.take(lock.descriptor, .never)
     } catch .system(_, .noLocks), .system(_, .notImplemented), .system(_, .notSupported),

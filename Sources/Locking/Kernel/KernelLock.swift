@@ -1,28 +1,42 @@
 internal import CSystem
 
-/// A lock as the kernel knows it: the one place where flock(2) and fcntl(2) are called for it.
-struct KernelLock {
-  let mode: LockMode
-  let sharing: Sharing
-  let range: ByteRange
+/// A lock as the kernel knows it, on a file that is open already: the one place where flock(2) and
+/// fcntl(2) are called for it.
+///
+/// For descriptors that come from elsewhere, such as a shell's `exec 9>FILE`. Nothing is known here
+/// of the file's path, and nothing is checked: `acquire` does that.
+public struct KernelLock: Sendable {
+  public let mode: LockMode
+  public let sharing: Sharing
+  /// Means nothing in `flock` mode, whose locks are of the whole file.
+  public let range: ByteRange
+
+  public init(mode: LockMode, sharing: Sharing = .exclusive, range: ByteRange = .wholeFile) {
+    self.mode = mode
+    self.sharing = sharing
+    self.range = range
+  }
 
   /// Microseconds.
   private static let pollInterval: UInt32 = 20_000
 
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
-  /// Takes the lock on the open file `number`: at once, or else as `patience` allows.
-  func take(_ number: Int32, _ patience: Patience) throws(LockError) {
-    if try take(number, waiting: false) { return }
+  /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
+  /// the same kind that it has there already becomes this one.
+  ///
+  /// - Throws: `busy`, `timedOut`, or `system` with the step `flock`, `fcntl` or `timer`.
+  public func take(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
+    if try take(descriptor, waiting: false) { return }
     switch patience {
     case .never:
       throw .busy
     case .forever:
-      while try !take(number, waiting: true) {}
+      while try !take(descriptor, waiting: true) {}
     case .until(let deadline):
       let timer = try Locking.step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
       defer { timer.keepAlive() }
-      while try !take(number, waiting: true) {
+      while try !take(descriptor, waiting: true) {
         if deadline.hasPassed { throw .timedOut }
       }
     }
@@ -60,9 +74,18 @@ struct KernelLock {
     }
   }
 
-  /// Gives back the range of a `posix` lock, for a descriptor that other ranges still need.
-  func unlockRecord(_ number: Int32) -> Int32 {
-    record(number, F_SETLK, F_UNLCK)
+  /// Gives the lock back, or the part of one that is in `range`; so does everybody who shares the
+  /// open file. It is no error if there was none.
+  public func drop(_ descriptor: Int32) throws(LockError) {
+    try Locking.step(step) { () throws(Errno) in
+      _ = try retryingOnInterrupt {
+        switch mode {
+        case .flock: flock(descriptor, LOCK_UN)
+        case .posix: record(descriptor, F_SETLK, F_UNLCK)
+        case .ofd: record(descriptor, F_OFD_SETLK, F_UNLCK)
+        }
+      }
+    }
   }
 
   private func record(_ number: Int32, _ command: Int32, _ type: Int32) -> Int32 {

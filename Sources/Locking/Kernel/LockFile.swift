@@ -15,26 +15,32 @@ struct LockFile: ~Copyable {
   }
 
   deinit {
-    if isOpen { _ = Self.close(number, lock, registered) }
+    if isOpen { try? Self.close(number, lock, registered) }
   }
 
   consuming func close() throws(LockError) {
     isOpen = false
-    if Self.close(number, lock, registered) != 0, Errno.current != .interrupted {
-      throw .system(.close, Errno.current)
-    }
+    try Self.close(number, lock, registered)
   }
 
   /// Closing is what releases: an explicit LOCK_UN would also take the lock from a child that
   /// inherited it.
   private static func close(
     _ number: Int32, _ lock: KernelLock, _ registered: FileIdentity?
-  ) -> Int32 {
-    guard let registered else { return CSystem.close(number) }
-    return PosixRegistry.locked { registry in
-      registry.remove(lock.range, of: registered)
-        ? CSystem.close(number) : lock.unlockRecord(number)
+  ) throws(LockError) {
+    guard let registered else { return try close(number) }
+    try PosixRegistry.locked { (registry) throws(LockError) in
+      if registry.remove(lock.range, of: registered) {
+        try close(number)
+      } else {
+        // Other ranges still need the descriptor.
+        try lock.drop(number)
+      }
     }
+  }
+
+  private static func close(_ number: Int32) throws(LockError) {
+    try step(.close) { () throws(Errno) in try FileDescriptor(taking: number).close() }
   }
 }
 

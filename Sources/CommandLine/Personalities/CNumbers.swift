@@ -1,0 +1,186 @@
+internal import CSystem
+internal import SystemInterface
+
+// Numbers as programs in C read them: every word that they accept is accepted, and means the same.
+
+enum NumberError: Error {
+  case invalid, outOfRange
+}
+
+/// A whole number of 32 bits in base 10 (strtol(3)).
+func wholeNumber(_ text: ByteString) throws(NumberError) -> Int32 {
+  try text.withCString { (start) throws(NumberError) in
+    var end: UnsafeMutablePointer<CChar>?
+    let value = strtoll(start, &end, 10)
+    guard let end, end != start, end.pointee == 0 else { throw .invalid }
+    guard let value = Int32(exactly: value) else { throw .outOfRange }
+    return value
+  }
+}
+
+/// A number with a decimal point or an exponent, in every form that strtod(3) takes; that function
+/// itself would make the binary 4 % larger. Good to 15 digits.
+func realNumber(_ text: ByteString) throws(NumberError) -> Double {
+  var rest = text.bytes.drop(while: isSpace)
+  var isNegative = false
+  if let sign = rest.first, sign == ascii("-") || sign == ascii("+") {
+    isNegative = sign == ascii("-")
+    rest = rest.dropFirst()
+  }
+  guard let magnitude = special(rest) ?? hexadecimal(rest) ?? decimal(rest) else {
+    throw .invalid
+  }
+  return isNegative ? -magnitude : magnitude
+}
+
+/// `inf`, `infinity`, `nan` and `nan(...)`, in any case.
+private func special(_ text: ArraySlice<UInt8>) -> Double? {
+  let lower = ByteString(text.map { $0 | 0x20 })
+  if lower == "inf" || lower == "infinity" { return .infinity }
+  if lower == "nan" || (lower.hasPrefix("nan(") && lower.bytes.last == ascii(")")) { return .nan }
+  return nil
+}
+
+private func hexadecimal(_ text: ArraySlice<UInt8>) -> Double? {
+  guard text.count > 2, text.first == ascii("0"), text.dropFirst().first! | 0x20 == ascii("x")
+  else { return nil }
+  return scaled(text.dropFirst(2), radix: 16, exponentLetter: ascii("p"), exponentBase: 2)
+}
+
+private func decimal(_ text: ArraySlice<UInt8>) -> Double? {
+  scaled(text, radix: 10, exponentLetter: ascii("e"), exponentBase: 10)
+}
+
+/// DIGITS[.DIGITS][LETTER[SIGN]EXPONENT]; nil if it is not that.
+private func scaled(
+  _ text: ArraySlice<UInt8>, radix: Double, exponentLetter: UInt8, exponentBase: Double
+) -> Double? {
+  var value = 0.0
+  var fractionDigits = 0
+  var hasDigits = false
+  var isFraction = false
+  var rest = text
+  while let byte = rest.first {
+    if let digit = digitValue(byte), Double(digit) < radix {
+      value = value * radix + Double(digit)
+      hasDigits = true
+      if isFraction { fractionDigits += 1 }
+    } else if byte == ascii("."), !isFraction {
+      isFraction = true
+    } else {
+      break
+    }
+    rest = rest.dropFirst()
+  }
+  guard hasDigits else { return nil }
+  value = multiplied(value, by: radix, timesMinus: fractionDigits)
+  if rest.isEmpty { return value }
+  guard rest.first! | 0x20 == exponentLetter,
+    let exponent = try? wholeNumber(ByteString(rest.dropFirst())),
+    let first = rest.dropFirst().first, !isSpace(first)
+  else { return nil }
+  return multiplied(value, by: exponentBase, timesMinus: -Int(exponent))
+}
+
+/// `value` divided by `base` as often as that, or multiplied if it is negative.
+private func multiplied(_ value: Double, by base: Double, timesMinus count: Int) -> Double {
+  // Beyond that every number is zero or infinite.
+  let count = max(-2000, min(2000, count))
+  var divisor = 1.0
+  for _ in 0..<abs(count) { divisor *= base }
+  return value == 0 ? 0 : count > 0 ? value / divisor : value * divisor
+}
+
+private func digitValue(_ byte: UInt8) -> UInt8? {
+  switch byte {
+  case ascii("0")...ascii("9"): byte - ascii("0")
+  case ascii("A")...ascii("F"), ascii("a")...ascii("f"): (byte | 0x20) - ascii("a") + 10
+  default: nil
+  }
+}
+
+/// isspace(3), in the C locale.
+private func isSpace(_ byte: UInt8) -> Bool {
+  byte == ascii(" ") || (9...13).contains(byte)
+}
+
+/// A number of bytes as util-linux reads it: in C's notation, with a suffix such as `K` or `KiB`
+/// (powers of 1024) or `KB` (powers of 1000), and then perhaps with a fraction.
+func byteCount(_ text: ByteString) throws(NumberError) -> UInt64 {
+  let (whole, rest) = try leadingCount(text)
+  if rest.isEmpty { return whole }
+  var suffix = rest
+  var fraction: ArraySlice<UInt8> = []
+  if rest.first == ascii("."), rest.count > 1 {
+    fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+    suffix = rest.dropFirst(1 + fraction.count)
+  }
+  let unit = try unit(suffix)
+  let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
+  if overflow { throw .outOfRange }
+  let (sum, sumOverflow) = product.addingReportingOverflow(try part(fraction, of: unit))
+  if sumOverflow { throw .outOfRange }
+  return sum
+}
+
+private func leadingCount(
+  _ text: ByteString
+) throws(NumberError) -> (value: UInt64, rest: ArraySlice<UInt8>) {
+  // strtoull takes a minus, and wraps around.
+  if text.bytes.drop(while: isSpace).first == ascii("-") { throw .invalid }
+  return try text.withCString { (start) throws(NumberError) in
+    var end: UnsafeMutablePointer<CChar>?
+    let value = strtoull(start, &end, 0)
+    guard let end, end != start else { throw .invalid }
+    if value == UInt64.max { throw .outOfRange }
+    return (value, text.bytes.dropFirst(UnsafePointer(end) - start))
+  }
+}
+
+/// What a suffix stands for.
+private func unit(_ suffix: ArraySlice<UInt8>) throws(NumberError) -> UInt64 {
+  let letters: StaticString = "KMGTPEZY"
+  guard let letter = suffix.first,
+    let power = letters.utf8.firstIndex(where: { $0 == letter || $0 + 32 == letter })
+  else { throw .invalid }
+  let base: UInt64
+  switch ByteString(suffix.dropFirst()) {
+  case "", "iB", "ib": base = 1024
+  case "B", "b": base = 1000
+  default: throw .invalid
+  }
+  var unit: UInt64 = 1
+  for _ in 0...power {
+    let (product, overflow) = unit.multipliedReportingOverflow(by: base)
+    if overflow { throw .outOfRange }
+    unit = product
+  }
+  return unit
+}
+
+/// `0.DIGITS` of a unit, rounded as util-linux rounds it: each digit for itself, by whole divisors.
+/// Ranges that differed by a byte would not exclude each other as theirs do.
+private func part(_ digits: ArraySlice<UInt8>, of unit: UInt64) throws(NumberError) -> UInt64 {
+  let significant = digits.drop { $0 == ascii("0") }
+  let zeros = digits.count - significant.count
+  var value: UInt64 = 0
+  for digit in significant {
+    let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
+    let (sum, overflow) = product.addingReportingOverflow(UInt64(digit - ascii("0")))
+    if tooLarge || overflow { throw .outOfRange }
+    value = sum
+  }
+  var divisor: UInt64 = 10
+  while divisor < value, divisor <= UInt64.max / 10 { divisor *= 10 }
+  for _ in 0..<zeros {
+    if divisor > UInt64.max / 10 { return 0 }
+    divisor *= 10
+  }
+  var part: UInt64 = 0
+  for digit in significant.reversed() {
+    let worth = UInt64(digit - ascii("0"))
+    if worth > 0, divisor >= worth { part += unit / (divisor / worth) }
+    divisor /= 10
+  }
+  return part
+}

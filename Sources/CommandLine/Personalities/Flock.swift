@@ -1,0 +1,236 @@
+internal import CSystem
+internal import Launching
+internal import Locking
+
+/// flock(1) of util-linux 2.43, from its arguments to its exit status.
+///
+/// The one difference: what `--verbose` says is written when it happens. flock(1) leaves it in a
+/// buffer, so that it comes behind the command's output, or never.
+func runFlock(_ arguments: ArgumentVector, count: Int) -> Int32 {
+  var output = FlockOutput()
+  var status: Int32 = 0
+  do throws(Failure) {
+    var parser = FlockParser(arguments, count: count)
+    switch try parser.parse() {
+    case .help: output.result(FlockHelp.text())
+    case .version: output.result("flock from util-linux 2.43 (swlock \(version))\n")
+    case .lock(let options): status = try Flock(options).perform(&output)
+    }
+  } catch {
+    if error.message.count > 0 { output.complain(error.message) }
+    status = error.status
+  }
+  return output.finish(status)
+}
+
+/// flock(1), once its command line is understood.
+private struct Flock {
+  private let options: FlockOptions
+
+  init(_ options: FlockOptions) {
+    self.options = options
+  }
+
+  func perform(_ output: inout FlockOutput) throws(Failure) -> Int32 {
+    let descriptor = try lockTarget(&output)
+    guard let command = options.command else { return 0 }
+    if options.close { try withhold(descriptor) }
+    if options.verbose { output.result("flock: executing \(raw: command.name)\n") }
+    return try run(command, &output)
+  }
+}
+
+// MARK: - The lock
+
+extension Flock {
+  /// Takes the lock, or gives it back, and returns the descriptor that has it. Nothing is closed
+  /// before this process ends.
+  private func lockTarget(_ output: inout FlockOutput) throws(Failure) -> Int32 {
+    var file: FlockFile?
+    if case .file(let path) = options.target { file = try FlockFile.open(path, access) }
+    let patience = try patience()
+    let start = Deadline.now
+    while true {
+      let descriptor = descriptor(of: file)
+      do throws(LockError) {
+        try lock(descriptor, patience)
+        if options.verbose { output.result(report(since: start)) }
+        return descriptor
+      } catch .busy {
+        throw conflict("failed to get lock")
+      } catch .timedOut {
+        throw conflict("timeout while waiting to get lock")
+      } catch .system(.timer, let error) {
+        throw Failure(status: EX_OSERR, "cannot set up timer: \(error.text)")
+      } catch .system(_, let error) {
+        guard let reason = try reopen(&file, after: error) else { continue }
+        let name = file.map { $0.path } ?? ByteString(decimal: descriptor)
+        let status = reason == .noLocks || reason == .noMemory ? EX_OSERR : EX_DATAERR
+        throw Failure(status: status, "\(raw: name): \(reason.text)")
+      } catch {
+        throw Failure(status: EX_SOFTWARE, Failure.reason(error, LockOptions()))
+      }
+    }
+  }
+
+  /// An exclusive record lock needs a file that is open for writing.
+  private var access: Int32 {
+    options.usesRecordLocks && options.operation == .exclusive ? O_WRONLY : O_RDONLY
+  }
+
+  private func descriptor(of file: FlockFile?) -> Int32 {
+    switch (file, options.target) {
+    case (let file?, _): file.descriptor
+    case (nil, .descriptor(let number)): number
+    case (nil, .file): -1
+    }
+  }
+
+  private func lock(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
+    let lock = KernelLock(
+      mode: options.usesRecordLocks ? .ofd : .flock,
+      sharing: options.operation == .shared ? .shared : .exclusive,
+      range: try range())
+    if options.operation == .unlock {
+      try lock.drop(descriptor)
+    } else {
+      try lock.take(descriptor, patience)
+    }
+  }
+
+  /// What the kernel says of a range that it does not know is said for it (fcntl(2), ERRORS).
+  private func range() throws(LockError) -> ByteRange {
+    guard let start = Int64(exactly: options.start), let length = Int64(exactly: options.length)
+    else { throw .system(.fcntl, .invalid) }
+    guard let range = ByteRange(start: start, length: length) else {
+      throw .system(.fcntl, .valueTooLarge)
+    }
+    return range
+  }
+
+  /// Whole microseconds; less than one is no patience.
+  private func patience() throws(Failure) -> Patience {
+    guard let timeout = options.timeout else { return options.nonblock ? .never : .forever }
+    guard timeout > -0x1p63, timeout < 0x1p63 else { throw invalidTimer() }
+    let seconds = Int64(timeout)
+    let microseconds = Int64((timeout - Double(seconds)) * 1_000_000)
+    if seconds < 0 || microseconds < 0 { throw invalidTimer() }
+    if options.nonblock || (seconds == 0 && microseconds == 0) { return .never }
+    let (span, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
+    return overflow
+      ? .forever : .until(Deadline(nanosecondsFromNow: span + microseconds * 1000))
+  }
+
+  private func invalidTimer() -> Failure {
+    Failure(status: EX_OSERR, "cannot set up timer: \(Errno.invalid.text)")
+  }
+
+  private func conflict(_ message: Message) -> Failure {
+    Failure(status: options.conflictExitCode, options.verbose ? message : "")
+  }
+
+  private func report(since start: Deadline) -> Message {
+    let microseconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1000
+    let digits = decimalDigits(UInt64(microseconds % 1_000_000))
+    let zeros = [UInt8](repeating: ascii("0"), count: 6 - digits.count)
+    let seconds = ByteString(decimalDigits(UInt64(microseconds / 1_000_000)))
+    return "flock: getting lock took \(seconds).\(ByteString(zeros + digits)) seconds\n"
+  }
+
+  /// NFS gives EIO or EBADF for an exclusive lock on a file that is open for reading only: opens it
+  /// anew for both. Nil if that was done; otherwise the error that is to be reported.
+  private func reopen(_ file: inout FlockFile?, after error: Errno) throws(Failure) -> Errno? {
+    guard let opened = file, error == .inputOutput || error == .badDescriptor,
+      options.operation != .shared, opened.access != O_RDWR, isReadableAndWritable(opened.path)
+    else { return error }
+    opened.close()
+    let reopened = try FlockFile.open(opened.path, O_RDWR)
+    file = reopened
+    return reopened.access == O_RDWR ? nil : .isADirectory
+  }
+}
+
+/// The lock file, for the command to inherit.
+private struct FlockFile {
+  let path: ByteString
+  let descriptor: Int32
+  let access: Int32
+
+  static func open(_ path: ByteString, _ access: Int32) throws(Failure) -> FlockFile {
+    do throws(Errno) {
+      do throws(Errno) {
+        return try open(path, access, O_CREAT)
+      } catch .isADirectory {
+        // The kernel refuses O_CREAT for a directory, and writing as well.
+        return try open(path, O_RDONLY, 0)
+      }
+    } catch {
+      let status: Int32 =
+        switch error {
+        case .noMemory, .tooManyOpenFiles, .tooManyOpenFilesOnSystem: EX_OSERR
+        case .readOnlyFileSystem, .noSpace: EX_CANTCREAT
+        default: EX_NOINPUT
+        }
+      throw Failure(status: status, "cannot open lock file \(raw: path): \(error.text)")
+    }
+  }
+
+  private static func open(
+    _ path: ByteString, _ access: Int32, _ flags: Int32
+  ) throws(Errno) -> FlockFile {
+    let opened = try FileDescriptor.openInheritable(
+      path, access | flags | O_NOCTTY, permissions: 0o666)
+    return FlockFile(path: path, descriptor: opened.leak(), access: access)
+  }
+
+  func close() {
+    try? FileDescriptor(taking: descriptor).close()
+  }
+}
+
+// MARK: - The command
+
+extension Flock {
+  /// No signal is passed on, and none ends the command: whoever ends flock(1) ends the wait only,
+  /// and the command goes on with the lock.
+  private func run(
+    _ words: CommandWords, _ output: inout FlockOutput
+  ) throws(Failure) -> Int32 {
+    var command = Command(words.vector)
+    command.signals = .inherited
+    let started: ChildProcess
+    do throws(LaunchError) {
+      try makeChildrenWaitable()
+      if options.noFork { throw replaceProcess(with: command) }
+      started = try start(command)
+    } catch  where error.step == .exec {
+      return notExecuted(words, error.errno, &output)
+    } catch {
+      throw Failure(status: EX_OSERR, "fork failed: \(error.errno.text)")
+    }
+    do throws(Errno) {
+      return try started.wait().exitStatus
+    } catch {
+      throw Failure(status: 1, "waitpid failed: \(error.text)")
+    }
+  }
+
+  /// Keeps the descriptor from the command.
+  private func withhold(_ descriptor: Int32) throws(Failure) {
+    do throws(Errno) {
+      try closeOnExec(descriptor)
+    } catch {
+      throw Failure(status: EX_OSERR, "\(descriptor): \(error.text)")
+    }
+  }
+
+  /// It is the command's process that says so in flock(1), and whether it can is nobody's concern.
+  private func notExecuted(
+    _ words: CommandWords, _ error: Errno, _ output: inout FlockOutput
+  ) -> Int32 {
+    try? Output.write(
+      "flock: failed to execute \(raw: words.name): \(error.text)\n", to: STDERR_FILENO)
+    if options.noFork { output = FlockOutput() }
+    return error == .noMemory ? EX_OSERR : EX_UNAVAILABLE
+  }
+}

@@ -1,0 +1,39 @@
+internal import CSystem
+internal import SystemInterface
+
+/// What flock(1) says, and what becomes of its exit status when that cannot be written.
+struct FlockOutput {
+  private var resultError: Errno?
+  private var complaintError: Errno?
+
+  /// On standard output.
+  mutating func result(_ message: Message) {
+    do throws(Errno) {
+      try Output.write(message, to: STDOUT_FILENO)
+    } catch {
+      resultError = error
+    }
+  }
+
+  /// One line on standard error.
+  mutating func complain(_ message: Message) {
+    do throws(Errno) {
+      try Output.write("flock: \(message)\n", to: STDERR_FILENO)
+    } catch {
+      complaintError = error
+    }
+  }
+
+  /// The exit status, which was to be `status`. Like every program that buffers its output,
+  /// flock(1) learns at its end only that this cannot be written.
+  mutating func finish(_ status: Int32) -> Int32 {
+    switch resultError {
+    case nil, .badDescriptor: break
+    case .brokenPipe: raise(SIGPIPE)
+    case let error?:
+      complain("write error: \(error.text)")
+      return 1
+    }
+    return complaintError == nil ? status : 1
+  }
+}

@@ -1,0 +1,103 @@
+internal import CSystem
+
+/// A file system that other hosts may see as well, and how it treats locks.
+package struct SharedFileSystem {
+  /// As the mount table names it.
+  let type: ByteString
+  /// Whether it does not tell other hosts of flock locks. As far as it is known: a FUSE file system
+  /// may pass locks on to its server or not, and the mount table does not say.
+  let keepsLocksToItself: Bool
+  /// Whether flock locks are record locks of the whole file in the eyes of the server (flock(2),
+  /// NOTES), so that a process that has one cannot have the other.
+  package let hasOneKindOfLock: Bool
+
+  /// That of an open file; nil for one that no other host sees. Only for shared file systems the
+  /// mount table is read.
+  package init?(of descriptor: Int32) throws(LockError) {
+    var status = statfs()
+    try step(.fstatfs) { () throws(Errno) in
+      _ = try retryingOnInterrupt { fstatfs(descriptor, &status) }
+    }
+    let turnsFlockIntoRecordLock: Bool
+    // statfs(2) lists these numbers.
+    switch UInt32(truncatingIfNeeded: status.f_type) {
+    case 0x6969,  // NFS
+      0x517B, 0xFE53_4D42, 0xFF53_4D42:  // SMB, SMB2, CIFS
+      turnsFlockIntoRecordLock = true
+    case 0x0102_1997,  // 9p
+      0x6573_5546,  // FUSE, virtiofs
+      0x786F_4256, 0xBACB_ACBC:  // vboxsf, vmhgfs
+      turnsFlockIntoRecordLock = false
+    default:
+      return nil
+    }
+    let mounts = try Self.read("/proc/self/mountinfo")
+    let information = try Self.read("/proc/self/fdinfo/" + ByteString(decimal: descriptor))
+    guard let mount = MountTable.mountIdentifier(inDescriptorInformation: information),
+      let entry = MountTable(mounts).entry(mount)
+    else { throw .system(.mountTable, .missing) }
+    type = ByteString(entry.type)
+    keepsLocksToItself = entry.keepsLocksToItself
+    hasOneKindOfLock = turnsFlockIntoRecordLock && !entry.keepsLocksToItself
+  }
+
+  private static func read(_ path: ByteString) throws(LockError) -> [UInt8] {
+    try step(.mountTable) { () throws(Errno) in
+      try FileDescriptor.open(path, O_RDONLY).readAll(limit: 1 << 24)
+    }
+  }
+}
+
+/// The text of /proc/self/mountinfo (proc(5)).
+struct MountTable {
+  struct Entry {
+    let type: ArraySlice<UInt8>
+    let superOptions: ArraySlice<UInt8>
+
+    /// These are known not to tell other hosts of locks.
+    var keepsLocksToItself: Bool {
+      MountTable.local.contains { type.elementsEqual($0.utf8) }
+        || superOptions.split(separator: ascii(",")).contains { option in
+          MountTable.localOptions.contains { option.elementsEqual($0.utf8) }
+        }
+    }
+  }
+
+  private static let local: [StaticString] = [
+    "9p", "virtiofs", "vboxsf", "vmhgfs", "fuse.vmhgfs-fuse", "fuse.sshfs", "fuse.bindfs",
+    "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.curlftpfs",
+  ]
+  /// nfs(5): nolock, local_lock; mount.cifs(8): nobrl.
+  private static let localOptions: [StaticString] = [
+    "nolock", "local_lock=all", "local_lock=flock", "nobrl",
+  ]
+
+  private let text: [UInt8]
+
+  init(_ text: [UInt8]) {
+    self.text = text
+  }
+
+  /// The mount with this number; its line is
+  /// `36 35 98:0 /root /mount/point options [optional fields] - type source superOptions`.
+  func entry(_ identifier: ArraySlice<UInt8>) -> Entry? {
+    for line in text.split(separator: ascii("\n")) {
+      let fields = line.split(separator: ascii(" "))
+      guard let first = fields.first, first.elementsEqual(identifier),
+        let dash = fields.firstIndex(where: { $0.elementsEqual([ascii("-")]) }),
+        dash + 3 < fields.count
+      else { continue }
+      return Entry(type: fields[dash + 1], superOptions: fields[dash + 3])
+    }
+    return nil
+  }
+
+  /// The value of `mnt_id:` in the text of /proc/self/fdinfo/N.
+  static func mountIdentifier(inDescriptorInformation text: [UInt8]) -> ArraySlice<UInt8>? {
+    let key: ByteString = "mnt_id:"
+    for line in text.split(separator: ascii("\n")) where line.starts(with: key.bytes) {
+      return line.dropFirst(key.count).drop { $0 == ascii("\t") || $0 == ascii(" ") }
+    }
+    return nil
+  }
+}
