@@ -4,11 +4,15 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+# Where swlock gets the names of the programs that it can stand for, if PERSONALITIES asks for them:
+# apart from BINDIR, so that nothing is replaced until this folder is put into PATH.
+PERSONALITYDIR ?= $(PREFIX)/libexec/swlock/bin
+PERSONALITIES ?=
 SWIFT ?= swift
 CC ?= cc
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/install-test-tools scripts/check-binary
+SCRIPTS := .ci/run scripts/install-test-tools scripts/check-binary scripts/personalities
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others.
@@ -64,8 +68,10 @@ install: build/swlock
 	install -D -m 644 completions/_swlock $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
 	install -D -m 644 completions/swlock.fish \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
+	scripts/personalities install $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(PERSONALITYDIR) $(PERSONALITIES)
 
 uninstall:
+	scripts/personalities uninstall $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(PERSONALITYDIR) flock lockrun
 	rm -f $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(DATADIR)/man/man1/swlock.1
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
