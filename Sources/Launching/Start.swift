@@ -113,6 +113,7 @@ private struct Preparation {
       // The parent may have died before that, and nobody would tell.
       if getppid() != parent { return 1 }
     }
+    if signals == .inherited { dropHandlers() }
     becomeInPlace()
     return 1
   }
@@ -134,17 +135,22 @@ private struct Preparation {
     _ = fail(.exec)
   }
 
-  /// Handlers of this process would run in the command until its exec, in shared memory; so they
-  /// end here in any case, as they do at the exec.
-  private func setSignals() -> Bool {
-    for signal in 1..<csystem_signal_count() {
-      if signal == SIGKILL || signal == SIGSTOP { continue }
-      let mayStayIgnored = signals == .inherited || signal == SIGHUP
-      if mayStayIgnored, csystem_is_ignored(signal) != 0 { continue }
+  /// The exec ends all handlers; but once signals are no longer blocked they would run before it, in
+  /// the memory of the parent.
+  private func dropHandlers() {
+    for signal in 1..<csystem_signal_count() where csystem_has_handler(signal) != 0 {
       csystem_reset_signal(signal)
     }
-    let mask = signals == .inherited ? inheritedMask : SignalSet()
-    return (try? mask.becomeMask()) != nil
+  }
+
+  private func setSignals() -> Bool {
+    if signals == .inherited { return (try? inheritedMask.becomeMask()) != nil }
+    for signal in 1..<csystem_signal_count() {
+      if signal == SIGKILL || signal == SIGSTOP { continue }
+      if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
+      csystem_reset_signal(signal)
+    }
+    return (try? SignalSet().becomeMask()) != nil
   }
 
   private mutating func fail(_ step: LaunchStep) -> Int32 {

@@ -58,6 +58,30 @@ import Testing
         == .signalled(number: SIGUSR1, coreDumped: false))
   }
 
+  @Test func commandCanInheritTheMaskInstead() throws {
+    var blocked = sigset_t()
+    var before = sigset_t()
+    sigemptyset(&blocked)
+    sigaddset(&blocked, SIGUSR1)
+    pthread_sigmask(SIG_BLOCK, &blocked, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    var command = Command(["sh", "-c", "kill -USR1 $$; exit 3"])
+    command.signals = .inherited
+    #expect(try start(command).wait() == .exited(code: 3))
+  }
+
+  @Test(arguments: [
+    (Termination.exited(code: 3), 3, 0x300),
+    (.signalled(number: SIGTERM, coreDumped: false), 143, 15),
+    (.signalled(number: SIGSEGV, coreDumped: true), 139, 139),
+  ])
+  func terminationHasTheStatusOfAShellAndOfTheKernel(
+    _ termination: Termination, _ shell: Int32, _ kernel: Int32
+  ) {
+    #expect(termination.exitStatus == shell)
+    #expect(termination.waitStatus == kernel)
+  }
+
   @Test func commandCanHaveAGroupOfItsOwn() throws {
     var command = Command(["sh", "-c", "test $(ps -o pgid= -p $$) -eq $$"])
     command.group = .new

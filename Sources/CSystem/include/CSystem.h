@@ -90,6 +90,11 @@ static inline int csystem_is_ignored(int signal) {
   struct sigaction action;
   return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
+static inline int csystem_has_handler(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+         action.sa_handler != SIG_DFL;
+}
 static inline pid_t csystem_signal_sender(const siginfo_t *information) {
   return information->si_pid;
 }

@@ -160,8 +160,12 @@ struct FlockParser {
     case .close: options.close = true
     case .noFork: options.noFork = true
     case .fcntl: options.usesRecordLocks = true
-    case .start: options.start = try size(value, "invalid as start offset")
-    case .length: options.length = try size(value, "invalid as length of lock range")
+    case .start:
+      options.start = try size(value, "invalid as start offset")
+      options.usesRecordLocks = true
+    case .length:
+      options.length = try size(value, "invalid as length of lock range")
+      options.usesRecordLocks = true
     case .descriptor: descriptor = try descriptorNumber(value)
     case .verbose: options.verbose = true
     case .help, .version: break
