@@ -10,3 +10,14 @@ public func exitOnTerminationSignals() {
   for signal in signals { csystem_set_handler(signal) { _exit(128 + $0) } }
   _ = try? SignalSet(signals).unblock()
 }
+
+/// Whether this process ignores `signal`, and so will what it executes.
+public func isIgnored(_ signal: Int32) -> Bool {
+  csystem_is_ignored(signal) != 0
+}
+
+/// From here on `signal` does nothing to this process, and has its default disposition in what it
+/// executes, even where it was ignored before: a handler ends with an exec, SIG_IGN does not.
+public func disregard(_ signal: Int32) {
+  csystem_set_handler(signal) { _ in }
+}

@@ -31,12 +31,15 @@ extension Termination {
   }
 }
 
-/// Starts `command`.
+/// Starts `command`. `mask` is what it inherits as signal mask, if it is to inherit one; without,
+/// that is this thread's.
 ///
 /// The child borrows this process's memory until its exec (CLONE_VM|CLONE_VFORK, as vfork(2)), on
 /// a stack of its own: nothing is copied, and its failure is simply read from that memory. All
 /// signals are blocked meanwhile, so that no handler of this process runs in the child.
-public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
+public func start(
+  _ command: Command, mask: SignalSet? = nil
+) throws(LaunchError) -> ChildProcess {
   var preparation = Preparation(command)
   let terminal = command.group == .new ? Terminal.inForeground() : nil
   preparation.terminal = terminal?.number
@@ -45,8 +48,8 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
   let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 16)
   defer { stack.deallocate() }
 
-  let mask = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
-  preparation.inheritedMask = mask
+  let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  preparation.inheritedMask = mask ?? previous
   let identifier = withExtendedLifetime(command) {
     withUnsafeMutablePointer(to: &preparation) { preparation in
       csystem_clone(
@@ -56,7 +59,7 @@ public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
   }
   let cloneError = Errno.current
   if preparation.error != nil { terminal?.give(to: getpgrp()) }
-  _ = try? mask.becomeMask()
+  _ = try? previous.becomeMask()
 
   if identifier < 0 { throw LaunchError(step: .clone, errno: cloneError) }
   if let error = preparation.error {
@@ -85,7 +88,6 @@ private struct Preparation {
   private let parent: Int32
   private let group: Command.ProcessGroup
   private let signals: Command.Signals
-  /// The mask of the caller.
   var inheritedMask = SignalSet()
   /// Where the command's own group is to be in the foreground.
   var terminal: Int32?

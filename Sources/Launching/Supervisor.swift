@@ -4,8 +4,7 @@ internal import CSystem
 /// ends it when its time is up, and looks after what it leaves behind.
 ///
 /// Signals are blocked from the supervisor's beginning and then waited for one by one
-/// (sigtimedwait(2)): none is lost, and nothing happens in a handler. Whoever starts a command has
-/// default dispositions restored and the mask emptied in it by `start`.
+/// (sigtimedwait(2)): none is lost, and nothing happens in a handler.
 public struct Supervisor {
   /// What is done about processes that outlive the command. Anything but `leave` makes this
   /// process their parent, and takes all its children for the command's, but for those that it had
@@ -63,6 +62,11 @@ public struct Supervisor {
         _ = try retryingOnInterrupt { csystem_prctl(PR_SET_CHILD_SUBREAPER, 1) }
       }
     }
+  }
+
+  /// Starts `command`, which does not inherit the blocking.
+  public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
+    try Launching.start(command, mask: previousMask)
   }
 
   /// Undoes the blocking, in a process that has better things to do than to supervise.

@@ -129,7 +129,7 @@ private func withArguments<Result>(
 
   @Test(arguments: [
     ["-L", "f", "true"], ["-L", "f"], ["--", "true"], ["-L", "--", "true"], ["-Lf", "--", "true"],
-    ["-L=", "--", "true"], ["-W=1", "-L=f", "--", "true"], ["-S", "-1", "-L=f", "--", "true"],
+    ["-W=1", "-L=f", "--", "true"], ["-S", "-1", "-L=f", "--", "true"],
     ["-R=x", "-L=f", "--", "true"], ["-WV", "-L=f", "--", "true"],
   ])
   func whatIsWrongIsAnError(_ words: [String]) {

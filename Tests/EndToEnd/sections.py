@@ -248,3 +248,30 @@ def any_process_of(binary):
         return the_wrapper(pid, handle, dice)
 
     return choose
+
+
+# Each of $1 loops runs the rest of the arguments $2 times.
+LOOPS = """
+loops=$1 times=$2; shift 2
+while [ "$loops" -gt 0 ]; do
+    (while [ "$times" -gt 0 ]; do "$@" || echo failed >&2; times=$((times - 1)); done) &
+    loops=$((loops - 1))
+done
+wait
+"""
+INCREMENT = ["sh", "-c", "read number <counter; echo $((number + 1)) >counter"]
+
+
+def count_in_loops(folder, loops, times, command):
+    """Increments a counter from many processes at once; returns its value and what was said."""
+    (folder / "counter").write_text("0\n")
+    command = ["sh", "-c", LOOPS, "sh", str(loops), str(times), *command]
+    with subprocess.Popen(
+        command, cwd=folder, stderr=subprocess.PIPE, start_new_session=True
+    ) as process:
+        try:
+            _, errors = process.communicate(timeout=8 * PATIENCE)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return (folder / "counter").read_text().strip(), errors

@@ -9,8 +9,10 @@ import pytest
 
 from conftest import needs_tool
 from sections import (
+    INCREMENT,
     PATIENCE,
     begin,
+    count_in_loops,
     finish,
     hold,
     is_inside,
@@ -26,32 +28,6 @@ NOT_A_LOCK = 65
 
 each_mode = pytest.mark.parametrize("mode", MODES)
 each_range_mode = pytest.mark.parametrize("mode", ["posix", "ofd"])
-
-# Each of $1 loops runs the rest of the arguments $2 times.
-LOOPS = """
-loops=$1 times=$2; shift 2
-while [ "$loops" -gt 0 ]; do
-    (while [ "$times" -gt 0 ]; do "$@" || echo failed >&2; times=$((times - 1)); done) &
-    loops=$((loops - 1))
-done
-wait
-"""
-INCREMENT = ["sh", "-c", "read number <counter; echo $((number + 1)) >counter"]
-
-
-def count_in_loops(folder, loops, times, command):
-    """Increments a counter from many processes at once; returns its value and what was said."""
-    (folder / "counter").write_text("0\n")
-    command = ["sh", "-c", LOOPS, "sh", str(loops), str(times), *command]
-    with subprocess.Popen(
-        command, cwd=folder, stderr=subprocess.PIPE, start_new_session=True
-    ) as process:
-        try:
-            _, errors = process.communicate(timeout=8 * PATIENCE)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return (folder / "counter").read_text().strip(), errors
 
 
 def run(swlock, *options, path="lock"):

@@ -59,7 +59,7 @@ struct Run {
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
       if !inheritsLock { try becomeIndependent() }
-      let child = try start(command)
+      let child = try supervisor.start(command)
       options.lock.say("started \(name), pid \(child.identifier)")
       outcome = try supervisor.wait(for: child, group: command.group)
     } catch {

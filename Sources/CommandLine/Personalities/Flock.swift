@@ -115,7 +115,10 @@ extension Flock {
     let seconds = Int64(timeout)
     let microseconds = Int64((timeout - Double(seconds)) * 1_000_000)
     if seconds < 0 || microseconds < 0 { throw invalidTimer() }
-    if options.nonblock || (seconds == 0 && microseconds == 0) { return .never }
+    if seconds == 0, microseconds == 0 { return .never }
+    // flock(1) uses it for its timer.
+    disregard(SIGALRM)
+    if options.nonblock { return .never }
     let (span, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
     return overflow
       ? .forever : .until(Deadline(nanosecondsFromNow: span + microseconds * 1000))
@@ -224,13 +227,18 @@ extension Flock {
     }
   }
 
-  /// It is the command's process that says so in flock(1), and whether it can is nobody's concern.
+  /// In flock(1) it is the command's process that says so; whether it can changes only its own end.
   private func notExecuted(
     _ words: CommandWords, _ error: Errno, _ output: inout FlockOutput
   ) -> Int32 {
-    try? Output.write(
-      "flock: failed to execute \(raw: words.name): \(error.text)\n", to: STDERR_FILENO)
-    if options.noFork { output = FlockOutput() }
+    var ofCommand = FlockOutput()
+    let isBroken = ofCommand.complain("failed to execute \(raw: words.name): \(error.text)")
+    if options.noFork {
+      output = FlockOutput()
+      if isBroken { raise(SIGPIPE) }
+    } else if isBroken, !isIgnored(SIGPIPE) {
+      return Termination.signalled(number: SIGPIPE, coreDumped: false).exitStatus
+    }
     return error == .noMemory ? EX_OSERR : EX_UNAVAILABLE
   }
 }

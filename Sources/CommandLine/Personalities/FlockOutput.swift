@@ -1,7 +1,7 @@
 internal import CSystem
 internal import SystemInterface
 
-/// What flock(1) says, and what becomes of its exit status when that cannot be written.
+/// What flock(1) says, and what becomes of its end when that cannot be written.
 struct FlockOutput {
   private var resultError: Errno?
   private var complaintError: Errno?
@@ -15,25 +15,29 @@ struct FlockOutput {
     }
   }
 
-  /// One line on standard error.
-  mutating func complain(_ message: Message) {
+  /// One line on standard error. Returns whether nobody is left there to read it.
+  @discardableResult
+  mutating func complain(_ message: Message) -> Bool {
     do throws(Errno) {
       try Output.write("flock: \(message)\n", to: STDERR_FILENO)
     } catch {
       complaintError = error
     }
+    return complaintError == .brokenPipe
   }
 
-  /// The exit status, which was to be `status`. Like every program that buffers its output,
-  /// flock(1) learns at its end only that this cannot be written.
+  /// Ends flock: returns its exit status, which was to be `status`. Like every program that buffers
+  /// its output, flock(1) learns only at its end that this cannot be written.
   mutating func finish(_ status: Int32) -> Int32 {
+    var failed = false
     switch resultError {
     case nil, .badDescriptor: break
     case .brokenPipe: raise(SIGPIPE)
     case let error?:
       complain("write error: \(error.text)")
-      return 1
+      failed = true
     }
-    return complaintError == nil ? status : 1
+    if complaintError == .brokenPipe { raise(SIGPIPE) }
+    return failed || complaintError != nil ? 1 : status
   }
 }

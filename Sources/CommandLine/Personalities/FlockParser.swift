@@ -110,6 +110,10 @@ struct FlockParser {
     var cursor = ArgumentCursor(
       arguments, count: count, from: 1, options: FlockOption.all, allowsAbbreviations: true)
     while true {
+      if descriptor != nil, cursor.index < count, isShellOption(word(cursor.index)) {
+        try takeOperands(from: cursor.index)
+        return .lock(options)
+      }
       let word: ArgumentCursor<FlockOption>.Word
       do throws(ArgumentError) {
         word = try cursor.next()
@@ -195,9 +199,14 @@ struct FlockParser {
     ByteString(cString: arguments[index]!)
   }
 
+  /// It is no option like the others: it counts in the place of the command only.
+  private func isShellOption(_ word: ByteString) -> Bool {
+    word == "-c" || word == "--command"
+  }
+
   private func command(from index: Int) throws(Failure) -> CommandWords {
     let first = word(index)
-    guard first == "-c" || first == "--command" else {
+    guard isShellOption(first) else {
       return .process(arguments + index, count: count - index)
     }
     guard count == index + 2 else {

@@ -113,8 +113,7 @@ extension Lockrun {
   }
 
   private func mayGoOn(after attempts: Int64) throws(Failure) {
-    let isUsedUp = options.maximumAttempts.map { attempts >= $0 } ?? false
-    if options.waits, !isUsedUp { return }
+    if options.waits, options.maximumAttempts == 0 || attempts < options.maximumAttempts { return }
     if options.idempotent { throw Failure(status: EXIT_SUCCESS, "") }
     if options.quiet { throw Failure(status: EXIT_FAILURE, "") }
     let name = options.command.name
@@ -139,12 +138,13 @@ extension Lockrun {
 extension Lockrun {
   private func runCommand() throws(Failure) -> Int32 {
     var command = Command(options.command.vector)
+    command.signals = .inherited
     command.parentDeathSignal = SIGKILL
     let start = Deadline.now
     do throws(LaunchError) {
       let supervisor = try Supervisor()
       try becomeIndependent()
-      let child = try Launching.start(command)
+      let child = try supervisor.start(command)
       let termination = try supervisor.wait(for: child).termination
       let seconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1_000_000_000
       if let limit = options.maximumTime, seconds > limit {

@@ -7,8 +7,8 @@ struct LockrunOptions {
   var waits = false
   /// Seconds between two attempts.
   var sleep: Int64 = 10
-  /// Nil tries for ever.
-  var maximumAttempts: Int64?
+  /// 0 tries for ever.
+  var maximumAttempts: Int64 = 0
   /// Seconds after which the command's time is reported.
   var maximumTime: Int64?
   var verbose = false
@@ -27,6 +27,7 @@ struct LockrunParser {
   private let arguments: ArgumentVector
   private let count: Int
   private var options = LockrunOptions()
+  private var path: ByteString?
   private var index = 1
 
   init(_ arguments: ArgumentVector, count: Int) {
@@ -47,7 +48,8 @@ struct LockrunParser {
       let name = ByteString(cString: arguments[0]!)
       throw .lockrun("missing command to \(raw: name) (must follow \"--\" marker) ")
     }
-    if options.path.isEmpty { throw .lockrun("missing --lockfile=F parameter") }
+    guard let path else { throw .lockrun("missing --lockfile=F parameter") }
+    options.path = path
     options.command = .process(arguments + index, count: count - index)
     return .run(options)
   }
@@ -66,7 +68,7 @@ struct LockrunParser {
   private mutating func takeWithValue(_ word: ByteString) throws(Failure) {
     let name = ByteString(word.bytes.prefix { $0 != ascii("=") })
     switch name {
-    case "-L", "--lockfile": options.path = try value(of: name, in: word)
+    case "-L", "--lockfile": path = try value(of: name, in: word)
     case "-S", "--sleep": options.sleep = try number(of: name, in: word)
     case "-R", "--retries": options.maximumAttempts = try number(of: name, in: word)
     case "-T", "--maxtime": options.maximumTime = try number(of: name, in: word)
