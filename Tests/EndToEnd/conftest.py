@@ -18,6 +18,16 @@ def needs_tool(name):
     return pytest.mark.skipif(shutil.which(name) is None, reason=f"needs {name}")
 
 
+def strace_works():
+    if shutil.which("strace") is None:
+        return False
+    options = ["-f", "-b", "execve", "-qq", "-e", "inject=dup:error=EIO:when=1"]
+    return subprocess.run(["strace", *options, "true"], capture_output=True).returncode == 0
+
+
+needs_strace = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19, allowed to trace")
+
+
 def pytest_sessionstart(session):
     if not os.access(SWLOCK, os.X_OK):
         pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)

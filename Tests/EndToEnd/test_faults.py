@@ -12,14 +12,13 @@ import itertools
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import tempfile
 
 import pytest
 
-from conftest import SWLOCK
+from conftest import SWLOCK, needs_strace
 from sections import Lifeline, python, wait_until, waiters
 
 OPTIONS = {
@@ -89,19 +88,12 @@ Run = collections.namedtuple("Run", "what status notes errors left next_status n
 FOLLOW = ["-f", "-b", "execve"]
 
 
-def strace_works():
-    if shutil.which("strace") is None:
-        return False
-    probe = ["strace", *FOLLOW, "-qq", "-e", "inject=dup:error=EIO:when=1", "true"]
-    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
-
-
 def may_attach():
     scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")
     return os.geteuid() == 0 or not scope.exists() or scope.read_text().strip() == "0"
 
 
-pytestmark = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19, allowed to trace")
+pytestmark = needs_strace
 
 each_scope = pytest.mark.parametrize(
     "scope",

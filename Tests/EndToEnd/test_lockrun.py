@@ -19,7 +19,7 @@ import time
 
 import pytest
 
-from conftest import SWLOCK, needs_tool
+from conftest import SWLOCK, needs_strace
 from observing import (
     appears,
     children_of,
@@ -460,7 +460,7 @@ def test_a_new_lock_file_has_the_bits_that_the_umask_leaves(lockrun, lock, mask)
     assert stat.S_IMODE(lock.stat().st_mode) == 0o666 & ~mask
 
 
-@needs_tool("strace")
+@needs_strace
 @pytest.mark.parametrize("exists", [False, True])
 def test_the_lock_file_is_opened_once_to_read_and_write_and_left_alone(lockrun, folder, exists):
     if exists:
@@ -831,7 +831,7 @@ def faulty(lockrun, fault):
     return Lockrun(lockrun.swlock, [*trace, *lockrun.words], lockrun.name)
 
 
-@needs_tool("strace")
+@needs_strace
 @pytest.mark.parametrize("call", ["fcntl", "flock"])
 @pytest.mark.parametrize("code", ["EIO", "ENOLCK", "EOPNOTSUPP"])
 @pytest.mark.parametrize("options", [[], ["-q"], ["-I"], ["-W", "-S", "0"]], ids=" ".join)
@@ -844,7 +844,7 @@ def test_the_command_does_not_run_where_either_lock_fails(lockrun, lock, call, c
     assert not lockrun.has_run()
 
 
-@needs_tool("strace")
+@needs_strace
 @pytest.mark.parametrize(
     "fault", ["fcntl:error=EACCES", "fcntl:error=EAGAIN", "flock:error=EAGAIN"]
 )
@@ -856,7 +856,7 @@ def test_every_way_to_say_busy_is_understood(lockrun, lock, fault):
     assert lockrun.has_run()
 
 
-@needs_tool("strace")
+@needs_strace
 @pytest.mark.parametrize("call", ["fcntl", "flock"])
 def test_an_interrupted_attempt_is_repeated(lockrun, lock, call):
     assert faulty(lockrun, f"{call}:error=EINTR:when=1")("-L", lock, *TOUCH) == SILENT

@@ -56,7 +56,7 @@ extension Flock {
         try lock(descriptor, patience)
         if options.verbose { output.result(report(since: start)) }
         return descriptor
-      } catch .busy {
+      } catch .busy, .system(.flock, .accessDenied) {
         throw conflict("failed to get lock")
       } catch .timedOut {
         throw conflict("timeout while waiting to get lock")
@@ -94,7 +94,7 @@ extension Flock {
     if options.operation == .unlock {
       try lock.drop(descriptor)
     } else {
-      try lock.take(descriptor, patience)
+      try lock.take(descriptor, patience, polling: false)
     }
   }
 

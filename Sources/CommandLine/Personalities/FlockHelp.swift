@@ -11,6 +11,7 @@ enum FlockHelp {
        flock [options] <file>|<directory> <command> [<argument>...]
        flock [options] <file>|<directory> -c <command>
        flock [options] --fd <number> <command> [<argument>...]
+       flock [options] --fd <number> -c <command>
        flock [options] <file descriptor number>
 
       Locks a file, or a descriptor of the shell that calls it.
@@ -20,6 +21,12 @@ enum FlockHelp {
       """
     for option in FlockOption.all where !option.summary.utf8.isEmpty {
       Help.append(left: heading(option), option.summary, column: summaryColumn, to: &text)
+      if option.identity == .close {
+        Help.append(
+          left: " -c, --command <STRING>",
+          "run a string through $SHELL",
+          column: summaryColumn, to: &text)
+      }
     }
     text.append(
       """
@@ -31,7 +38,7 @@ enum FlockHelp {
   }
 
   private static func heading(_ option: FlockOption) -> Message {
-    var heading: Message = "     "
+    var heading: Message = "    "
     if option.short != 0 {
       heading = " -"
       heading.append(byte: option.short)

@@ -65,29 +65,29 @@ struct FlockOption: NamedOption {
   /// In the order in which util-linux has them, which an ambiguous abbreviation shows.
   static let all: [FlockOption] = [
     FlockOption(.shared, "s", "shared", "", "share the lock with other shared holders"),
-    FlockOption(.exclusive, "x", "exclusive", "", "share it with nobody (default)"),
+    FlockOption(.exclusive, "x", "exclusive", "", "share it with nobody (default; also -e)"),
     FlockOption(.exclusive, "e", ""),
     FlockOption(.unlock, "u", "unlock", "", "give the lock back"),
     FlockOption(.nonblock, "n", "nonblocking", "", "do not wait for the lock (also --nb)"),
     FlockOption(.nonblock, nil, "nb"),
     FlockOption(
-      .timeout, "w", "timeout", "SECONDS", "wait for the lock at most that long (also --wait)"),
+      .timeout, "w", "timeout", "SECONDS", "wait at most that long (also --wait)"),
     FlockOption(.timeout, nil, "wait", "SECONDS"),
     FlockOption(
       .conflictExitCode, "E", "conflict-exit-code", "N",
-      "exit status when the lock is busy or not free in time; default 1"),
+      "exit status when it is busy or timed out (1)"),
     FlockOption(.close, "o", "close", "", "do not give the lock to the command"),
     FlockOption(
       .noFork, "F", "no-fork", "",
-      "take the lock, then become the command instead of starting it"),
+      "become the command instead of starting it"),
     FlockOption(.verbose, nil, "verbose", "", "say what is done"),
     FlockOption(
-      .fcntl, nil, "fcntl", "", "take an open file description lock, fcntl(F_OFD_SETLK)"),
+      .fcntl, nil, "fcntl", "", "lock by fcntl(F_OFD_SETLK), not flock(2)"),
     FlockOption(
-      .start, nil, "start", "OFFSET", "first byte that is locked; for this and --length --fcntl"),
-    FlockOption(.length, nil, "length", "SIZE", "number of bytes; 0, all up to the end (default)"),
+      .start, nil, "start", "OFFSET", "first byte that is locked; implies --fcntl"),
+    FlockOption(.length, nil, "length", "SIZE", "number of bytes that are; implies --fcntl"),
     FlockOption(
-      .descriptor, nil, "fd", "N", "lock the inherited descriptor N, then run the command"),
+      .descriptor, nil, "fd", "N", "lock descriptor N, then run the command"),
     FlockOption(.help, "h", "help", "", "show this help"),
     FlockOption(.version, "V", "version", "", "show the version"),
   ]

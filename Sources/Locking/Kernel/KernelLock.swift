@@ -23,27 +23,32 @@ public struct KernelLock: Sendable {
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
-  /// the same kind that it has there already becomes this one.
+  /// the same kind that it has there already becomes this one. A file system that refuses to wait is
+  /// asked again and again; without `polling` it is taken at its word, which is `busy`.
   ///
   /// - Throws: `busy`, `timedOut`, or `system` with the step `flock`, `fcntl` or `timer`.
-  public func take(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
+  public func take(
+    _ descriptor: Int32, _ patience: Patience, polling: Bool = true
+  ) throws(LockError) {
     if try take(descriptor, waiting: false) { return }
     switch patience {
     case .never:
       throw .busy
     case .forever:
-      while try !take(descriptor, waiting: true) {}
+      while try !take(descriptor, waiting: true, polling) {}
     case .until(let deadline):
       let timer = try Locking.step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
       defer { timer.keepAlive() }
-      while try !take(descriptor, waiting: true) {
+      while try !take(descriptor, waiting: true, polling) {
         if deadline.hasPassed { throw .timedOut }
       }
     }
   }
 
   /// One system call. False: somebody else has the lock, or a signal ended the wait.
-  private func take(_ number: Int32, waiting: Bool) throws(LockError) -> Bool {
+  private func take(
+    _ number: Int32, waiting: Bool, _ polling: Bool = true
+  ) throws(LockError) -> Bool {
     while true {
       if call(number, waiting: waiting) == 0 { return true }
       let error = Errno.current
@@ -55,8 +60,10 @@ public struct KernelLock: Sendable {
       case .accessDenied where mode != .flock: break
       default: throw .system(step, error)
       }
-      // A file system that cannot wait for its locks: ask again, but not all the time.
-      if waiting { usleep(Self.pollInterval) }
+      if waiting {
+        if !polling { throw .busy }
+        usleep(Self.pollInterval)
+      }
       return false
     }
   }
