@@ -61,6 +61,8 @@ bench: build/swlock
 	bench/run build build/swlock docs/PERFORMANCE.md
 
 install: build/swlock
+	scripts/personalities install "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
+		$(PERSONALITIES)
 	install -D -m 755 build/swlock $(DESTDIR)$(BINDIR)/swlock
 	install -D -m 644 man/swlock.1 $(DESTDIR)$(DATADIR)/man/man1/swlock.1
 	install -D -m 644 completions/swlock.bash \
@@ -68,10 +70,10 @@ install: build/swlock
 	install -D -m 644 completions/_swlock $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
 	install -D -m 644 completions/swlock.fish \
 		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
-	scripts/personalities install $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(PERSONALITYDIR) $(PERSONALITIES)
 
 uninstall:
-	scripts/personalities uninstall $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(PERSONALITYDIR) flock lockrun
+	scripts/personalities uninstall "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
+		flock lockrun
 	rm -f $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(DATADIR)/man/man1/swlock.1
 	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
 	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock

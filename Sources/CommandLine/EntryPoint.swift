@@ -12,7 +12,7 @@ package func runSwlock() -> Int32 {
     if csystem_auxiliary_value(UInt(AT_SECURE)) != 0 {
       throw Failure(.notPermitted, "unable to run with set-user-ID, set-group-ID or capabilities")
     }
-    if count > 0, let personality = Personality(named: calledName(arguments[0]!)) {
+    if count > 0, let personality = Personality(called: ByteString(cString: arguments[0]!)) {
       return personality.run(arguments, count: count)
     }
     return try perform(arguments, count: count)
@@ -20,12 +20,6 @@ package func runSwlock() -> Int32 {
     Output.say(error.message)
     return error.status
   }
-}
-
-/// The last component of argv[0].
-private func calledName(_ argument: UnsafePointer<CChar>) -> ByteString {
-  strrchr(argument, Int32(ascii("/"))).map { ByteString(cString: $0 + 1) }
-    ?? ByteString(cString: argument)
 }
 
 private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) -> Int32 {

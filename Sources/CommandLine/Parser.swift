@@ -69,7 +69,7 @@ struct Parser {
     case .option(let option, _): return option.identity == .version ? .version : .help(.as)
     case .end: throw .usage("no program given: swlock as flock, or swlock as lockrun", of: .as)
     case .operand(let word):
-      guard let personality = Personality(named: word) else {
+      guard let personality = Personality(called: word) else {
         throw .usage("unknown program '\(word)': only flock and lockrun", of: .as)
       }
       return .personality(personality, name: reader.index - 1)

@@ -26,7 +26,7 @@ public func forkHolder() throws(LaunchError) -> Termination? {
     return try supervisor.wait(for: ChildProcess(identifier: identifier)).termination
   }
   try setParentDeathSignal(SIGKILL)
-  if getppid() != front { _exit(1) }
+  if parentHasDied(front) { _exit(1) }
   try supervisor.restoreMask()
   return nil
 }
@@ -34,6 +34,13 @@ public func forkHolder() throws(LaunchError) -> Termination? {
 /// From here on the holder outlives its front.
 public func becomeIndependent() throws(LaunchError) {
   try setParentDeathSignal(0)
+}
+
+/// Whether this process has another parent by now than `process`. In a new pid namespace a parent
+/// outside it, whoever that is, is 0 (pid_namespaces(7)).
+func parentHasDied(_ process: Int32) -> Bool {
+  let parent = getppid()
+  return parent != process && parent != 0
 }
 
 private func setParentDeathSignal(_ signal: Int32) throws(LaunchError) {

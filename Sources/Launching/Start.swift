@@ -113,7 +113,7 @@ private struct Preparation {
     if let signal = parentDeathSignal {
       if csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)) != 0 { return fail(.prctl) }
       // The parent may have died before that, and nobody would tell.
-      if getppid() != parent { return 1 }
+      if parentHasDied(parent) { return 1 }
     }
     if signals == .inherited { dropHandlers() }
     becomeInPlace()

@@ -20,6 +20,11 @@ public struct Deadline: Equatable, Sendable {
     return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)
   }
 
+  public static func microseconds(_ count: Int64) -> Deadline {
+    let (span, overflow) = count.multipliedReportingOverflow(by: 1000)
+    return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)
+  }
+
   public static func milliseconds(_ count: Int64) -> Deadline {
     let (span, overflow) = count.multipliedReportingOverflow(by: 1_000_000)
     return Deadline(nanosecondsFromNow: overflow ? Int64.max : span)

@@ -54,7 +54,9 @@ public struct FileStatus: Sendable {
   }
 }
 
-/// Whether this process may read and write the file, as its real user (access(2)).
-public func isReadableAndWritable(_ path: ByteString) -> Bool {
-  path.withCString { access($0, R_OK | W_OK) == 0 }
+/// Throws unless this process's real user may read and write the file (access(2)).
+public func checkReadableAndWritable(_ path: ByteString) throws(Errno) {
+  try path.withCString { (path) throws(Errno) in
+    _ = try retryingOnInterrupt { access(path, R_OK | W_OK) }
+  }
 }

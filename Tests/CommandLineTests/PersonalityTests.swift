@@ -151,7 +151,7 @@ private func withArguments<Result>(
     (".1", 0.1), ("1.", 1), ("1e-1", 0.1), ("0x10", 16), ("0x.8p1", 1), (" +2.5", 2.5), ("-3", -3),
     ("1E2", 100), ("inf", .infinity), ("-Infinity", -.infinity), ("1e400", .infinity),
     ("0e9999", 0),
-    ("1e-400", 0),
+    ("1e-400", 0), ("0e99999999999", 0), ("1e310", .infinity),
   ])
   func realNumbersAreThoseOfC(_ text: String, _ value: Double) throws {
     #expect(try realNumber(ByteString(text)) == value)
@@ -167,6 +167,7 @@ private func withArguments<Result>(
     ("0", 0), ("010", 8), ("0x10", 16), ("1K", 1024), ("1KiB", 1024), ("1kB", 1000),
     ("2.5MiB", 2_621_440), ("1.K", 1024), ("0.3K", 341), ("1.25K", 1279), ("1.025K", 1049),
     ("1.10K", 2048), ("0.999999999999K", 1126), ("15E", 15 << 60),
+    ("0Z", 0), ("18446744073709551615", UInt64.max),
   ])
   func sizesAreThoseOfUtilLinux(_ text: String, _ value: UInt64) throws {
     #expect(try byteCount(ByteString(text)) == value)

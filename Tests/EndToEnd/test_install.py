@@ -293,7 +293,6 @@ def test_only_the_name_that_it_is_called_by_counts(folder, name):
         ["Flock"],
         ["flock2"],
         ["swlock"],
-        ["/usr/bin/flock"],
         ["--zzz", "flock"],
         ["-n", "flock", "lock", "true"],
         ["lock", "true"],

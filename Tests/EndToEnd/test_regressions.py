@@ -1,5 +1,6 @@
 """Defects that a review has found; each is gone for good as long as its test passes."""
 
+import errno
 import os
 import pathlib
 import re
@@ -561,3 +562,36 @@ def test_a_command_runs_to_its_end_when_the_reader_of_the_steps_leaves(
     (folder / "stop").touch()
     assert process.wait(10) == 3
     assert (folder / "done").exists()
+
+
+@pytest.mark.parametrize("seconds", ["9223372036.5", "9223372036.9", "9223372037"])
+def test_flock_waits_longer_than_its_clock_can_count(swlock, folder, seconds):
+    assert swlock.run("as", "flock", "-w", seconds, "lock", "true").returncode == 0
+
+
+@needs_root
+@needs_tool("unshare")
+@pytest.mark.parametrize(
+    "words", [["run", "-m", "posix", "lock"], ["as", "lockrun", "-L", "lock"]], ids=" ".join
+)
+def test_the_command_may_be_the_first_process_of_a_new_namespace(swlock, folder, words):
+    command = ["unshare", "--pid", swlock.binary, *words, "--", "echo", "inside"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, timeout=30)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"inside\n", b"")
+
+
+@needs_root
+@needs_tool("setpriv")
+def test_flock_names_what_keeps_it_from_opening_anew(swlock, folder):
+    folder.chmod(0o755)
+    shutil.copy(swlock.binary, folder / "flock")
+    (folder / "owned").mkdir(mode=0o755)
+    user = ["setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups"]
+    command = [*user, folder / "flock", "--fcntl", "owned", "true"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, timeout=30)
+    assert result.returncode == 65
+    assert result.stderr == b"flock: owned: %s\n" % os.strerror(errno.EACCES).encode()
+
+
+def test_a_drop_in_may_be_named_by_its_path(swlock):
+    assert b"util-linux" in swlock.run("as", "/usr/bin/flock", "-V").stdout

@@ -52,13 +52,20 @@ import Testing
       30 21 0:40 / /net rw - nfs4 host:/x rw,vers=4.2,local_lock=none
       31 21 0:41 / /old rw master:1 propagate_from:2 - nfs host:/y rw,nolock,vers=3
       32 21 0:42 / /ssh rw - fuse.sshfs host: rw,user_id=0
+      33 21 0:43 / /half rw - nfs host:/z rw,local_lock=posix,vers=3
 
       """.utf8))
 
-  @Test(arguments: [("21", false), ("30", false), ("31", true), ("32", true)])
-  func fileSystemsThatKeepLocksToThemselvesAreKnown(_ mount: String, _ keeps: Bool) {
+  @Test(arguments: [
+    ("21", false, false), ("30", false, false), ("31", true, true), ("32", true, true),
+    ("33", false, true),
+  ])
+  func fileSystemsThatKeepLocksToThemselvesAreKnown(
+    _ mount: String, _ flock: Bool, _ either: Bool
+  ) {
     let entry = Self.table.entry(Array(mount.utf8)[...])
-    #expect(entry?.keepsLocksToItself == keeps)
+    #expect(entry?.keepsFlockToItself == flock)
+    #expect(entry?.keepsOneKindToItself == either)
   }
 
   @Test func unknownMountIsNotFound() {

@@ -38,12 +38,18 @@ func realNumber(_ text: ByteString) throws(NumberError) -> Double {
   return isNegative ? -magnitude : magnitude
 }
 
-/// `inf`, `infinity`, `nan` and `nan(...)`, in any case.
+/// `inf`, `infinity`, `nan` and `nan(WORD)`, in any case.
 private func special(_ text: ArraySlice<UInt8>) -> Double? {
   let lower = ByteString(text.map { $0 | 0x20 })
   if lower == "inf" || lower == "infinity" { return .infinity }
-  if lower == "nan" || (lower.hasPrefix("nan(") && lower.bytes.last == ascii(")")) { return .nan }
-  return nil
+  if lower == "nan" { return .nan }
+  guard lower.hasPrefix("nan("), text.last == ascii(")") else { return nil }
+  return text.dropFirst(4).dropLast().allSatisfy(isOfWord) ? .nan : nil
+}
+
+private func isOfWord(_ byte: UInt8) -> Bool {
+  byte == ascii("_") || (ascii("0")...ascii("9")).contains(byte)
+    || (ascii("a")...ascii("z")).contains(byte | 0x20)
 }
 
 /// What stands behind `0x`.
@@ -58,15 +64,17 @@ private func scaled(
   _ text: ArraySlice<UInt8>, radix: Double, exponentLetter: UInt8, exponentBase: Double
 ) throws(NumberError) -> Double {
   var value = 0.0
-  var fractionDigits = 0
+  // Digits behind those that are in `value`, less those that are in it behind the point.
+  var shift = 0
   var hasDigits = false
   var isFraction = false
   var rest = text
   while let byte = rest.first {
     if let digit = digitValue(byte), Double(digit) < radix {
-      value = value * radix + Double(digit)
       hasDigits = true
-      if isFraction { fractionDigits += 1 }
+      let isInValue = value < 1e30
+      if isInValue { value = value * radix + Double(digit) }
+      if isInValue == isFraction { shift += isInValue ? -1 : 1 }
     } else if byte == ascii("."), !isFraction {
       isFraction = true
     } else {
@@ -75,27 +83,40 @@ private func scaled(
     rest = rest.dropFirst()
   }
   guard hasDigits else { throw .invalid }
-  value = multiplied(value, by: radix, timesMinus: fractionDigits)
-  if rest.isEmpty { return value }
-  let digits = rest.dropFirst()
-  guard rest.first! | 0x20 == exponentLetter, let first = digits.first, !isSpace(first) else {
-    throw .invalid
-  }
-  let exponent = try wholeNumber(ByteString(digits))
+  let exponent = rest.isEmpty ? 0 : try exponent(rest, letter: exponentLetter)
+  if value == 0 { return 0 }
   // The exponents that util-linux's long double has.
-  if value != 0, !(-16445...16384).contains(Double(exponent) * (exponentBase == 2 ? 1 : 3.3219)) {
-    throw .outOfRange
-  }
-  return multiplied(value, by: exponentBase, timesMinus: -Int(exponent))
+  let power = exponentBase == 2 ? Double(exponent) : Double(exponent + Int64(shift)) * 3.3219
+  guard (-16445...16384).contains(power) else { throw .outOfRange }
+  guard radix != exponentBase else { return powered(value, radix, Int(exponent) + shift) }
+  return powered(powered(value, radix, shift), exponentBase, Int(exponent))
 }
 
-/// `value` divided by `base` as often as that, or multiplied if it is negative.
-private func multiplied(_ value: Double, by base: Double, timesMinus count: Int) -> Double {
-  // Beyond that every number is zero or infinite.
-  let count = max(-2000, min(2000, count))
-  var divisor = 1.0
-  for _ in 0..<abs(count) { divisor *= base }
-  return value == 0 ? 0 : count > 0 ? value / divisor : value * divisor
+/// LETTER[SIGN]DIGITS; what is longer than 32 bits is cut.
+private func exponent(
+  _ text: ArraySlice<UInt8>, letter: UInt8
+) throws(NumberError) -> Int64 {
+  let digits = text.dropFirst()
+  guard text.first! | 0x20 == letter, let first = digits.first, !isSpace(first) else {
+    throw .invalid
+  }
+  do throws(NumberError) {
+    return Int64(try wholeNumber(ByteString(digits)))
+  } catch .outOfRange {
+    return first == ascii("-") ? Int64(Int32.min) : Int64(Int32.max)
+  } catch {
+    throw error
+  }
+}
+
+/// `value` times `base` to the power of `exponent`.
+private func powered(_ value: Double, _ base: Double, _ exponent: Int) -> Double {
+  var result = value
+  // Step by step, and not by one power, which might be infinite.
+  for _ in 0..<min(5000, abs(exponent)) {
+    if exponent > 0 { result *= base } else { result /= base }
+  }
+  return result
 }
 
 private func digitValue(_ byte: UInt8) -> UInt8? {
@@ -122,12 +143,8 @@ func byteCount(_ text: ByteString) throws(NumberError) -> UInt64 {
     fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
     suffix = rest.dropFirst(1 + fraction.count)
   }
-  let unit = try unit(suffix)
-  let (product, overflow) = whole.multipliedReportingOverflow(by: unit)
-  if overflow { throw .outOfRange }
-  let (sum, sumOverflow) = product.addingReportingOverflow(try part(fraction, of: unit))
-  if sumOverflow { throw .outOfRange }
-  return sum
+  let (product, unit) = try product(whole, suffix)
+  return product &+ (try part(fraction, of: unit))
 }
 
 private func leadingCount(
@@ -137,15 +154,18 @@ private func leadingCount(
   if text.bytes.drop(while: isSpace).first == ascii("-") { throw .invalid }
   return try text.withCString { (start) throws(NumberError) in
     var end: UnsafeMutablePointer<CChar>?
+    csystem_clear_errno()
     let value = strtoull(start, &end, 0)
     guard let end, end != start else { throw .invalid }
-    if value == UInt64.max { throw .outOfRange }
+    if Errno.current == .outOfRange { throw .outOfRange }
     return (value, text.bytes.dropFirst(UnsafePointer(end) - start))
   }
 }
 
-/// What a suffix stands for.
-private func unit(_ suffix: ArraySlice<UInt8>) throws(NumberError) -> UInt64 {
+/// `count` times what a suffix stands for, which may be more than 64 bits have.
+private func product(
+  _ count: UInt64, _ suffix: ArraySlice<UInt8>
+) throws(NumberError) -> (value: UInt64, unit: UInt64) {
   let letters: StaticString = "KMGTPEZY"
   guard let letter = suffix.first,
     let power = letters.utf8.firstIndex(where: { $0 == letter || $0 + 32 == letter })
@@ -156,13 +176,15 @@ private func unit(_ suffix: ArraySlice<UInt8>) throws(NumberError) -> UInt64 {
   case "B", "b": base = 1000
   default: throw .invalid
   }
+  var value = count
   var unit: UInt64 = 1
   for _ in 0...power {
-    let (product, overflow) = unit.multipliedReportingOverflow(by: base)
+    let (product, overflow) = value.multipliedReportingOverflow(by: base)
     if overflow { throw .outOfRange }
-    unit = product
+    value = product
+    if unit <= UInt64.max / base { unit *= base }
   }
-  return unit
+  return (value, unit)
 }
 
 /// `0.DIGITS` of a unit, rounded as util-linux rounds it: each digit for itself, by whole divisors.
@@ -178,16 +200,19 @@ private func part(_ digits: ArraySlice<UInt8>, of unit: UInt64) throws(NumberErr
     value = sum
   }
   var divisor: UInt64 = 10
-  while divisor < value, divisor <= UInt64.max / 10 { divisor *= 10 }
-  for _ in 0..<zeros {
-    if divisor > UInt64.max / 10 { return 0 }
-    divisor *= 10
-  }
+  while divisor < value { lengthen(&divisor, &value) }
+  for _ in 0..<zeros { lengthen(&divisor, &value) }
   var part: UInt64 = 0
-  for digit in significant.reversed() {
-    let worth = UInt64(digit - ascii("0"))
-    if worth > 0, divisor >= worth { part += unit / (divisor / worth) }
+  while value > 0 {
+    let digit = value % 10
+    if digit > 0, divisor >= digit { part &+= unit / (divisor / digit) }
     divisor /= 10
+    value /= 10
   }
   return part
+}
+
+/// Ten times the divisor; or, where that is too large, one digit less.
+private func lengthen(_ divisor: inout UInt64, _ value: inout UInt64) {
+  if divisor <= UInt64.max / 10 { divisor *= 10 } else { value /= 10 }
 }

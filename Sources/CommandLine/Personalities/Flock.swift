@@ -43,34 +43,26 @@ private struct Flock {
 // MARK: - The lock
 
 extension Flock {
-  /// Takes the lock, or gives it back, and returns the descriptor that has it. Nothing is closed
-  /// before this process ends.
+  /// Locks or unlocks the target, and returns its descriptor. Nothing is closed before this process
+  /// ends.
   private func lockTarget(_ output: inout FlockOutput) throws(Failure) -> Int32 {
-    var file: FlockFile?
-    if case .file(let path) = options.target { file = try FlockFile.open(path, access) }
-    let patience = try patience()
-    let start = Deadline.now
-    while true {
-      let descriptor = descriptor(of: file)
-      do throws(LockError) {
-        try lock(descriptor, patience)
-        if options.verbose { output.result(report(since: start)) }
-        return descriptor
-      } catch .busy, .system(.flock, .accessDenied) {
-        throw conflict("failed to get lock")
-      } catch .timedOut {
-        throw conflict("timeout while waiting to get lock")
-      } catch .system(.timer, let error) {
-        throw Failure(status: EX_OSERR, "cannot set up timer: \(error.text)")
-      } catch .system(_, let error) {
-        guard let reason = try reopen(&file, after: error) else { continue }
-        let name = file.map { $0.path } ?? ByteString(decimal: descriptor)
-        let status = reason == .noLocks || reason == .noMemory ? EX_OSERR : EX_DATAERR
-        throw Failure(status: status, "\(raw: name): \(reason.text)")
-      } catch {
-        throw Failure(status: EX_SOFTWARE, Failure.reason(error, LockOptions()))
-      }
+    let patience: Patience
+    let descriptor: Int32
+    let start: Deadline
+    switch options.target {
+    case .descriptor(let number):
+      patience = try beginWaiting()
+      start = .now
+      descriptor = number
+      try lock(descriptor, name: ByteString(decimal: descriptor), patience)
+    case .file(let path):
+      let file = try FlockFile.open(path, access)
+      patience = try beginWaiting()
+      start = .now
+      descriptor = try lock(file, patience)
     }
+    if options.verbose { output.result(report(since: start)) }
+    return descriptor
   }
 
   /// An exclusive record lock needs a file that is open for writing.
@@ -78,15 +70,48 @@ extension Flock {
     options.usesRecordLocks && options.operation == .exclusive ? O_WRONLY : O_RDONLY
   }
 
-  private func descriptor(of file: FlockFile?) -> Int32 {
-    switch (file, options.target) {
-    case (let file?, _): file.descriptor
-    case (nil, .descriptor(let number)): number
-    case (nil, .file): -1
+  /// Returns the descriptor that is locked: NFS gives EIO or EBADF for an exclusive lock on a file
+  /// that is open for reading only, and then it is opened anew for both.
+  private func lock(_ file: FlockFile, _ patience: Patience) throws(Failure) -> Int32 {
+    do throws(LockError) {
+      try callKernel(file.descriptor, patience)
+      return file.descriptor
+    } catch .system(let step, let error) where step != .timer && mayReopen(file, after: error) {
+      do throws(Errno) {
+        try checkReadableAndWritable(file.path)
+      } catch {
+        throw failure(error, file.path)
+      }
+      file.close()
+      let reopened = try FlockFile.open(file.path, O_RDWR)
+      // A directory cannot be opened for writing; that error is the last that flock(1) has seen.
+      guard reopened.access == O_RDWR else {
+        throw failure(Errno.isADirectory, file.path)
+      }
+      try lock(reopened.descriptor, name: file.path, patience)
+      return reopened.descriptor
+    } catch {
+      throw failure(error, file.path)
     }
   }
 
-  private func lock(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
+  private func mayReopen(_ file: FlockFile, after error: Errno) -> Bool {
+    (error == .inputOutput || error == .badDescriptor) && options.operation != .shared
+      && file.access != O_RDWR
+  }
+
+  /// `name` is what an error calls it.
+  private func lock(
+    _ descriptor: Int32, name: ByteString, _ patience: Patience
+  ) throws(Failure) {
+    do throws(LockError) {
+      try callKernel(descriptor, patience)
+    } catch {
+      throw failure(error, name)
+    }
+  }
+
+  private func callKernel(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
     let lock = KernelLock(
       mode: options.usesRecordLocks ? .ofd : .flock,
       sharing: options.operation == .shared ? .shared : .exclusive,
@@ -96,6 +121,30 @@ extension Flock {
     } else {
       try lock.take(descriptor, patience, polling: false)
     }
+  }
+
+  private func failure(_ error: LockError, _ name: ByteString) -> Failure {
+    switch error {
+    case .busy, .system(.flock, .accessDenied):
+      return conflict("failed to get lock")
+    case .timedOut:
+      return conflict("timeout while waiting to get lock")
+    case .system(.timer, let reason):
+      return timerFailure(reason)
+    case .system(_, let reason):
+      return failure(reason, name)
+    default:
+      return Failure(status: EX_SOFTWARE, Failure.reason(error, LockOptions()))
+    }
+  }
+
+  private func failure(_ reason: Errno, _ name: ByteString) -> Failure {
+    let status = reason == .noLocks || reason == .noMemory ? EX_OSERR : EX_DATAERR
+    return Failure(status: status, "\(raw: name): \(reason.text)")
+  }
+
+  private func conflict(_ message: Message) -> Failure {
+    Failure(status: options.conflictExitCode, options.verbose ? message : "")
   }
 
   /// What the kernel says of a range that it does not know is said for it (fcntl(2), ERRORS).
@@ -108,48 +157,39 @@ extension Flock {
     return range
   }
 
-  /// Whole microseconds; less than one is no patience.
-  private func patience() throws(Failure) -> Patience {
+  // MARK: Time
+
+  /// From here on the timeout runs. flock(1) takes SIGALRM for it, which its command then does not
+  /// find ignored.
+  private func beginWaiting() throws(Failure) -> Patience {
     guard let timeout = options.timeout else { return options.nonblock ? .never : .forever }
-    guard timeout > -0x1p63, timeout < 0x1p63 else { throw invalidTimer() }
-    let seconds = Int64(timeout)
-    let microseconds = Int64((timeout - Double(seconds)) * 1_000_000)
-    if seconds < 0 || microseconds < 0 { throw invalidTimer() }
-    if seconds == 0, microseconds == 0 { return .never }
-    // flock(1) uses it for its timer.
+    let microseconds = try wholeMicroseconds(timeout)
+    if microseconds == 0 { return .never }
     disregard(SIGALRM)
-    if options.nonblock { return .never }
-    let (span, overflow) = seconds.multipliedReportingOverflow(by: 1_000_000_000)
-    return overflow
-      ? .forever : .until(Deadline(nanosecondsFromNow: span + microseconds * 1000))
+    return options.nonblock ? .never : .until(.microseconds(microseconds))
   }
 
-  private func invalidTimer() -> Failure {
-    Failure(status: EX_OSERR, "cannot set up timer: \(Errno.invalid.text)")
+  /// Int64.max for what is longer than that.
+  private func wholeMicroseconds(_ timeout: Double) throws(Failure) -> Int64 {
+    guard timeout > -0x1p63, timeout < 0x1p63 else { throw timerFailure(.invalid) }
+    let seconds = Int64(timeout)
+    let fraction = Int64((timeout - Double(seconds)) * 1_000_000)
+    if seconds < 0 || fraction < 0 { throw timerFailure(.invalid) }
+    let (product, tooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000)
+    let (sum, overflow) = product.addingReportingOverflow(fraction)
+    return tooLarge || overflow ? Int64.max : sum
   }
 
-  private func conflict(_ message: Message) -> Failure {
-    Failure(status: options.conflictExitCode, options.verbose ? message : "")
+  private func timerFailure(_ error: Errno) -> Failure {
+    Failure(status: EX_OSERR, "cannot set up timer: \(error.text)")
   }
 
   private func report(since start: Deadline) -> Message {
     let microseconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1000
     let digits = decimalDigits(UInt64(microseconds % 1_000_000))
     let zeros = [UInt8](repeating: ascii("0"), count: 6 - digits.count)
-    let seconds = ByteString(decimalDigits(UInt64(microseconds / 1_000_000)))
+    let seconds = ByteString(decimal: microseconds / 1_000_000)
     return "flock: getting lock took \(seconds).\(ByteString(zeros + digits)) seconds\n"
-  }
-
-  /// NFS gives EIO or EBADF for an exclusive lock on a file that is open for reading only: opens it
-  /// anew for both. Nil if that was done; otherwise the error that is to be reported.
-  private func reopen(_ file: inout FlockFile?, after error: Errno) throws(Failure) -> Errno? {
-    guard let opened = file, error == .inputOutput || error == .badDescriptor,
-      options.operation != .shared, opened.access != O_RDWR, isReadableAndWritable(opened.path)
-    else { return error }
-    opened.close()
-    let reopened = try FlockFile.open(opened.path, O_RDWR)
-    file = reopened
-    return reopened.access == O_RDWR ? nil : .isADirectory
   }
 }
 
@@ -232,11 +272,11 @@ extension Flock {
     _ words: CommandWords, _ error: Errno, _ output: inout FlockOutput
   ) -> Int32 {
     var ofCommand = FlockOutput()
-    let isBroken = ofCommand.complain("failed to execute \(raw: words.name): \(error.text)")
+    ofCommand.complain("failed to execute \(raw: words.name): \(error.text)")
     if options.noFork {
       output = FlockOutput()
-      if isBroken { raise(SIGPIPE) }
-    } else if isBroken, !isIgnored(SIGPIPE) {
+      if ofCommand.hasLostItsReader { raise(SIGPIPE) }
+    } else if ofCommand.hasLostItsReader, !isIgnored(SIGPIPE) {
       return Termination.signalled(number: SIGPIPE, coreDumped: false).exitStatus
     }
     return error == .noMemory ? EX_OSERR : EX_UNAVAILABLE

@@ -15,16 +15,17 @@ struct FlockOutput {
     }
   }
 
-  /// One line on standard error. Returns whether nobody is left there to read it.
-  @discardableResult
-  mutating func complain(_ message: Message) -> Bool {
+  /// One line on standard error.
+  mutating func complain(_ message: Message) {
     do throws(Errno) {
       try Output.write("flock: \(message)\n", to: STDERR_FILENO)
     } catch {
       complaintError = error
     }
-    return complaintError == .brokenPipe
   }
+
+  /// Whether nobody is left to read standard error.
+  var hasLostItsReader: Bool { complaintError == .brokenPipe }
 
   /// Ends flock: returns its exit status, which was to be `status`. Like every program that buffers
   /// its output, flock(1) learns only at its end that this cannot be written.
@@ -37,7 +38,7 @@ struct FlockOutput {
       complain("write error: \(error.text)")
       failed = true
     }
-    if complaintError == .brokenPipe { raise(SIGPIPE) }
+    if hasLostItsReader { raise(SIGPIPE) }
     return failed || complaintError != nil ? 1 : status
   }
 }

@@ -103,7 +103,7 @@ extension Lockrun {
   private func takeBoth(_ descriptor: Int32) throws(LockError) {
     let record = KernelLock(mode: .posix)
     try record.take(descriptor, .never)
-    if try SharedFileSystem(of: descriptor)?.hasOneKindOfLock == true { return }
+    if try SharedFileSystem(of: descriptor)?.hasOneKindOfLock() == true { return }
     do throws(LockError) {
       try KernelLock(mode: .flock).take(descriptor, .never)
     } catch {
@@ -123,13 +123,16 @@ extension Lockrun {
     throw .lockrun("cannot launch \(raw: name) - run is locked")
   }
 
+  /// Instead of no sleep at all, which would be a busy loop.
+  private static let shortestSleep: Int64 = 10
+
   private func wait(after attempts: Int64) {
     if options.verbose {
       say("(locked: sleeping \(options.sleep) secs, after attempt #\(attempts))")
     }
-    // Without any sleep this would be a busy loop.
-    let moment = options.sleep == 0 ? Deadline.milliseconds(10) : .seconds(options.sleep)
-    moment.sleep()
+    let end =
+      options.sleep == 0 ? Deadline.milliseconds(Self.shortestSleep) : .seconds(options.sleep)
+    end.sleep()
   }
 }
 

@@ -12,10 +12,12 @@ package enum Personality: CaseIterable {
     }
   }
 
-  init?(named name: ByteString) {
-    let named = Self.allCases.first { name.bytes.elementsEqual($0.name.utf8) }
-    guard let named else { return nil }
-    self = named
+  /// The one that `path` names with its last component.
+  init?(called path: ByteString) {
+    let name = path.bytes.split(separator: ascii("/"), omittingEmptySubsequences: false).last
+    let called = Self.allCases.first { name?.elementsEqual($0.name.utf8) == true }
+    guard let called else { return nil }
+    self = called
   }
 
   /// Does what the program would do; `arguments` begin with its name. Returns its exit status.

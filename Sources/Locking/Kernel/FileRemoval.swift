@@ -36,7 +36,7 @@ struct FileRemoval: Sendable {
   }
 
   private func takeOtherKind(_ lock: borrowing HeldLock) throws(LockError) {
-    if try SharedFileSystem(of: lock.descriptor)?.hasOneKindOfLock == true { return }
+    if try SharedFileSystem(of: lock.descriptor)?.hasOneKindOfLock() == true { return }
     let other = KernelLock(mode: mode == .flock ? .ofd : .flock)
     do throws(LockError) {
       try other.take(lock.descriptor, .never)

@@ -23,8 +23,9 @@ public struct KernelLock: Sendable {
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
-  /// the same kind that it has there already becomes this one. A file system that refuses to wait is
-  /// asked again and again; without `polling` it is taken at its word, which is `busy`.
+  /// the same kind that it has there already becomes this one. A file system that refuses to wait
+  /// (EAGAIN for a call that should block: some in user space do) is asked again and again; without
+  /// `polling` it is taken at its word, which is `busy`.
   ///
   /// - Throws: `busy`, `timedOut`, or `system` with the step `flock`, `fcntl` or `timer`.
   public func take(

@@ -9,8 +9,8 @@ struct ModeProbe {
 
   func perform() throws(LockError) {
     try checkExclusion()
-    if let shared = try SharedFileSystem(of: file), shared.keepsLocksToItself {
-      throw .unsupported(.notSharedBetweenHosts(fileSystem: shared.type))
+    if let type = try SharedFileSystem(of: file)?.typeIfFlockStaysHere() {
+      throw .unsupported(.notSharedBetweenHosts(fileSystem: type))
     }
   }
 

@@ -2,23 +2,17 @@ internal import CSystem
 
 /// A file system that other hosts may see as well, and how it treats locks.
 package struct SharedFileSystem {
-  /// As the mount table names it.
-  let type: ByteString
-  /// Whether it does not tell other hosts of flock locks. As far as it is known: a FUSE file system
-  /// may pass locks on to its server or not, and the mount table does not say.
-  let keepsLocksToItself: Bool
+  private let descriptor: Int32
   /// Whether flock locks are record locks of the whole file in the eyes of the server (flock(2),
-  /// NOTES), so that a process that has one cannot have the other.
-  package let hasOneKindOfLock: Bool
+  /// NOTES), unless the mount's options say otherwise.
+  private let turnsFlockIntoRecordLock: Bool
 
-  /// That of an open file; nil for one that no other host sees. Only for shared file systems the
-  /// mount table is read.
+  /// That of an open file; nil for one that no other host sees.
   package init?(of descriptor: Int32) throws(LockError) {
     var status = statfs()
     try step(.fstatfs) { () throws(Errno) in
       _ = try retryingOnInterrupt { fstatfs(descriptor, &status) }
     }
-    let turnsFlockIntoRecordLock: Bool
     // statfs(2) lists these numbers.
     switch UInt32(truncatingIfNeeded: status.f_type) {
     case 0x6969,  // NFS
@@ -31,17 +25,31 @@ package struct SharedFileSystem {
     default:
       return nil
     }
-    let mounts = try Self.read("/proc/self/mountinfo")
-    let information = try Self.read("/proc/self/fdinfo/" + ByteString(decimal: descriptor))
+    self.descriptor = descriptor
+  }
+
+  /// Whether a process that has a record lock cannot have a flock lock as well, since they are one.
+  package func hasOneKindOfLock() throws(LockError) -> Bool {
+    guard turnsFlockIntoRecordLock else { return false }
+    return try !mount().keepsOneKindToItself
+  }
+
+  /// Its type, where the mount table says that other hosts are not told of its flock locks.
+  func typeIfFlockStaysHere() throws(LockError) -> ByteString? {
+    let mount = try mount()
+    return mount.keepsFlockToItself ? ByteString(mount.type) : nil
+  }
+
+  private func mount() throws(LockError) -> MountTable.Entry {
+    let mounts = try read("/proc/self/mountinfo")
+    let information = try read("/proc/self/fdinfo/" + ByteString(decimal: descriptor))
     guard let mount = MountTable.mountIdentifier(inDescriptorInformation: information),
       let entry = MountTable(mounts).entry(mount)
     else { throw .system(.mountTable, .missing) }
-    type = ByteString(entry.type)
-    keepsLocksToItself = entry.keepsLocksToItself
-    hasOneKindOfLock = turnsFlockIntoRecordLock && !entry.keepsLocksToItself
+    return entry
   }
 
-  private static func read(_ path: ByteString) throws(LockError) -> [UInt8] {
+  private func read(_ path: ByteString) throws(LockError) -> [UInt8] {
     try step(.mountTable) { () throws(Errno) in
       try FileDescriptor.open(path, O_RDONLY).readAll(limit: 1 << 24)
     }
@@ -54,12 +62,22 @@ struct MountTable {
     let type: ArraySlice<UInt8>
     let superOptions: ArraySlice<UInt8>
 
-    /// These are known not to tell other hosts of locks.
-    var keepsLocksToItself: Bool {
+    /// As far as it is known. A FUSE file system may pass locks on to its server or not, and the
+    /// table does not tell; these are known not to.
+    var keepsFlockToItself: Bool {
       MountTable.local.contains { type.elementsEqual($0.utf8) }
-        || superOptions.split(separator: ascii(",")).contains { option in
-          MountTable.localOptions.contains { option.elementsEqual($0.utf8) }
-        }
+        || hasOption(in: MountTable.flockStaysHere)
+    }
+
+    /// Record locks, flock locks or both: then the server at least does not see the two as one.
+    var keepsOneKindToItself: Bool {
+      keepsFlockToItself || hasOption(in: MountTable.recordLocksStayHere)
+    }
+
+    private func hasOption(in options: [StaticString]) -> Bool {
+      superOptions.split(separator: ascii(",")).contains { option in
+        options.contains { option.elementsEqual($0.utf8) }
+      }
     }
   }
 
@@ -68,9 +86,10 @@ struct MountTable {
     "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.curlftpfs",
   ]
   /// nfs(5): nolock, local_lock; mount.cifs(8): nobrl.
-  private static let localOptions: [StaticString] = [
+  private static let flockStaysHere: [StaticString] = [
     "nolock", "local_lock=all", "local_lock=flock", "nobrl",
   ]
+  private static let recordLocksStayHere: [StaticString] = ["local_lock=posix"]
 
   private let text: [UInt8]
 
