@@ -56,6 +56,9 @@ public struct FileDescriptor: ~Copyable {
     return moved
   }
 
+  /// It stays open until here at least, whatever the optimizer thinks of its last use.
+  public func keepOpen() {}
+
   /// Closes now, and says what close(2) says; the descriptor is gone in any case.
   public consuming func close() throws(Errno) {
     let closing = number

@@ -54,6 +54,7 @@ private struct Lockrun {
 
   func perform() throws(Failure) -> Int32 {
     let file = try open()
+    defer { file.keepOpen() }
     do throws(LaunchError) {
       if let ofHolder = try forkHolder() { return ofHolder.exitStatus }
     } catch {
