@@ -61,23 +61,25 @@ bench: build/swlock
 	bench/run build build/swlock docs/PERFORMANCE.md
 
 install: build/swlock
+	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
+		$(PERSONALITIES)
+	install -D -T -m 755 build/swlock "$(DESTDIR)$(BINDIR)/swlock"
+	install -D -T -m 644 man/swlock.1 "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
+	install -D -T -m 644 completions/swlock.bash \
+		"$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
+	install -D -T -m 644 completions/_swlock "$(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock"
+	install -D -T -m 644 completions/swlock.fish \
+		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
 	scripts/personalities install "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		$(PERSONALITIES)
-	install -D -m 755 build/swlock $(DESTDIR)$(BINDIR)/swlock
-	install -D -m 644 man/swlock.1 $(DESTDIR)$(DATADIR)/man/man1/swlock.1
-	install -D -m 644 completions/swlock.bash \
-		$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
-	install -D -m 644 completions/_swlock $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
-	install -D -m 644 completions/swlock.fish \
-		$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
 
 uninstall:
 	scripts/personalities uninstall "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		flock lockrun
-	rm -f $(DESTDIR)$(BINDIR)/swlock $(DESTDIR)$(DATADIR)/man/man1/swlock.1
-	rm -f $(DESTDIR)$(DATADIR)/bash-completion/completions/swlock
-	rm -f $(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock
-	rm -f $(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish
+	rm -f "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
+	rm -f "$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
+	rm -f "$(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock"
+	rm -f "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
 
 clean:
 	rm -rf build .build .build-embedded .build-python

@@ -72,4 +72,4 @@ _swlock() {
   fi
 }
 
-complete -o filenames -F _swlock swlock
+complete -o bashdefault -o default -o filenames -F _swlock swlock

@@ -41,6 +41,15 @@ enum Help {
         append(left: heading(option), option.summary, to: &text)
       }
     }
+    if subcommand == .as {
+      text.append(
+        """
+
+        Called so, or by that name, swlock is that program: 'swlock as flock --help' lists
+        its options.
+
+        """)
+    }
     if subcommand == .run {
       text.append(
         """

@@ -79,6 +79,7 @@ extension Failure {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
     case .missing where step == .create: return "\(reason), its folder is missing"
+    case .isADirectory where step == .create: return "\(reason), and there is none of that name"
     case .missing where step == .open && options.mustExist:
       return "\(reason), and --no-create was given"
     default: return reason

@@ -39,6 +39,10 @@ struct Parser {
     if let meant = suggestion(for: word, from: names) {
       return .usage("unknown command '\(word)', did you mean 'swlock \(meant)'?", of: nil)
     }
+    if let personality = Personality(called: word) {
+      return .usage(
+        "unknown command '\(word)', did you mean 'swlock as \(personality.name)'?", of: nil)
+    }
     if word.contains(ascii("/")) || word.contains(ascii(".")) {
       return .usage(
         "unknown command '\(word)'; to lock a file: swlock run \(word) -- COMMAND", of: nil)
@@ -65,7 +69,14 @@ struct Parser {
 
   private func parseAs(from index: Int) throws(Failure) -> Invocation {
     var reader = OptionReader(arguments, count: count, from: index, for: .as)
-    switch try reader.next() {
+    let word: ArgumentCursor<OptionSpecification>.Word
+    do throws(Failure) {
+      word = try reader.next()
+    } catch {
+      throw .usage(
+        "the program's name comes first, its options follow: swlock as flock -n ...", of: .as)
+    }
+    switch word {
     case .option(let option, _): return option.identity == .version ? .version : .help(.as)
     case .end: throw .usage("no program given: swlock as flock, or swlock as lockrun", of: .as)
     case .operand(let word):
@@ -130,7 +141,26 @@ private struct OptionReader {
     {
       return "unknown option '\(option)', did you mean --\(meant)?"
     }
+    if let own = ownOption(for: option) {
+      return "unknown option '\(option)'\(own)"
+    }
     return "unknown option '\(option)'"
+  }
+
+  /// What flock(1) and lockrun call differently.
+  private func ownOption(for foreign: ByteString) -> StaticString? {
+    guard subcommand == .run else { return nil }
+    switch foreign {
+    case "-e": return ", here it is -x"
+    case "--nb", "--nonblocking": return ", here it is --nonblock"
+    case "--wait": return ", here it is --timeout"
+    case "--fcntl": return ", here it is --mode ofd"
+    case "--start", "--length": return ", here it is --range"
+    case "-u", "--unlock", "--fd": return "; 'swlock as flock' has it"
+    case "--maxtime": return ", here it is --max-runtime"
+    case "-L", "--lockfile": return ", here PATH stands without an option"
+    default: return nil
+    }
   }
 }
 
@@ -242,6 +272,9 @@ private struct RunDraft {
     case (.some, .some):
       throw .usage("-c takes the whole shell command as one word, and no COMMAND beside it")
     case (nil, nil):
+      if parseNumber(path.bytes) != nil {
+        throw .usage("no command given; for descriptor \(path) of a shell: swlock as flock \(path)")
+      }
       throw .usage("no command given: swlock run \(path) -- COMMAND")
     }
   }

@@ -20,6 +20,7 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   if lock.mode == .flock, lock.range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
 
   var restarts = 0
+  var request = request
   while true {
     do throws(LockError) {
       if let held = try attempt(request, lock) { return held }
@@ -27,6 +28,11 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
       if case .until = request.patience, request.patience.isOver { throw LockError.timedOut }
     } catch LockError.system(let step, .staleHandle) {
       if restarts >= maximumRestarts { throw .system(step, .staleHandle) }
+    } catch .system(.flock, let error)
+      where (error == .badDescriptor || error == .inputOutput) && !request.opensForWriting
+    {
+      // NFS makes record locks of flock locks, and those need a file that is open for writing.
+      request.opensForWriting = true
     }
     restarts += 1
   }

@@ -79,6 +79,8 @@ public struct LockRequest: Sendable {
   public var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
   public var removesFile: Bool
+  /// Open the file for writing also where the lock does not need that.
+  var opensForWriting = false
 
   public init(
     path: ByteString,

@@ -69,7 +69,7 @@ enum BashCompletion {
         fi
       }
 
-      complete -o filenames -F _swlock swlock
+      complete -o bashdefault -o default -o filenames -F _swlock swlock
 
       """
   }

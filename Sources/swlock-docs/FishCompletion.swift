@@ -6,6 +6,13 @@ enum FishCompletion {
     var lines = [
       "# Made by swlock-docs: run make docs.",
       "",
+      "# Whether swlock's first word is $argv[1] and, if given, the number of words is $argv[2] 2.",
+      "function __swlock_command",
+      "  set -l words (commandline -opc)",
+      "  set -q words[2]; and test \"$words[2]\" = \"$argv[1]\"; or return 1",
+      "  if set -q argv[2]; test (count $words) \"$argv[2]\" 2; end",
+      "end",
+      "",
       "complete -c swlock -f",
       "complete -c swlock -n __fish_use_subcommand -s h -l help -d 'show help'",
       "complete -c swlock -n __fish_use_subcommand -s V -l version -d 'show the version'",
@@ -16,11 +23,17 @@ enum FishCompletion {
           + " -d \(quoted("\(subcommand.summary)"))")
     }
     let names = Subcommand.allCases.map { "\($0.name)" }.joined(separator: " ")
-    lines.append("complete -c swlock -n '__fish_seen_subcommand_from help' -a '\(names)'")
+    lines.append("complete -c swlock -n '__swlock_command help -eq' -a '\(names)'")
     for subcommand in Subcommand.allCases where subcommand != .help {
-      let seen = "-n '__fish_seen_subcommand_from \(subcommand.name)'"
+      var seen = "-n '__swlock_command \(subcommand.name)'"
       if subcommand == .run { lines.append("complete -c swlock \(seen) -F") }
-      if subcommand == .as { lines.append("complete -c swlock \(seen) -a '\(personalities)'") }
+      if subcommand == .as {
+        seen = "-n '__swlock_command as -eq'"
+        lines.append("complete -c swlock \(seen) -a '\(personalities)'")
+        lines.append(
+          "complete -c swlock -n '__swlock_command as -gt' -x"
+            + " -a '(__fish_complete_subcommand --fcs-skip=2)'")
+      }
       for option in options(of: subcommand) { lines.append(line(option, seen)) }
     }
     return lines.joined(separator: "\n") + "\n"

@@ -8,10 +8,10 @@ enum ZshCompletion {
     # Made by swlock-docs: run make docs.
 
     _swlock() {
-      local -a commands
+      local -a subcommands
       local context state state_descr line
       typeset -A opt_args
-      commands=(
+      subcommands=(
     \(Subcommand.allCases.map { "    '\($0.name):\(quoted("\($0.summary)"))'" }
       .joined(separator: "\n"))
       )
@@ -20,10 +20,10 @@ enum ZshCompletion {
         '(- *)'{-V,--version}'[show the version]' \\
         '1:command:->command' '*::argument:->argument' && return
       case $state in
-        command) _describe command commands ;;
+        command) _describe command subcommands ;;
         argument)
           case $words[1] in
-            help) _describe command commands ;;
+            help) (( CURRENT == 2 )) && _describe command subcommands ;;
     \(Subcommand.allCases.filter { $0 != .help }.map(arguments(of:)).joined(separator: "\n"))
           esac
           ;;
@@ -39,11 +39,11 @@ enum ZshCompletion {
     var lines = options(of: subcommand).map(specification)
     if subcommand == .run {
       lines += [
-        "'1:lock file:_files'", "'(-)2:command:_command_names -e'", "'*::argument:_normal'",
+        "'1:lock file:_files'", "'(-)2:command:_command_names -e'", words,
       ]
     }
     if subcommand == .as {
-      lines += ["'(-)1:program:(\(personalities))'", "'*::argument:_normal'"]
+      lines += ["'(-)1:program:(\(personalities))'", words]
     }
     return """
               \(subcommand.name))
@@ -52,6 +52,11 @@ enum ZshCompletion {
                 ;;
       """
   }
+
+  /// Completes what follows as a command line of its own; a `--` in front of it is not part of it.
+  private static let words =
+    "'*::argument:{ shift words; (( CURRENT-- )); while [[ $words[1] == -- ]];"
+    + " do shift words; (( CURRENT-- )); done; _normal }'"
 
   private static func specification(_ option: OptionSpecification) -> String {
     let summary = "[\(quoted("\(option.summary)"))]"

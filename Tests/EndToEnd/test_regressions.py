@@ -13,7 +13,7 @@ import sys
 
 import pytest
 
-from conftest import SWLOCK, needs_root, needs_tool
+from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from observing import (
     appears,
     command_of,
@@ -595,3 +595,32 @@ def test_flock_names_what_keeps_it_from_opening_anew(swlock, folder):
 
 def test_a_drop_in_may_be_named_by_its_path(swlock):
     assert b"util-linux" in swlock.run("as", "/usr/bin/flock", "-V").stdout
+
+
+SELF_LOCKING = """#!/bin/sh
+test -n "$locked" || locked=yes exec "$S" run %s "$0" -- "$0"
+echo inside
+"""
+
+
+@pytest.mark.parametrize("options", ["-n", "-s", "-o", "-F", "-s -m ofd", "-s -m posix"])
+def test_a_script_may_lock_itself(swlock, folder, options):
+    (folder / "script").write_text(SELF_LOCKING % options)
+    (folder / "script").chmod(0o755)
+    environment = {**os.environ, "S": swlock.binary}
+    result = subprocess.run(
+        ["./script"], cwd=folder, env=environment, capture_output=True, timeout=30
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"inside\n", b"")
+
+
+@needs_strace
+@pytest.mark.parametrize("error", ["EBADF", "EIO"])
+def test_a_file_is_opened_for_writing_where_nfs_asks_for_that(swlock, folder, error):
+    (folder / "lock").touch()
+    fault = ["strace", "-o", "trace", "-e", f"inject=flock:error={error}:when=1"]
+    command = [*fault, swlock.binary, "run", "lock", "--", "true"]
+    result = subprocess.run(command, cwd=folder, capture_output=True, timeout=30)
+    assert (result.returncode, result.stderr) == (0, b"")
+    opened = [line for line in appears(folder / "trace").splitlines() if b'"lock"' in line]
+    assert any(b"O_RDWR" in line for line in opened)

@@ -31,7 +31,7 @@ private let help: Message = """
     -S N, --sleep=N      seconds between two attempts; default 10
     -R N, --retries=N    number of attempts; without, any
     -T N, --maxtime=N    report a command that took longer than N seconds
-    -V, --verbose        say that the lock is busy
+    -V, --verbose        with --wait, say before each pause that the lock is busy
     -q, --quiet          fail in silence if the lock is busy
     -I, --idempotent     exit with 0, in silence, if the lock is busy
         --version        show the version

@@ -24,8 +24,10 @@ struct FileRemoval: Sendable {
   /// removing the file is left to them; if it is not the file at the path any more, somebody else
   /// has done it.
   func perform() throws(LockError) {
-    let request = LockRequest(
+    var request = LockRequest(
       path: path, mode: mode == .flock ? .flock : .ofd, patience: .never, creation: .never)
+    // An exclusive record lock needs that.
+    request.opensForWriting = true
     do throws(LockError) {
       let lock = try acquire(request)
       try takeOtherKind(lock)

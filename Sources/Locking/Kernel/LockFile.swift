@@ -80,7 +80,7 @@ extension LockFile {
         let flags = O_NOCTTY | O_NONBLOCK | (isLink ? 0 : O_NOFOLLOW)
         let opened: FileDescriptor
         do throws(Errno) {
-          opened = try openExisting(request.path, flags, status.kind, lock)
+          opened = try openExisting(request, flags, status.kind, lock)
         } catch .missing where !isLink && changes < maximumRestarts {
           changes += 1
           continue  // removed since the look
@@ -134,26 +134,20 @@ extension LockFile {
     }
   }
 
-  /// For reading and writing, or for reading where that is enough for the lock.
+  /// For reading where that is enough for the lock: a file that is open for writing cannot be
+  /// executed, and scripts lock themselves. Otherwise, or where reading is not allowed, for both.
   private static func openExisting(
-    _ path: ByteString, _ flags: Int32, _ kind: FileStatus.Kind, _ lock: KernelLock
+    _ request: LockRequest, _ flags: Int32, _ kind: FileStatus.Kind, _ lock: KernelLock
   ) throws(Errno) -> FileDescriptor {
-    if kind == .directory { return try FileDescriptor.open(path, flags | O_RDONLY) }
-    do throws(Errno) {
-      return try FileDescriptor.open(path, flags | O_RDWR)
-    } catch {
-      guard lock.mode == .flock || lock.sharing == .shared else { throw error }
-      switch error {
-      case .accessDenied, .permissionNotGranted, .readOnlyFileSystem, .executableBusy:
-        do throws(Errno) {
-          return try FileDescriptor.open(path, flags | O_RDONLY)
-        } catch .accessDenied {
-          throw error
-        }
-      default:
-        throw error
+    if kind == .directory { return try FileDescriptor.open(request.path, flags | O_RDONLY) }
+    if !request.opensForWriting, lock.mode == .flock || lock.sharing == .shared {
+      do throws(Errno) {
+        return try FileDescriptor.open(request.path, flags | O_RDONLY)
+      } catch .accessDenied {
+        // It may be for writing only.
       }
     }
+    return try FileDescriptor.open(request.path, flags | O_RDWR)
   }
 }
 
