@@ -45,8 +45,8 @@ enum Help {
       text.append(
         """
 
-        Called so, or by that name, swlock is that program: 'swlock as flock --help' lists
-        its options.
+        Called so, or by that name, swlock is that program: 'swlock as flock --help'
+        lists its options.
 
         """)
     }
