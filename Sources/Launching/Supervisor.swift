@@ -24,6 +24,9 @@ public struct Supervisor {
     /// Nanoseconds after which the command's process group gets SIGTERM. Needs a command that was
     /// started with a group of its own.
     public var runtime: Int64?
+    /// Whether the command must not go on without its supervisor. If waiting fails, it and what
+    /// comes from it are killed before the error is thrown.
+    public var mustNotOutlive = false
     /// Nanoseconds from SIGTERM to SIGKILL.
     public var grace: Int64 = 10_000_000_000
 
@@ -81,6 +84,21 @@ public struct Supervisor {
   /// Waits until the command has ended, and with it what `Limits` says.
   public func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited
+  ) throws(LaunchError) -> Outcome {
+    do throws(LaunchError) {
+      return try watch(child, group)
+    } catch {
+      if limits.mustNotOutlive {
+        Descendants.send(SIGKILL, besides: strangers)
+        kill(child.identifier, SIGKILL)
+        _ = try? child.wait()
+      }
+      throw error
+    }
+  }
+
+  private func watch(
+    _ child: ChildProcess, _ group: Command.ProcessGroup
   ) throws(LaunchError) -> Outcome {
     var watch = Watch(child, limits, group, strangers)
     while true {

@@ -78,6 +78,7 @@ struct Run {
     var limits = Supervisor.Limits()
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
+    limits.mustNotOutlive = !inheritsLock
     switch options.leftovers {
     case .keep, .release: limits.leftovers = .leave
     case .wait: limits.leftovers = .wait

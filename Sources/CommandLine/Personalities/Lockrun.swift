@@ -146,7 +146,9 @@ extension Lockrun {
     command.parentDeathSignal = SIGKILL
     let start = Deadline.now
     do throws(LaunchError) {
-      let supervisor = try Supervisor()
+      var limits = Supervisor.Limits()
+      limits.mustNotOutlive = true
+      let supervisor = try Supervisor(limits)
       try becomeIndependent()
       let child = try supervisor.start(command)
       let termination = try supervisor.wait(for: child).termination
