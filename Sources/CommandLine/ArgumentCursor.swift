@@ -60,7 +60,10 @@ struct ArgumentCursor<Option: NamedOption> {
     self.allowsAbbreviations = allowsAbbreviations
   }
 
-  var isAtEnd: Bool { cluster.isEmpty && index >= count }
+  /// Whether the last option read was the last of its word.
+  var isBetweenWords: Bool { cluster.isEmpty }
+
+  var isAtEnd: Bool { isBetweenWords && index >= count }
 
   mutating func next() throws(ArgumentError) -> Word {
     if !cluster.isEmpty { return try nextInCluster() }

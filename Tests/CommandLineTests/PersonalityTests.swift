@@ -59,6 +59,9 @@ private func withArguments<Result>(
       return #expect(Bool(false))
     }
     #expect(failure(["-c", "lock", "x"])?.status == 64)
+    let options = try parse("--fd", "9", "-ns", "-c", "x")
+    #expect(options.nonblock && options.operation == .shared)
+    guard case .shell("x") = options.command else { return #expect(Bool(false)) }
   }
 
   @Test func rangeChoosesRecordLocks() throws {

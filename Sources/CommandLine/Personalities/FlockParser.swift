@@ -110,7 +110,9 @@ struct FlockParser {
     var cursor = ArgumentCursor(
       arguments, count: count, from: 1, options: FlockOption.all, allowsAbbreviations: true)
     while true {
-      if descriptor != nil, cursor.index < count, isShellOption(word(cursor.index)) {
+      if descriptor != nil, cursor.isBetweenWords, cursor.index < count,
+        isShellOption(word(cursor.index))
+      {
         try takeOperands(from: cursor.index)
         return .lock(options)
       }
