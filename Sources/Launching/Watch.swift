@@ -19,6 +19,8 @@ struct Watch: ~Copyable {
   private var ranOutOfTime = false
   private var termination: Termination?
   private var childIsStopped = false
+  /// How often this process has stopped itself.
+  private var stops = 0
   /// Until when a stop of the command is taken for that of the whole job.
   private var stopIsExpected: Deadline?
   private var passedKeySignalOn = false
@@ -29,6 +31,7 @@ struct Watch: ~Copyable {
 
   private static let lookAgainAfter: Int64 = 50
   private static let endingSignals = SignalSet([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
+  private static let continuation = SignalSet([SIGCONT])
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
 
   init(
@@ -225,6 +228,11 @@ extension Watch {
 
 extension Watch {
   private mutating func stopSignalCame(_ signal: Int32, isKnown: Bool) throws(LaunchError) {
+    // The command may have been continued since it was last heard of, or have stopped already.
+    let before = stops
+    stopIsExpected = .seconds(5)
+    try reap()
+    if outcome != nil || stops != before { return }
     stopIsExpected = .seconds(5)
     if termination != nil {
       passOn(signal, isKnown: isKnown)
@@ -269,7 +277,7 @@ extension Watch {
     if terminal.belongs(to: child.identifier) { terminal.give(to: getpgrp()) }
     kill(0, SIGTSTP)
     stop()
-    _ = SignalSet([SIGCONT]).takePending()
+    _ = Self.continuation.takePending()
     if terminal.isOurs { terminal.give(to: child.identifier) }
     kill(-child.identifier, SIGCONT)
   }
@@ -278,6 +286,12 @@ extension Watch {
   /// would, the kernel ignores that.
   private mutating func stop() {
     stopIsExpected = nil
+    stops += 1
+    // A stop would discard it (signal(7)).
+    if Self.continuation.takePending() != nil {
+      if termination == nil { kill(child.identifier, SIGCONT) }
+      return
+    }
     let signal = SignalSet([SIGTSTP])
     csystem_set_handler(SIGTSTP, csystem_signal_default())
     kill(getpid(), SIGTSTP)

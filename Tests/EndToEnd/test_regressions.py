@@ -18,6 +18,7 @@ from observing import (
     appears,
     command_of,
     counting,
+    descendants_of,
     end,
     every_shape,
     has_failed,
@@ -624,3 +625,48 @@ def test_a_file_is_opened_for_writing_where_nfs_asks_for_that(swlock, folder, er
     assert (result.returncode, result.stderr) == (0, b"")
     opened = [line for line in appears(folder / "trace").splitlines() if b'"lock"' in line]
     assert any(b"O_RDWR" in line for line in opened)
+
+
+@pytest.fixture
+def job(swlock, shape):
+    """swlock, its processes and its command, outermost first, with a way to signal the first."""
+    process = swlock.start("run", *shape, "lock", "--", "sleep", "1000")
+    command = command_of(process, "sleep")
+    pids = [process.pid, *descendants_of(process.pid)]
+    yield lambda *numbers: [os.kill(pids[0], number) for number in numbers], pids
+    end(command)
+
+
+def all_are_stopped(pids):
+    return all(map(is_stopped, pids))
+
+
+def none_is_stopped(pids):
+    return not any(map(is_stopped, pids))
+
+
+untimed_shape = pytest.mark.parametrize(
+    "shape", [[], ["--close"], ["-m", "posix"]], ids=["plain", "close", "posix"]
+)
+
+
+@untimed_shape
+def test_a_stop_right_after_a_continuation_stops_everything(job, shape):
+    send, pids = job
+    for _ in range(20):
+        send(signal.SIGTSTP)
+        wait_until(lambda: all_are_stopped(pids))
+        send(signal.SIGCONT, signal.SIGTSTP)
+        wait_until(lambda: all_are_stopped(pids))
+        send(signal.SIGCONT)
+        wait_until(lambda: none_is_stopped(pids))
+
+
+@untimed_shape
+def test_a_continuation_before_everything_has_stopped_is_not_lost(job, shape):
+    send, pids = job
+    for _ in range(20):
+        send(signal.SIGTSTP)
+        wait_until(lambda: is_stopped(pids[-1]))
+        send(signal.SIGCONT)
+        wait_until(lambda: none_is_stopped(pids))
