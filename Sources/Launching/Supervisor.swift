@@ -90,8 +90,12 @@ public struct Supervisor {
     } catch {
       if limits.mustNotOutlive {
         Descendants.send(SIGKILL, besides: strangers)
-        kill(child.identifier, SIGKILL)
-        _ = try? child.wait()
+        var status: Int32 = 0
+        // Once it is reaped, its number may be another's.
+        if waitpid(child.identifier, &status, WNOHANG) == 0 {
+          kill(child.identifier, SIGKILL)
+          _ = try? child.wait()
+        }
       }
       throw error
     }
