@@ -629,8 +629,13 @@ def test_a_file_is_opened_for_writing_where_nfs_asks_for_that(swlock, folder, er
 
 @pytest.fixture
 def job(swlock, shape):
-    """swlock, its processes and its command, outermost first, with a way to signal the first."""
-    process = swlock.start("run", *shape, "lock", "--", "sleep", "1000")
+    """A way to signal swlock, and its processes from itself to its command.
+
+    In a group of their own: one without a parent outside it in its session, as that of the tests
+    may be, cannot be stopped by SIGTSTP.
+    """
+    words = ("run", *shape, "lock", "--", "sleep", "1000")
+    process = swlock.start(*words, preexec_fn=os.setpgrp)
     command = command_of(process, "sleep")
     pids = [process.pid, *descendants_of(process.pid)]
     yield lambda *numbers: [os.kill(pids[0], number) for number in numbers], pids
