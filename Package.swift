@@ -32,11 +32,13 @@ let package = Package(
       name: "swlock", dependencies: ["CommandLine", "CSystem"], swiftSettings: settings),
     .executableTarget(
       name: "swlock-docs", dependencies: ["CommandLine"], swiftSettings: settings),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
-      name: "LockingTests", dependencies: ["CSystem", "Locking", "SystemInterface"],
+      name: "LockingTests", dependencies: ["CSystem", "Locking", "SystemInterface", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
-      name: "LaunchingTests", dependencies: ["CSystem", "Launching", "SystemInterface"],
+      name: "LaunchingTests",
+      dependencies: ["CSystem", "Launching", "SystemInterface", "TestSupport"],
       swiftSettings: settings),
     .testTarget(
       name: "CommandLineTests",

@@ -1,9 +1,10 @@
 import CSystem
 import Launching
 import SystemInterface
+import TestSupport
 import Testing
 
-@Suite struct StartTests {
+@Suite(.takingTurns) struct StartTests {
   private func run(_ words: ByteString...) throws -> Termination {
     try start(Command(words)).wait()
   }

@@ -2,9 +2,10 @@ import CSystem
 import Foundation
 import Locking
 import SystemInterface
+import TestSupport
 import Testing
 
-@Suite struct AcquireTests {
+@Suite(.takingTurns) struct AcquireTests {
   let scratch: Scratch
 
   init() throws { scratch = try Scratch() }
@@ -99,7 +100,7 @@ import Testing
   }
 }
 
-@Suite struct PosixModeTests {
+@Suite(.takingTurns) struct PosixModeTests {
   let scratch: Scratch
 
   init() throws { scratch = try Scratch() }

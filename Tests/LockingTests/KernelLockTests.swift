@@ -1,10 +1,11 @@
 import CSystem
 import Locking
 import SystemInterface
+import TestSupport
 import Testing
 
 /// Locks on descriptors that the caller has opened.
-@Suite struct KernelLockTests {
+@Suite(.takingTurns) struct KernelLockTests {
   private let scratch: Scratch
 
   init() throws {

@@ -2,9 +2,10 @@ import CSystem
 import Foundation
 import Locking
 import SystemInterface
+import TestSupport
 import Testing
 
-@Suite struct LockFileTests {
+@Suite(.takingTurns) struct LockFileTests {
   let scratch: Scratch
 
   init() throws { scratch = try Scratch() }
@@ -76,7 +77,7 @@ import Testing
   }
 }
 
-@Suite struct RemovalTests {
+@Suite(.takingTurns) struct RemovalTests {
   let scratch: Scratch
 
   init() throws { scratch = try Scratch() }
