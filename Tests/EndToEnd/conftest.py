@@ -3,10 +3,14 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 
 import pytest
+
+# A failed assertion in these shows its values, too.
+pytest.register_assert_rewrite("hardlink_world", "observing", "sections")
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SWLOCK = os.environ.get("SWLOCK", str(PROJECT / "build" / "swlock"))
@@ -31,6 +35,9 @@ needs_strace = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19,
 def pytest_sessionstart(session):
     if not os.access(SWLOCK, os.X_OK):
         pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)
+    # A shell without job control ignores these in what it starts in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 
 class Swlock:

@@ -155,8 +155,13 @@ class Storm:
         for thread in threads:
             thread.start()
         try:
-            end = time.monotonic() + seconds
-            while time.monotonic() < end and not (until_overlap and self.count("overlap")):
+            start = time.monotonic()
+            # On a machine that is busy with other things the first hit may take longer.
+            while time.monotonic() < start + seconds or (
+                victims and not self.hits and time.monotonic() < start + PATIENCE
+            ):
+                if until_overlap and self.count("overlap"):
+                    break
                 time.sleep(0.05)
                 if victims:
                     self._kill(victims)
