@@ -18,6 +18,15 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
     storage.append(0)
   }
 
+  /// The same, without a generic function's detours.
+  public init(_ bytes: ArraySlice<UInt8>) {
+    let end = bytes.firstIndex(of: 0) ?? bytes.endIndex
+    storage = []
+    storage.reserveCapacity(end - bytes.startIndex + 1)
+    storage.append(contentsOf: bytes[..<end])
+    storage.append(0)
+  }
+
   public init(_ string: String) {
     self.init(string.utf8)
   }
@@ -39,6 +48,12 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   public var bytes: ArraySlice<UInt8> { storage.dropLast() }
   public var count: Int { storage.count - 1 }
   public var isEmpty: Bool { count == 0 }
+
+  /// For `switch`: compares the bytes, and makes no ByteString of the pattern.
+  @inline(never)
+  public static func ~= (pattern: StaticString, string: ByteString) -> Bool {
+    string.bytes.elementsEqual(pattern.utf8)
+  }
 
   /// Calls `body` with the string as C reads it, zero byte included.
   @inline(__always)

@@ -22,6 +22,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static var outOfRange: Errno { Errno(ERANGE) }
   public static var valueTooLarge: Errno { Errno(EOVERFLOW) }
   public static var inputOutput: Errno { Errno(EIO) }
+  public static var noProcess: Errno { Errno(ESRCH) }
   public static var noChild: Errno { Errno(ECHILD) }
   public static var wouldBlock: Errno { Errno(EAGAIN) }
   public static var accessDenied: Errno { Errno(EACCES) }
@@ -38,6 +39,9 @@ public struct Errno: Error, Equatable, Sendable {
   public static var notImplemented: Errno { Errno(ENOSYS) }
   public static var tooManyLinks: Errno { Errno(ELOOP) }
   public static var notSupported: Errno { Errno(EOPNOTSUPP) }
+  public static var directoryNotEmpty: Errno { Errno(ENOTEMPTY) }
+  public static var linkCountTooLarge: Errno { Errno(EMLINK) }
+  public static var noDevice: Errno { Errno(ENXIO) }
   public static var staleHandle: Errno { Errno(ESTALE) }
 
   /// The C library's text for this number (strerror(3)).

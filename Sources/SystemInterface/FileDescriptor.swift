@@ -29,6 +29,17 @@ public struct FileDescriptor: ~Copyable {
     return number > STDERR_FILENO ? opened : try opened.movedAboveStandardDescriptors()
   }
 
+  /// Opens the file `name` in the open folder `folder` (openat(2)), otherwise as above.
+  public static func open(
+    _ name: ByteString, in folder: Int32, _ flags: Int32, permissions: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    let number = try name.withCString { (name) throws(Errno) in
+      try retryingOnInterrupt { csystem_openat(folder, name, flags | O_CLOEXEC, permissions) }
+    }
+    let opened = FileDescriptor(taking: number)
+    return number > STDERR_FILENO ? opened : try opened.movedAboveStandardDescriptors()
+  }
+
   /// Opens `path` (open(2)) for a program to inherit: the lowest free number, not close-on-exec.
   public static func openInheritable(
     _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0

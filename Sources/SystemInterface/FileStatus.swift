@@ -4,6 +4,11 @@ internal import CSystem
 public struct FileIdentity: Equatable, Sendable {
   public let device: UInt64
   public let inode: UInt64
+
+  public init(device: UInt64, inode: UInt64) {
+    self.device = device
+    self.inode = inode
+  }
 }
 
 /// What stat(2) tells of a file, as far as a lock cares.
@@ -17,6 +22,10 @@ public struct FileStatus: Sendable {
   public let owner: UInt32
   public let linkCount: UInt64
   public let size: Int64
+  /// When the content was written last, or what futimens(2) made of that, and when the file itself
+  /// was changed last: nanoseconds since the epoch, on the clock of its file system.
+  public let modificationTime: Int64
+  public let changeTime: Int64
   /// A folder where everybody may create files but remove only their own, such as /tmp.
   public let isStickyAndWorldWritable: Bool
 
@@ -25,6 +34,8 @@ public struct FileStatus: Sendable {
     owner = raw.st_uid
     linkCount = UInt64(raw.st_nlink)
     size = Int64(raw.st_size)
+    modificationTime = Self.nanoseconds(raw.st_mtim)
+    changeTime = Self.nanoseconds(raw.st_ctim)
     let shared: UInt32 = 0o1002
     isStickyAndWorldWritable = raw.st_mode & shared == shared
     switch raw.st_mode & UInt32(S_IFMT) {
@@ -35,6 +46,13 @@ public struct FileStatus: Sendable {
     case UInt32(S_IFSOCK): kind = .socket
     default: kind = .device
     }
+  }
+
+  /// A time that does not fit is the first or the last that does.
+  private static func nanoseconds(_ time: timespec) -> Int64 {
+    let (seconds, tooLarge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
+    let (sum, overflow) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
+    return tooLarge || overflow ? (time.tv_sec < 0 ? Int64.min : Int64.max) : sum
   }
 
   /// fstat(2)
@@ -49,6 +67,17 @@ public struct FileStatus: Sendable {
     var raw = stat()
     try path.withCString { (path) throws(Errno) in
       _ = try retryingOnInterrupt { followingLinks ? stat(path, &raw) : lstat(path, &raw) }
+    }
+    self.init(raw)
+  }
+}
+
+extension FileStatus {
+  /// lstat(2) of the file `name` in the open folder `folder` (fstatat(2)).
+  public init(of name: ByteString, in folder: Int32) throws(Errno) {
+    var raw = stat()
+    try name.withCString { (name) throws(Errno) in
+      _ = try retryingOnInterrupt { fstatat(folder, name, &raw, AT_SYMLINK_NOFOLLOW) }
     }
     self.init(raw)
   }

@@ -77,6 +77,13 @@ public struct SignalSet: Sendable {
     return sigisemptyset(&both) == 0
   }
 
+  /// A descriptor that can be read while one of these signals, which must be blocked, is pending
+  /// (signalfd(2)); for poll(2).
+  public func makeDescriptor() throws(Errno) -> FileDescriptor {
+    var set = set
+    return FileDescriptor(taking: try retryingOnInterrupt { csystem_signal_descriptor(&set) })
+  }
+
   /// Takes one of these signals if one is pending now.
   public func takePending() -> Int32? {
     var information = siginfo_t()

@@ -15,14 +15,22 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -45,6 +53,9 @@ static inline unsigned long csystem_auxiliary_value(unsigned long type) { return
 
 static inline int csystem_open(const char *path, int flags, mode_t mode) {
   return open(path, flags, mode);
+}
+static inline int csystem_openat(int folder, const char *path, int flags, mode_t mode) {
+  return openat(folder, path, flags, mode);
 }
 static inline int csystem_fcntl(int descriptor, int command, int argument) {
   return fcntl(descriptor, command, argument);
@@ -69,8 +80,23 @@ static inline const char *csystem_entry_name(const struct dirent *entry) { retur
 static inline int csystem_open_process(pid_t process) {
   return (int)syscall(SYS_pidfd_open, process, 0);
 }
+// kcmp(2): 0 if two descriptors are one open file, or two processes have one table of descriptors.
+static inline long csystem_compare_descriptors(pid_t one, int first, pid_t other, int second) {
+  return syscall(SYS_kcmp, one, other, KCMP_FILE, first, second);
+}
+static inline long csystem_compare_tables(pid_t one, pid_t other) {
+  return syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+}
 static inline int csystem_signal_process(int process, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);
+}
+
+// A number in memory that two processes share.
+static inline int64_t csystem_load(const int64_t *number) {
+  return __atomic_load_n(number, __ATOMIC_SEQ_CST);
+}
+static inline void csystem_store(int64_t *number, int64_t value) {
+  __atomic_store_n(number, value, __ATOMIC_SEQ_CST);
 }
 
 typedef void (*csystem_signal_handler)(int);
@@ -96,16 +122,26 @@ static inline int csystem_has_handler(int signal) {
   return sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
          action.sa_handler != SIG_DFL;
 }
+static inline int csystem_signal_descriptor(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
 static inline pid_t csystem_signal_sender(const siginfo_t *information) {
   return information->si_pid;
 }
 
 // Timers on CLOCK_MONOTONIC that send `signal` to the calling thread only. The system calls
 // themselves: glibc's wrappers bring its threads with them into a static binary.
-static inline int csystem_create_thread_timer(int signal, int *timer) {
+static inline int csystem_create_timer(int clock, int signal, int *timer) {
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
   event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
-  return (int)syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, timer);
+  return (int)syscall(SYS_timer_create, clock, &event, timer);
+}
+static inline int csystem_create_thread_timer(int signal, int *timer) {
+  return csystem_create_timer(CLOCK_MONOTONIC, signal, timer);
+}
+// The same on CLOCK_BOOTTIME, which goes on while the machine is suspended.
+static inline int csystem_create_boot_timer(int signal, int *timer) {
+  return csystem_create_timer(CLOCK_BOOTTIME, signal, timer);
 }
 static inline int csystem_set_timer(int timer, int flags, const struct itimerspec *times) {
   return (int)syscall(SYS_timer_settime, timer, flags, times, NULL);

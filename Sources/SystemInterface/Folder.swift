@@ -1,0 +1,91 @@
+internal import CSystem
+
+/// An open folder, and what can be done with the files in it by name.
+///
+/// Whatever happens to the working folder or to the path that led here, it stays the same folder.
+public struct Folder: ~Copyable {
+  private let descriptor: FileDescriptor
+
+  /// open(2) with O_DIRECTORY, links followed.
+  public init(_ path: ByteString) throws(Errno) {
+    descriptor = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
+  }
+
+  public var number: Int32 { descriptor.number }
+
+  public func status() throws(Errno) -> FileStatus { try FileStatus(of: descriptor.number) }
+
+  /// lstat(2)
+  public func status(of name: ByteString) throws(Errno) -> FileStatus {
+    try FileStatus(of: name, in: descriptor.number)
+  }
+
+  /// openat(2)
+  public func open(
+    _ name: ByteString, _ flags: Int32, permissions: UInt32 = 0
+  ) throws(Errno) -> FileDescriptor {
+    try FileDescriptor.open(name, in: descriptor.number, flags, permissions: permissions)
+  }
+
+  /// linkat(2): gives the file `name` another name. Links are not followed.
+  public func link(_ name: ByteString, to other: ByteString) throws(Errno) {
+    try call(name, other) { (folder, name, other) in linkat(folder, name, folder, other, 0) }
+  }
+
+  /// renameat(2)
+  public func rename(_ name: ByteString, to other: ByteString) throws(Errno) {
+    try call(name, other) { (folder, name, other) in renameat(folder, name, folder, other) }
+  }
+
+  /// unlinkat(2)
+  public func unlink(_ name: ByteString) throws(Errno) {
+    try call(name) { (folder, name) in unlinkat(folder, name, 0) }
+  }
+
+  /// unlinkat(2) with AT_REMOVEDIR: rmdir(2)
+  public func removeDirectory(_ name: ByteString) throws(Errno) {
+    try call(name) { (folder, name) in unlinkat(folder, name, AT_REMOVEDIR) }
+  }
+
+  /// mkdirat(2), for nobody but its owner.
+  public func makeDirectory(_ name: ByteString) throws(Errno) {
+    try call(name) { (folder, name) in mkdirat(folder, name, 0o700) }
+  }
+
+  /// Calls `body` with the name of each file in the folder, in no order, `.` and `..` left out
+  /// (readdir(3)). What comes or goes meanwhile may be seen or not.
+  public func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
+    // A descriptor of its own: two readers would share one position.
+    let copy = try FileDescriptor.open(".", in: descriptor.number, O_RDONLY | O_DIRECTORY)
+    guard let stream = fdopendir(copy.number) else { throw Errno.current }
+    _ = copy.leak()
+    defer { closedir(stream) }
+    while true {
+      csystem_clear_errno()
+      guard let entry = readdir(stream) else {
+        if Errno.current.code != 0 { throw Errno.current }
+        return
+      }
+      let name = ByteString(cString: csystem_entry_name(entry))
+      if name != "." && name != ".." { body(name) }
+    }
+  }
+
+  @inline(__always)
+  private func call(
+    _ name: ByteString, _ body: (Int32, UnsafePointer<CChar>) -> Int32
+  ) throws(Errno) {
+    let folder = descriptor.number
+    try name.withCString { (name) throws(Errno) in
+      _ = try retryingOnInterrupt { body(folder, name) }
+    }
+  }
+
+  @inline(__always)
+  private func call(
+    _ name: ByteString, _ other: ByteString,
+    _ body: (Int32, UnsafePointer<CChar>, UnsafePointer<CChar>) -> Int32
+  ) throws(Errno) {
+    try call(name) { (folder, name) in other.withCString { body(folder, name, $0) } }
+  }
+}
