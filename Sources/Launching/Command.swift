@@ -56,6 +56,7 @@ public struct LaunchError: Error, Equatable, Sendable {
 public enum LaunchStep: Int32, Equatable, Sendable {
   case clone, setpgid, prctl, dup2, fcntl, sigprocmask, exec
   case sigaction, sigtimedwait, waitpid
+  case mmap, timer
 
   public var name: StaticString {
     switch self {
@@ -69,6 +70,8 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .sigaction: "sigaction"
     case .sigtimedwait: "sigtimedwait"
     case .waitpid: "waitpid"
+    case .mmap: "mmap"
+    case .timer: "timer_create"
     }
   }
 }

@@ -14,13 +14,15 @@ enum Descendants {
   /// Sends `signal` to each of them, or to those in one process group. False when nobody got it.
   ///
   /// A number read from /proc may belong to a stranger by the time it is used. So the process is
-  /// held by a pidfd first, and looked at again.
+  /// held by a pidfd first, and looked at again. `spared` does not get it, but what comes from it.
   @discardableResult
   static func send(
-    _ signal: Int32, inGroup group: Int32? = nil, besides strangers: [Int32] = []
+    _ signal: Int32, inGroup group: Int32? = nil, besides strangers: [Int32] = [],
+    sparing spared: Int32? = nil
   ) -> Bool {
     var reached = false
-    for process in find(inGroup: group, besides: strangers) {
+    for process in find(inGroup: group, besides: strangers)
+    where process.identifier != spared {
       let handle = csystem_open_process(process.identifier)
       if handle < 0 { continue }
       let held = FileDescriptor(taking: handle)

@@ -10,10 +10,17 @@ internal import CSystem
 ///
 /// Until `becomeIndependent` the holder dies with its front.
 ///
-/// - Returns: nil in the holder, at once; in the front, how the holder ended.
-public func forkHolder() throws(LaunchError) -> Termination? {
+/// A lock that is no descriptor is lost with the holder: then `killingLeftovers` has the front kill
+/// what a holder leaves that was killed. With a `lease`, which the holder is to renew, the front also
+/// ends in time what a holder does not that is stopped, or hangs.
+///
+/// - Returns: nil in the holder, at once; in the front, who the holder was and how it ended.
+public func forkHolder(
+  killingLeftovers: Bool = false, lease: Lease? = nil
+) throws(LaunchError) -> (holder: Int32, termination: Termination)? {
   var limits = Supervisor.Limits()
-  limits.leftovers = .waitIfKilled
+  limits.leftovers = killingLeftovers ? .killIfKilled : .waitIfKilled
+  limits.lease = lease
   let supervisor = try Supervisor(limits)
   let front = getpid()
   let identifier: Int32
@@ -23,7 +30,9 @@ public func forkHolder() throws(LaunchError) -> Termination? {
     throw LaunchError(step: .clone, errno: error)
   }
   if identifier > 0 {
-    return try supervisor.wait(for: ChildProcess(identifier: identifier)).termination
+    return (
+      identifier, try supervisor.wait(for: ChildProcess(identifier: identifier)).termination
+    )
   }
   try setParentDeathSignal(SIGKILL)
   if parentHasDied(front) { _exit(1) }

@@ -17,6 +17,8 @@ public struct Supervisor {
     case kill
     /// They are waited for if the command was killed, and so could not look after them itself.
     case waitIfKilled
+    /// They are killed if the command was killed: it can no longer renew the lease for them.
+    case killIfKilled
   }
 
   public struct Limits: Sendable {
@@ -27,6 +29,12 @@ public struct Supervisor {
     /// Whether the command must not go on without its supervisor. If waiting fails, it and what
     /// comes from it are killed before the error is thrown.
     public var mustNotOutlive = false
+    /// The command gets SIGTERM shortly before the lease ends, and is killed at its end, with all that
+    /// comes from it.
+    public var lease: Lease?
+    /// Whether it is for this supervisor to renew the lease. Otherwise the child does, and is left alone
+    /// when it ends.
+    public var renewsLease = false
     /// Nanoseconds from SIGTERM to SIGKILL.
     public var grace: Int64 = 10_000_000_000
 
@@ -37,15 +45,14 @@ public struct Supervisor {
     public let termination: Termination
     /// Whether `Limits.runtime` had passed when it ended.
     public let ranOutOfTime: Bool
+    /// Whether `Limits.lease` had ended, or was about to and the command was told, when it ended.
+    public let lostLease: Bool
   }
 
   private let limits: Limits
   /// Children from before, which whoever was this process before an exec(2) may have left it.
   private let strangers: [Int32]
-  private let signals = SignalSet([
-    SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
-    SIGTTOU, SIGWINCH,
-  ])
+  private let signals: SignalSet
   private let previousMask: SignalSet.Mask
 
   /// Blocks the signals that it will wait for. Nothing but `restoreMask` unblocks them.
@@ -56,10 +63,16 @@ public struct Supervisor {
       limits.leftovers != .leave
       && (waitpid(-1, &status, WNOHANG) >= 0 || Errno.current != .noChild)
     strangers = hasChildren ? Descendants.children() : []
-    let signals = signals
+    var numbers = [
+      SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
+      SIGTTOU, SIGWINCH,
+    ]
+    if limits.lease != nil { numbers.append(csystem_wakeup_signal()) }
+    let signals = SignalSet(numbers)
+    self.signals = signals
     previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
     try makeChildrenWaitable()
-    if limits.leftovers != .leave || limits.runtime != nil {
+    if limits.leftovers != .leave || limits.runtime != nil || limits.lease != nil {
       // Descendants whose parent dies become children of this process.
       try step(.prctl) { () throws(Errno) in
         _ = try retryingOnInterrupt { csystem_prctl(PR_SET_CHILD_SUBREAPER, 1) }
@@ -85,38 +98,92 @@ public struct Supervisor {
   public func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited
   ) throws(LaunchError) -> Outcome {
+    let vigil = try begin(child, group: group)
+    while true {
+      if case .ended(let outcome) = try vigil.next() { return outcome }
+    }
+  }
+
+  /// The same, step by step, for whoever has something to do meanwhile.
+  public func begin(
+    _ child: ChildProcess, group: Command.ProcessGroup = .inherited
+  ) throws(LaunchError) -> Vigil {
+    var lease: LeaseWatch?
+    if let limit = limits.lease { lease = try LeaseWatch(limit, renews: limits.renewsLease) }
+    return Vigil(
+      watch: Watch(child, limits, group, strangers), signals: signals, lease: lease,
+      child: child, limits: limits, strangers: strangers)
+  }
+}
+
+/// One wait for a command.
+public final class Vigil {
+  public enum Event: Equatable, Sendable {
+    case ended(Supervisor.Outcome)
+    /// `Limits.lease` is to be renewed: `renewed` says what came of that.
+    case renewalIsDue
+  }
+
+  private var watch: Watch
+  private let signals: SignalSet
+  private var lease: LeaseWatch?
+  private let child: ChildProcess
+  private let limits: Supervisor.Limits
+  private let strangers: [Int32]
+
+  fileprivate init(
+    watch: consuming Watch, signals: SignalSet, lease: consuming LeaseWatch?, child: ChildProcess,
+    limits: Supervisor.Limits, strangers: [Int32]
+  ) {
+    self.watch = watch
+    self.signals = signals
+    self.lease = lease
+    self.child = child
+    self.limits = limits
+    self.strangers = strangers
+  }
+
+  /// Waits for the next thing that the caller has to know.
+  public func next() throws(LaunchError) -> Event {
     do throws(LaunchError) {
-      return try watch(child, group)
-    } catch {
-      if limits.mustNotOutlive {
-        Descendants.send(SIGKILL, besides: strangers)
-        var status: Int32 = 0
-        // Once it is reaped, its number may be another's.
-        if waitpid(child.identifier, &status, WNOHANG) == 0 {
-          kill(child.identifier, SIGKILL)
-          _ = try? child.wait()
-        }
+      while true {
+        if let outcome = watch.outcome { return .ended(outcome) }
+        if watch.attend(to: &lease) { return .renewalIsDue }
+        try takeSignal()
       }
+    } catch {
+      if limits.mustNotOutlive { killCommand() }
       throw error
     }
   }
 
-  private func watch(
-    _ child: ChildProcess, _ group: Command.ProcessGroup
-  ) throws(LaunchError) -> Outcome {
-    var watch = Watch(child, limits, group, strangers)
-    while true {
-      var information = siginfo_t()
-      let deadline = watch.nextDeadline
-      let signal = try step(.sigtimedwait) { () throws(Errno) in
-        try signals.take(&information, by: deadline)
-      }
-      switch signal {
-      case nil: try watch.deadlinePassed()
-      case SIGCHLD?: try watch.reap()
-      case let signal?: try watch.received(signal, information)
-      }
-      if let outcome = watch.outcome { return outcome }
+  public func renewed(_ renewal: Lease.Renewal) {
+    lease?.renewed(renewal)
+  }
+
+  private func takeSignal() throws(LaunchError) {
+    var information = siginfo_t()
+    let deadline = watch.nextDeadline
+    let signals = signals
+    let signal = try step(.sigtimedwait) { () throws(Errno) in
+      try signals.take(&information, by: deadline)
+    }
+    switch signal {
+    case nil: try watch.deadlinePassed()
+    case SIGCHLD?: try watch.reap()
+    // The lease's timer, which is looked at after every signal.
+    case csystem_wakeup_signal()? where limits.lease != nil: break
+    case let signal?: try watch.received(signal, information)
+    }
+  }
+
+  private func killCommand() {
+    Descendants.send(SIGKILL, besides: strangers)
+    var status: Int32 = 0
+    // Once it is reaped, its number may be another's.
+    if waitpid(child.identifier, &status, WNOHANG) == 0 {
+      kill(child.identifier, SIGKILL)
+      _ = try? child.wait()
     }
   }
 }

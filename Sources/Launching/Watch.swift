@@ -17,6 +17,7 @@ struct Watch: ~Copyable {
   private var phase = Phase.running
   private var graceEnds: Deadline?
   private var ranOutOfTime = false
+  private var lostLease = false
   private var termination: Termination?
   private var childIsStopped = false
   /// How often this process has stopped itself.
@@ -87,7 +88,8 @@ extension Watch {
   }
 
   private mutating func finish(_ termination: Termination) {
-    outcome = Supervisor.Outcome(termination: termination, ranOutOfTime: ranOutOfTime)
+    outcome = Supervisor.Outcome(
+      termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease)
   }
 
   private enum Awaited {
@@ -99,8 +101,10 @@ extension Watch {
 
   private func awaited(after ended: Termination) -> Awaited {
     switch (limits.leftovers, ended) {
-    case (.wait, _), (.kill, _), (.waitIfKilled, .signalled): .allChildren
-    case (.leave, _), (.waitIfKilled, .exited): ranOutOfTime ? .group : .nothing
+    case (.wait, _), (.kill, _), (.waitIfKilled, .signalled), (.killIfKilled, .signalled):
+      .allChildren
+    case (.leave, _), (.waitIfKilled, .exited), (.killIfKilled, .exited):
+      lostLease ? .allChildren : ranOutOfTime ? .group : .nothing
     }
   }
 
@@ -115,6 +119,7 @@ extension Watch {
       lookAgain()
     case .allChildren:
       if limits.leftovers == .kill, phase == .running { startEnding() }
+      if killsAll { killAll() }
       if !strangers.isEmpty, Descendants.find(besides: strangers).isEmpty {
         return finish(termination)
       }
@@ -138,6 +143,8 @@ extension Watch {
       startEnding()
     case .ending where graceEnds?.hasPassed == false:
       break
+    case .ending where killsAll, .killing where killsAll:
+      killAll()
     case .ending, .killing:
       phase = .killing
       let reached = sendToAll(SIGKILL)
@@ -171,6 +178,51 @@ extension Watch {
     let leads = getpgid(child.identifier) == child.identifier
     let group = kill(-child.identifier, signal) == 0
     return leads ? group : kill(child.identifier, signal) == 0
+  }
+}
+
+// MARK: - The lease
+
+extension Watch {
+  /// Ends the command where the lease was not renewed.
+  ///
+  /// - Returns: whether it is to be renewed now.
+  mutating func attend(to lease: inout LeaseWatch?) -> Bool {
+    while true {
+      switch lease?.due() {
+      case .renewal?: return true
+      case .warning?:
+        lease?.warned()
+        lostLease = true
+        sendToWholeCommand(SIGTERM)
+        sendToWholeCommand(SIGCONT)
+        continue
+      case .end?:
+        lease?.ended()
+        lostLease = true
+        killAll()
+      case .nothing?, nil: break
+      }
+      lease?.arm()
+      return false
+    }
+  }
+
+  private var killsAll: Bool { lostLease || limits.leftovers == .killIfKilled }
+
+  /// Whatever comes from the command; where the child is a supervisor itself, not that.
+  private func sendToWholeCommand(_ signal: Int32) {
+    let isHolder = limits.leftovers == .killIfKilled
+    Descendants.send(
+      signal, besides: strangers, sparing: isHolder ? child.identifier : nil)
+    if !isHolder, termination == nil { kill(child.identifier, signal) }
+  }
+
+  private mutating func killAll() {
+    phase = .killing
+    sendToWholeCommand(SIGKILL)
+    // What is killed may have children that are ours only now.
+    lookAgain()
   }
 }
 

@@ -21,7 +21,7 @@ struct Run {
     }
     if !inheritsLock {
       do throws(LaunchError) {
-        if let ofHolder = try forkHolder() { return ofHolder.exitStatus }
+        if let front = try forkHolder() { return front.termination.exitStatus }
       } catch {
         throw .launching(error, name)
       }

@@ -56,7 +56,7 @@ private struct Lockrun {
     let file = try open()
     defer { file.keepOpen() }
     do throws(LaunchError) {
-      if let ofHolder = try forkHolder() { return ofHolder.exitStatus }
+      if let front = try forkHolder() { return front.termination.exitStatus }
     } catch {
       throw failure(error)
     }
