@@ -10,6 +10,7 @@ package enum ExitStatus: Int32, CaseIterable {
   case cannotCreate = 73
   case inputOutput = 74
   case busy = 75
+  case notHeld = 76
   case notPermitted = 77
   case outOfTime = 124
   case cannotExecute = 126
@@ -28,6 +29,7 @@ package enum ExitStatus: Int32, CaseIterable {
       "The lock file cannot be created: missing folder, read-only file system, full disk."
     case .inputOutput: "Input-output error."
     case .busy: "The lock is busy, or was not free in time (--conflict-exit-code changes it)."
+    case .notHeld: "The lock was not held, or was lost while the command ran."
     case .notPermitted: "Not permitted."
     case .outOfTime: "--max-runtime ended the command."
     case .cannotExecute: "COMMAND cannot be executed."

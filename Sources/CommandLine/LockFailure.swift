@@ -17,7 +17,8 @@ extension Failure {
 
   static func status(_ error: LockError) -> ExitStatus {
     switch error {
-    case .busy, .timedOut, .alreadyHeld: .busy
+    case .busy, .timedOut, .alreadyHeld, .interrupted: .busy
+    case .notHeld, .lost: .notHeld
     case .refused(let refusal): status(refusal)
     case .unsupported: .unsupported
     case .system(let step, let errno): status(step, errno)
@@ -27,7 +28,8 @@ extension Failure {
   private static func status(_ refusal: Refusal) -> ExitStatus {
     switch refusal {
     case .emptyPath: .usage
-    case .fifo, .socket, .device, .directory, .notRemovable: .notALock
+    case .fifo, .socket, .device, .directory, .notRemovable, .notAClaim: .notALock
+    case .separatorInPath: .usage
     case .danglingLink: .cannotCreate
     case .untrustedLink, .untrustedOwner: .notPermitted
     }
@@ -52,7 +54,15 @@ extension Failure {
     case .timedOut: "timed out, it is still locked by another process"
     case .alreadyHeld: "this process holds it already"
     case .refused(let refusal): text(refusal)
+    case .interrupted: "a signal ended the wait"
+    case .notHeld: "it is not held"
+    case .lost: "it was lost"
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
+    case .unsupported(.rangeInHardlinkMode): "hardlink locks have no ranges"
+    case .unsupported(.noLifetime): "locks in portage's style have no lifetime"
+    case .unsupported(.noClaimNames): "this file system does not allow the names of claims"
+    case .unsupported(.sharedHardlink): "hardlink locks cannot be shared"
+    case .unsupported(.noHardLinks): "this file system has no hard links"
     case .unsupported(.locksDoNothing): "locks do not exclude each other on this file system"
     case .unsupported(.notSharedBetweenHosts(let fileSystem)):
       "\(fileSystem) does not share locks between hosts; --mode flock locks on this host only"
@@ -71,6 +81,8 @@ extension Failure {
     case .untrustedLink:
       "it is a symbolic link that somebody else put into a world-writable folder"
     case .untrustedOwner: "it belongs to another user, in a world-writable folder"
+    case .notAClaim: "there is a file that is no lock of --mode hardlink"
+    case .separatorInPath: "its name has a '|', which --mode hardlink cannot lock"
     case .notRemovable: "it is not an empty regular file, which --unlink could remove"
     }
   }

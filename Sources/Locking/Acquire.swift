@@ -11,16 +11,23 @@ let maximumRestarts = 100
 /// removes a lock file does so while holding it, so a waiter may win a lock on a file that nobody
 /// else can find any more. Then everything starts again, under the same deadline.
 ///
+/// In `hardlink` mode (docs/hardlink.md) no signal and no timer is used, and `request.interruption`
+/// ends the wait.
+///
 /// - Returns: the lock, which is held until it is released or its life ends.
 /// - Throws: `LockError`; then nothing is held, and nothing is left but perhaps an empty lock file.
 public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   if request.path.isEmpty { throw .refused(.emptyPath) }
+  var request = request
+  if request.mode == nil {
+    request.mode = if case .hardlink = automaticMode(for: request) { .hardlink } else { .flock }
+  }
+  if request.mode == .hardlink { return try acquireHardlink(request) }
   let lock = KernelLock(
     mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)
   if lock.mode == .flock, lock.range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
 
   var restarts = 0
-  var request = request
   while true {
     do throws(LockError) {
       if let held = try attempt(request, lock) { return held }
@@ -38,6 +45,18 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   }
 }
 
+private func acquireHardlink(_ request: LockRequest) throws(LockError) -> HeldLock {
+  if request.sharing == .shared { throw .unsupported(.sharedHardlink) }
+  if request.range != .wholeFile { throw .unsupported(.rangeInHardlinkMode) }
+  switch request.hardlink.style {
+  case .flufl:
+    var acquisition = try HardlinkAcquisition(request)
+    return HeldLock(try acquisition.perform())
+  case .portage:
+    return HeldLock(try PortageAcquisition(request).perform())
+  }
+}
+
 /// One attempt; nil when the file that was locked is not the one at the path any more.
 private func attempt(
   _ request: LockRequest, _ lock: KernelLock
@@ -50,7 +69,6 @@ private func attempt(
     return nil
   }
   try LockFile.check(status, request, lock)
-  if request.mode == nil { try ModeProbe(path: request.path, file: file.number).perform() }
   return HeldLock(
     path: request.path, mode: lock.mode, file: file,
     removal: request.removesFile ? FileRemoval(request.path, status.identity, lock.mode) : nil)

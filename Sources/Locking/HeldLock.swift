@@ -3,32 +3,114 @@
 public struct HeldLock: ~Copyable {
   public let path: ByteString
   public let mode: LockMode
-  private let file: LockFile
-  private let removal: FileRemoval?
+  private let storage: Storage
+
+  struct KernelPart: ~Copyable {
+    let file: LockFile
+    let removal: FileRemoval?
+  }
+
+  enum Storage: ~Copyable {
+    case kernel(KernelPart)
+    case hardlink(HardlinkHold)
+    case portage(PortageHold)
+  }
 
   init(
     path: ByteString, mode: LockMode, file: consuming LockFile, removal: FileRemoval?
   ) {
     self.path = path
     self.mode = mode
-    self.file = file
-    self.removal = removal
+    storage = .kernel(KernelPart(file: file, removal: removal))
   }
 
-  /// The descriptor that carries the lock to a child that inherits it; nil in `posix` mode, where
-  /// nothing does. It is close-on-exec here, and must not be closed.
-  public var inheritableDescriptor: Int32? { mode.isInherited ? file.number : nil }
+  init(_ hold: HardlinkHold) {
+    path = hold.path
+    mode = .hardlink
+    storage = .hardlink(hold)
+  }
 
-  /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay.
-  public var descriptor: Int32 { file.number }
+  init(_ hold: PortageHold) {
+    path = hold.path
+    mode = .hardlink
+    storage = .portage(hold)
+  }
+
+  /// The descriptor that carries the lock to a child that inherits it; nil in the modes in which
+  /// nothing does. It is close-on-exec here, and must not be closed.
+  public var inheritableDescriptor: Int32? { mode.isInherited ? descriptor : nil }
+
+  /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay;
+  /// nil in `hardlink` mode, whose locks are no descriptors.
+  public var descriptor: Int32? {
+    switch storage {
+    case .kernel(let part): part.file.number
+    case .hardlink: nil
+    case .portage: nil
+    }
+  }
 
   /// Releases the lock, and removes the lock file where that was asked for and is safe.
   ///
   /// A process that inherited the lock goes on holding it. An error means that the file was left
   /// where it is, or that closing it failed; this process does not hold the lock any more.
+  ///
+  /// - Throws: in `hardlink` mode `lost`, where it was not held to the end.
   public consuming func release() throws(LockError) {
-    let removal = removal
-    try file.close()
-    try removal?.perform()
+    switch consume storage {
+    case .kernel(let part):
+      let removal = part.removal
+      try part.file.close()
+      try removal?.perform()
+    case .hardlink(let hold): try hold.release()
+    case .portage(let hold): try hold.release()
+    }
+  }
+}
+
+// MARK: - Locks with a lifetime
+
+extension HeldLock {
+  /// Boot time in nanoseconds (CLOCK_BOOTTIME) from which on the lock must not be relied upon unless it
+  /// is refreshed; nil for a lock without a lifetime.
+  public var deadline: Int64? {
+    switch storage {
+    case .hardlink(let hold): hold.deadline == Int64.max ? nil : hold.deadline
+    case .kernel: nil
+    case .portage: nil
+    }
+  }
+
+  /// Makes the lifetime begin anew; does nothing to a lock without one.
+  ///
+  /// - Throws: `lost` where it had ended, and somebody else has taken the lock.
+  public func refresh() throws(LockError) {
+    switch storage {
+    case .hardlink(let hold): try hold.refresh()
+    case .kernel: break
+    case .portage: break
+    }
+  }
+
+  /// Gives a `hardlink` lock to another process, which must be on this host and in this pid namespace;
+  /// at no time is it free.
+  ///
+  /// - Throws: `lost`; `unsupported(.noLifetime)` for other locks, which then are released.
+  public consuming func transfer(to heir: LockOwner) throws(LockError) {
+    switch consume storage {
+    case .hardlink(let hold): try hold.transfer(to: heir)
+    case .kernel: throw .unsupported(.noLifetime)
+    case .portage: throw .unsupported(.noLifetime)
+    }
+  }
+
+  /// Ends the life of this value without releasing a `hardlink` lock: its owner has it on, until it is
+  /// released or its lifetime has passed. Any other lock is released.
+  public consuming func leaveBehind() {
+    switch consume storage {
+    case .kernel: break
+    case .hardlink(let hold): hold.leaveBehind()
+    case .portage(let hold): hold.leaveBehind()
+    }
   }
 }

@@ -10,6 +10,12 @@ public enum LockError: Error, Equatable, Sendable {
   case refused(Refusal)
   /// Locks at that path do not exclude, or the range was asked of a mode without ranges.
   case unsupported(Unsupported)
+  /// `interruption` became readable during the wait.
+  case interrupted
+  /// In `hardlink` mode: the lock is not held for this owner, or not any more.
+  case notHeld
+  /// The lock's lifetime had passed, or somebody broke it, before it was released or refreshed.
+  case lost
   /// A system call failed.
   case system(LockStep, Errno)
 }
@@ -29,10 +35,22 @@ public enum Refusal: Equatable, Sendable {
   case untrustedOwner
   /// `removesFile` was asked for something that is not an empty regular file.
   case notRemovable
+  /// In `hardlink` mode: the file at the path is no claim.
+  case notAClaim
+  /// In `hardlink` mode: the path has a `|`, which separates the parts of a claim's name.
+  case separatorInPath
 }
 
 public enum Unsupported: Equatable, Sendable {
   case rangeInFlockMode
+  /// `hardlink` locks are exclusive, and of the whole path.
+  case sharedHardlink, rangeInHardlinkMode
+  /// Locks in portage's style have no lifetime, and are bound to the process that takes them.
+  case noLifetime
+  /// The file system does not allow the names of claims, which have a `|`.
+  case noClaimNames
+  /// The file system has no hard links, or does not tell which files are the same.
+  case noHardLinks
   /// Two open files had the lock at the same time.
   case locksDoNothing
   /// The mount table's type of a file system whose locks stay on one host.
@@ -41,14 +59,27 @@ public enum Unsupported: Equatable, Sendable {
 
 /// The step that failed, by the name of its system call.
 public enum LockStep: Equatable, Sendable {
-  case lstat, open, create, fchown, fchmod, linkat
+  case lstat, read, write, link, rename, mkdir, touch
+  /// Opening the lock's folder.
+  case folder
+  /// Looking for the process that is to hold the lock.
+  case owner
+  case open, create, fchown, fchmod, linkat
   case flock, fcntl, timer
-  case fstat, stat, fstatfs, mountTable
+  case fstat, stat, fstatfs, mountTable, lockTable
   case unlink, close
 
   public var name: StaticString {
     switch self {
     case .lstat: "lstat"
+    case .read: "read"
+    case .link: "link"
+    case .rename: "rename"
+    case .mkdir: "mkdir"
+    case .touch: "futimens"
+    case .write: "write"
+    case .folder: "open its folder"
+    case .owner: "owner"
     case .open: "open"
     case .create: "create"
     case .fchown: "fchown"
@@ -61,6 +92,7 @@ public enum LockStep: Equatable, Sendable {
     case .stat: "stat"
     case .fstatfs: "fstatfs"
     case .mountTable: "mount table"
+    case .lockTable: "/proc/locks"
     case .unlink: "unlink"
     case .close: "close"
     }

@@ -9,9 +9,11 @@ public enum LockMode: Equatable, Sendable {
   case posix
   /// fcntl(2) F_OFD_SETLK: belongs to the open file, which a child inherits.
   case ofd
+  /// link(2): a claim file that names its owner, for file systems whose kernel locks mean nothing.
+  case hardlink
 
   /// Whether a process that inherits the descriptor holds the lock as well.
-  public var isInherited: Bool { self != .posix }
+  public var isInherited: Bool { self == .flock || self == .ofd }
 }
 
 public enum Sharing: Equatable, Sendable {
@@ -79,6 +81,14 @@ public struct LockRequest: Sendable {
   public var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
   public var removesFile: Bool
+  /// Times and names of `hardlink` mode.
+  public var hardlink = HardlinkPolicy()
+  /// For whom the lock is held in `hardlink` mode.
+  public var owner = LockOwner.thisProcess
+  /// A second process for which it is held: only when both are dead others take it from them.
+  public var partner: Int32?
+  /// A descriptor that ends the wait in `hardlink` mode as soon as it can be read (poll(2)).
+  public var interruption: Int32?
   /// Open the file for writing also where the lock does not need that.
   var opensForWriting = false
 

@@ -68,7 +68,7 @@ import Testing
     let path = scratch.path()
     let result = Waiting { () -> Bool in
       guard let lock = try? acquire(waiting) else { return false }
-      let won = try? FileStatus(of: lock.descriptor).identity
+      let won = try? FileStatus(of: lock.descriptor!).identity
       let there = try? FileStatus(at: path, followingLinks: true).identity
       return won != nil && won == there
     }

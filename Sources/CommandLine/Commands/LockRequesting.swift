@@ -85,6 +85,7 @@ extension LockMode {
     case .flock: "flock"
     case .posix: "posix"
     case .ofd: "ofd"
+    case .hardlink: "hardlink"
     }
   }
 }

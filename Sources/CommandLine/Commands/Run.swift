@@ -48,7 +48,7 @@ struct Run {
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
     var command = Command(options.command.vector, environment: environment(lock))
     if inheritsLock {
-      command.inheritedDescriptors = [lock.descriptor]
+      if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
     } else {
       command.parentDeathSignal = SIGKILL
     }

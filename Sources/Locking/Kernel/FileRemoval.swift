@@ -30,18 +30,18 @@ struct FileRemoval: Sendable {
     request.opensForWriting = true
     do throws(LockError) {
       let lock = try acquire(request)
-      try takeOtherKind(lock)
+      if let descriptor = lock.descriptor { try takeOtherKind(descriptor) }
       try removeIfStillThere(lock)
     } catch .busy, .alreadyHeld, .system(.open, .missing), .system(.lstat, .missing) {
       return
     }
   }
 
-  private func takeOtherKind(_ lock: borrowing HeldLock) throws(LockError) {
-    if try SharedFileSystem(of: lock.descriptor)?.hasOneKindOfLock() == true { return }
+  private func takeOtherKind(_ descriptor: Int32) throws(LockError) {
+    if try SharedFileSystem(of: descriptor)?.hasOneKindOfLock() == true { return }
     let other = KernelLock(mode: mode == .flock ? .ofd : .flock)
     do throws(LockError) {
-      try other.take(lock.descriptor, .never)
+      try other.take(descriptor, .never)
     } catch .system(_, .noLocks), .system(_, .notImplemented), .system(_, .notSupported),
       .system(_, .invalid)
     {

@@ -74,7 +74,7 @@ public struct KernelLock: Sendable {
     case .flock:
       let operation = sharing == .shared ? LOCK_SH : LOCK_EX
       return flock(number, waiting ? operation : operation | LOCK_NB)
-    case .posix:
+    case .posix, .hardlink:
       return record(number, waiting ? F_SETLKW : F_SETLK, sharing == .shared ? F_RDLCK : F_WRLCK)
     case .ofd:
       return record(
@@ -89,7 +89,7 @@ public struct KernelLock: Sendable {
       _ = try retryingOnInterrupt {
         switch mode {
         case .flock: flock(descriptor, LOCK_UN)
-        case .posix: record(descriptor, F_SETLK, F_UNLCK)
+        case .posix, .hardlink: record(descriptor, F_SETLK, F_UNLCK)
         case .ofd: record(descriptor, F_OFD_SETLK, F_UNLCK)
         }
       }

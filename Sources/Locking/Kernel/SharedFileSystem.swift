@@ -59,6 +59,8 @@ package struct SharedFileSystem {
 /// The text of /proc/self/mountinfo (proc(5)).
 struct MountTable {
   struct Entry {
+    /// `MAJOR:MINOR` in base 10.
+    let device: ArraySlice<UInt8>
     let type: ArraySlice<UInt8>
     let superOptions: ArraySlice<UInt8>
 
@@ -104,9 +106,10 @@ struct MountTable {
       let fields = line.split(separator: ascii(" "))
       guard let first = fields.first, first.elementsEqual(identifier),
         let dash = fields.firstIndex(where: { $0.elementsEqual([ascii("-")]) }),
-        dash + 3 < fields.count
+        dash > 2, dash + 3 < fields.count
       else { continue }
-      return Entry(type: fields[dash + 1], superOptions: fields[dash + 3])
+      return Entry(
+        device: fields[2], type: fields[dash + 1], superOptions: fields[dash + 3])
     }
     return nil
   }

@@ -1,0 +1,213 @@
+internal import CSystem
+
+/// A claim file of this process: created here, kept open, and changed only through its descriptor.
+///
+/// It gets one name of the protocol at most, at most once, and is then discarded: whoever sees its
+/// token somewhere knows that it was put there now, and not before.
+final class ClaimFile {
+  let name: ClaimName
+  private let lock: LockName
+  private let descriptor: FileDescriptor
+  /// Nanoseconds; nil: none.
+  private let lifetime: Int64?
+  private(set) var clock: FolderClock
+  /// Boot time from which on the claim is not to be relied upon. Kept in memory: others may touch the
+  /// file.
+  private(set) var deadline: Int64
+
+  var token: ByteString { name.token }
+  var number: Int32 { descriptor.number }
+
+  /// File times are coarser than clocks.
+  private static let margin: Int64 = 10_000_000
+  /// The latest expiry that every file system and flufl.lock can express: seconds.
+  private static let never: Int64 = 0x7fff_ffff
+  private static let second: Int64 = 1_000_000_000
+
+  /// Makes a claim beside the lock, which nobody takes notice of yet.
+  init(
+    _ lock: LockName, _ claimant: Claimant, lifetime: Int64?, permissions: UInt32? = nil,
+    group: UInt32? = nil
+  ) throws(LockError) {
+    let name = try step(.create) { () throws(Errno) in
+      try ClaimName(
+        base: lock.base, host: claimant.hosts.canonical, owner: claimant.owner,
+        partner: claimant.partner, realm: claimant.realm, lifetime: lifetime)
+    }
+    let descriptor = try Self.create(name.fileName, in: lock)
+    self.name = name
+    self.lock = lock
+    self.lifetime = lifetime
+    self.descriptor = descriptor
+    clock = .local()
+    deadline = Int64.min
+    do throws(LockError) {
+      try setAttributes(permissions, group)
+      try fill()
+    } catch {
+      try? lock.folder.unlink(name.fileName)
+      throw error
+    }
+  }
+
+  private static func create(
+    _ name: ByteString, in lock: LockName
+  ) throws(LockError) -> FileDescriptor {
+    do throws(Errno) {
+      // Whoever may read the folder may know who holds the lock: reading it blocks nobody.
+      return try lock.folder.open(
+        name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY, permissions: 0o644)
+    } catch {
+      // The folder is there, so it is the name that is not possible (FAT has no `|`).
+      if error == .missing || error == .invalid, let folder = try? lock.folder.status(),
+        folder.linkCount > 0
+      {
+        throw .unsupported(.noClaimNames)
+      }
+      throw .system(.create, error)
+    }
+  }
+
+  private func setAttributes(_ permissions: UInt32?, _ group: UInt32?) throws(LockError) {
+    let number = number
+    if let group {
+      try step(.fchown) { () throws(Errno) in
+        _ = try retryingOnInterrupt { fchown(number, uid_t.max, group) }
+      }
+    }
+    if let permissions {
+      try step(.fchmod) { () throws(Errno) in
+        _ = try retryingOnInterrupt { fchmod(number, permissions) }
+      }
+    }
+  }
+
+  /// Writes the content, and learns from its time stamp what time it is for the folder.
+  private func fill() throws(LockError) {
+    let content = Array(lock.path(of: name.fileName).bytes)
+    let number = number
+    try step(.write) { () throws(Errno) in try writeAll(content, to: number) }
+    try lookAtClock()
+  }
+
+  private func lookAtClock() throws(LockError) {
+    let before = bootTime()
+    let number = number
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    clock = FolderClock(stamp: status.changeTime, bootTime: before)
+  }
+
+  /// Whether most of its lifetime is still to come.
+  var isFresh: Bool {
+    guard let lifetime else { return deadline != Int64.min }
+    return deadline - bootTime() > lifetime / 10 * 9
+  }
+
+  /// Makes the lifetime begin now, on a claim that does not hold the lock yet.
+  func start() throws(LockError) {
+    deadline = try touch(lifetime)
+  }
+
+  /// Takes over a claim that was made for this process by another.
+  init(adopting bound: BoundClaim, _ lock: LockName) throws(LockError) {
+    name = bound.name
+    self.lock = lock
+    lifetime = bound.name.details?.lifetime
+    descriptor = try step(.open) { () throws(Errno) in
+      FileDescriptor(
+        taking: try retryingOnInterrupt {
+          csystem_fcntl(bound.descriptor.number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        })
+    }
+    clock = .local()
+    // Nothing is known of when it was touched; the owner refreshes it before it relies on it.
+    deadline = bootTime()
+  }
+
+  /// Makes the lifetime begin anew.
+  ///
+  /// - Returns: false if that came too late: before it was done the last lifetime had ended, and
+  ///   somebody else may have taken the lock since. Then the deadline stays as it was.
+  func refresh() throws(LockError) -> Bool {
+    let next = try touch(lifetime)
+    guard bootTime() < deadline else { return false }
+    deadline = next
+    return true
+  }
+
+  /// Makes the lifetime begin anew although the last one has ended: for the one who has the right to
+  /// the lock, and will know afterwards whether it had it all the time.
+  func restart() throws(LockError) {
+    deadline = try touch(lifetime)
+  }
+
+  /// futimens(2). The clock is read before: rather too early a deadline than too late.
+  private func touch(_ lifetime: Int64?) throws(LockError) -> Int64 {
+    let before = bootTime()
+    guard let lifetime else {
+      try set(seconds: Self.never)
+      return Int64.max
+    }
+    let (end, overflow) = before.addingReportingOverflow(lifetime - Self.margin)
+    var expiry = seconds(from: clock.now, lifetime)
+    try set(seconds: expiry)
+    // The folder's clock may have been set since it was looked at last.
+    if deadline != Int64.min {
+      try lookAtClock()
+      let right = seconds(from: clock.stamp, lifetime)
+      if abs(right - expiry) > 2 {
+        expiry = right
+        try set(seconds: expiry)
+      }
+    }
+    return overflow ? Int64.max : end
+  }
+
+  private func seconds(from now: Int64, _ lifetime: Int64) -> Int64 {
+    let (end, overflow) = now.addingReportingOverflow(lifetime)
+    if overflow { return Self.never }
+    return min(Self.never, (end + Self.second - 1) / Self.second)
+  }
+
+  private func set(seconds: Int64) throws(LockError) {
+    let number = number
+    try step(.touch) { () throws(Errno) in try setTimes(of: number, seconds: seconds) }
+  }
+
+  /// Gives the claim up, wherever it is linked: for everybody it is stale from here on. That needs no
+  /// space on the disk.
+  func abandon() {
+    try? setTimes(of: number, seconds: 0)
+    discard()
+  }
+
+  /// Removes the claim's own name, once it has no other.
+  func discard() {
+    try? lock.folder.unlink(name.fileName)
+  }
+
+  /// Whether `status` is that of this file under another name. Where a file system does not tell
+  /// which files are the same, a change of the one is a change of the other.
+  func isSameFile(as name: ByteString) throws(LockError) -> Bool {
+    let number = number
+    let own = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    let other = try step(.lstat) { () throws(Errno) in try lock.folder.status(of: name) }
+    if own.identity == other.identity { return true }
+    let before = own.modificationTime / Self.second
+    try set(seconds: before + 1)
+    let changed = try step(.lstat) { () throws(Errno) in try lock.folder.status(of: name) }
+    try set(seconds: before)
+    return changed.modificationTime / Self.second == before + 1
+  }
+}
+
+/// Sets both times of an open file (futimens(2)), in seconds since the epoch.
+func setTimes(of descriptor: Int32, seconds: Int64) throws(Errno) {
+  let time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
+  let both = (time, time)
+  try withUnsafePointer(to: both) { (pointer) throws(Errno) in
+    try pointer.withMemoryRebound(to: timespec.self, capacity: 2) { (times) throws(Errno) in
+      _ = try retryingOnInterrupt { futimens(descriptor, times) }
+    }
+  }
+}

@@ -1,0 +1,117 @@
+internal import CSystem
+
+/// The name of a claim file, and all that it says: `BASE|HOST|PID|RANDOM`, where BASE is the lock's
+/// own name in its folder. The content of the file is its path, whose last component this is.
+///
+/// RANDOM is flufl.lock's word for a number that only keeps names apart. It is the place where
+/// swlock tells more of the owner: `TOKEN.LIFETIME.START.NAMESPACE.BOOT`, and `.PID.START` of a
+/// second process where there is one. So it is there as soon as the name is, with no write of its
+/// own, and flufl.lock, which does not look into RANDOM, reads on as ever.
+struct ClaimName: Equatable {
+  let fileName: ByteString
+  let host: ByteString
+  /// 0: held for nobody.
+  let process: Int32
+  /// What the claim is known by: unique among all claims that there ever are.
+  let token: ByteString
+  /// What only swlock writes; nil in another program's claim.
+  let details: Details?
+
+  struct Details: Equatable {
+    /// Nanoseconds; nil: no end.
+    let lifetime: Int64?
+    /// 0: not known.
+    let start: UInt64
+    let realm: Realm
+    /// A second process; the owner is dead only when both are.
+    let partner: ProcessMark?
+  }
+
+  static let separator = ascii("|")
+
+  /// A new claim's name. Takes 128 random bits for its token (getrandom(2)).
+  init(
+    base: ByteString, host: ByteString, owner: ProcessMark, partner: ProcessMark?, realm: Realm,
+    lifetime: Int64?
+  ) throws(Errno) {
+    token = try randomToken()
+    self.host = host
+    process = owner.identifier
+    details = Details(lifetime: lifetime, start: owner.start, realm: realm, partner: partner)
+    var name = base + "|" + host + "|" + ByteString(decimal: owner.identifier) + "|" + token
+    name = name + "." + ByteString(decimal: (lifetime ?? 0) / 1_000_000)
+    name = name + "." + ByteString(decimal: owner.start)
+    name = name + "." + ByteString(decimal: realm.namespace)
+    name = name + "." + realm.boot
+    if let partner {
+      name = name + "." + ByteString(decimal: partner.identifier)
+      name = name + "." + ByteString(decimal: partner.start)
+    }
+    fileName = name
+  }
+
+  /// Reads a name; nil if it is not that of a claim for the lock called `base`.
+  init?(_ name: ArraySlice<UInt8>, base: ByteString) {
+    guard name.count > base.count + 1, name.starts(with: base.bytes),
+      name[name.startIndex + base.count] == Self.separator
+    else { return nil }
+    let fields = name.dropFirst(base.count + 1).split(
+      separator: Self.separator, maxSplits: 3, omittingEmptySubsequences: false)
+    guard fields.count == 3, !fields[0].isEmpty,
+      let number = decimalNumber(fields[1]), let process = Int32(exactly: number),
+      let random = Self.read(random: fields[2])
+    else { return nil }
+    fileName = ByteString(name)
+    host = ByteString(fields[0])
+    self.process = process
+    (token, details) = random
+  }
+
+  /// Letters and digits only, so that nothing but a name in the same folder can be made of it.
+  private static func read(
+    random: ArraySlice<UInt8>
+  ) -> (token: ByteString, details: Details?)? {
+    let fields = random.split(separator: ascii("."), omittingEmptySubsequences: false)
+    guard let first = fields.first, !first.isEmpty, first.count <= 40,
+      first.allSatisfy(isHexadecimal)
+    else { return nil }
+    let token = ByteString(first)
+    if fields.count == 1 { return (token, nil) }
+    guard fields.count == 5 || fields.count == 7, let milliseconds = decimalNumber(fields[1]),
+      milliseconds <= UInt64(Int64.max) / 1_000_000, let start = decimalNumber(fields[2]),
+      let namespace = decimalNumber(fields[3]), fields[4].allSatisfy(isHexadecimal)
+    else { return nil }
+    var partner: ProcessMark?
+    if fields.count == 7 {
+      guard let number = decimalNumber(fields[5]), let identifier = Int32(exactly: number),
+        identifier > 0, let start = decimalNumber(fields[6])
+      else { return nil }
+      partner = ProcessMark(identifier, start: start)
+    }
+    let details = Details(
+      lifetime: milliseconds == 0 ? nil : Int64(milliseconds) * 1_000_000, start: start,
+      realm: Realm(namespace: namespace, boot: ByteString(fields[4])), partner: partner)
+    return (token, details)
+  }
+
+  var isForeign: Bool { details == nil }
+}
+
+/// 128 random bits in hexadecimal digits (getrandom(2)).
+func randomToken() throws(Errno) -> ByteString {
+  var random: (UInt64, UInt64) = (0, 0)
+  let size = MemoryLayout.size(ofValue: random)
+  let count = try withUnsafeMutableBytes(of: &random) { (buffer) throws(Errno) -> Int in
+    let address = buffer.baseAddress
+    return try retryingOnInterrupt { getrandom(address, size, 0) }
+  }
+  guard count == size else { throw .inputOutput }
+  var digits: [UInt8] = []
+  for word in [random.0, random.1] {
+    for shift in stride(from: 60, through: 0, by: -4) {
+      let value = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+      digits.append(value < 10 ? ascii("0") + value : ascii("a") + value - 10)
+    }
+  }
+  return ByteString(digits)
+}

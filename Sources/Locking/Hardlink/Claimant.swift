@@ -1,0 +1,145 @@
+internal import CSystem
+
+/// In whose name claims are made, and from where other claims are judged.
+struct Claimant {
+  let hosts: HostNames
+  let realm: Realm
+  let owner: ProcessMark
+  /// A second process; the owner counts as dead only when both are.
+  let partner: ProcessMark?
+
+  /// - Throws: `system(.owner, .noProcess)` where the owner does not run.
+  static func current(
+    for owner: LockOwner = .thisProcess, partner: Int32? = nil
+  ) throws(LockError) -> Claimant {
+    let mark: ProcessMark
+    switch owner {
+    case .thisProcess: mark = .ofThisProcess()
+    case .nobody: mark = ProcessMark(0, start: 0)
+    case .process(let identifier):
+      mark = try step(.owner) { () throws(Errno) in try ProcessMark(identifier) }
+    }
+    return Claimant(
+      hosts: .current(), realm: .current(), owner: mark,
+      partner: partner.flatMap { try? ProcessMark($0) })
+  }
+
+  /// For who only looks, and owns nothing.
+  static func nobody() -> Claimant {
+    Claimant(
+      hosts: .current(), realm: .current(), owner: ProcessMark(0, start: 0), partner: nil)
+  }
+
+  /// The same place, in the name of another owner.
+  func acting(for owner: ProcessMark, _ partner: ProcessMark? = nil) -> Claimant {
+    Claimant(hosts: hosts, realm: realm, owner: owner, partner: partner)
+  }
+
+  /// The same place, in the name of the process that acts: its right ends with it, and not with the
+  /// owner that it acts for.
+  func actingForItself() -> Claimant {
+    acting(for: owner.identifier == getpid() ? owner : .ofThisProcess())
+  }
+
+  /// Whether that claim is held for this owner, here.
+  func owns(_ name: ClaimName) -> Bool {
+    guard name.process == owner.identifier, hosts.contains(name.host) else { return false }
+    guard let details = name.details else { return true }
+    if owner.identifier == 0 { return true }
+    return details.realm == realm
+      && (details.start == 0 || owner.start == 0 || details.start == owner.start)
+  }
+}
+
+/// Tells the clock of a folder's file system from one time stamp that was just made there.
+///
+/// Ages of claims are differences of such stamps, so it does not matter what other clocks say.
+struct FolderClock {
+  /// The stamp, and the boot time when it was made: nanoseconds.
+  let stamp: Int64
+  let bootTime: Int64
+
+  /// This machine's own clock, for a first guess.
+  static func local() -> FolderClock {
+    FolderClock(stamp: wallTime(), bootTime: SystemInterface.bootTime())
+  }
+
+  var now: Int64 { stamp + (SystemInterface.bootTime() - bootTime) }
+}
+
+/// Says whether a claim still counts.
+struct Judge {
+  let claimant: Claimant
+  let policy: HardlinkPolicy
+
+  enum Verdict: Equatable {
+    case live
+    /// Its lifetime has passed, but its owner is seen to run, or is of another program and may run.
+    case overdue
+    /// Abandoned; or the owner is dead; or its lifetime has passed, and nothing is known of it.
+    case stale
+  }
+
+  /// Not known is not stale.
+  func verdict(_ claim: BoundClaim, _ clock: FolderClock) -> Verdict {
+    if claim.wasAbandoned { return .stale }
+    switch liveness(of: claim, clock) {
+    case .dead: return .stale
+    case .unknown:
+      // Processes of flufl.lock do not watch their own lifetime, and when they end they remove
+      // whatever is at the lock's name: docs/model, run F9, shows what that leads to.
+      return isExpired(claim, clock) ? (claim.name.isForeign ? .overdue : .stale) : .live
+    case .alive:
+      return isExpired(claim, clock) && !claim.name.isForeign ? .overdue : .live
+    }
+  }
+
+  /// When the claim's lifetime ends, on the folder's clock; nil: never.
+  ///
+  /// A claim that was changed since (by a clock that is wrong, or from outside) still has the
+  /// lifetime that its name says from its last change on: the time of that cannot be set.
+  static func expiry(_ claim: BoundClaim) -> Int64? {
+    guard let details = claim.name.details else {
+      return max(
+        claim.status.modificationTime, claim.status.changeTime + defaultForeignLifetime)
+    }
+    guard let lifetime = details.lifetime else { return nil }
+    let (sum, overflow) = claim.status.changeTime.addingReportingOverflow(lifetime)
+    return max(claim.status.modificationTime, overflow ? Int64.max : sum)
+  }
+
+  /// flufl.lock's, which its claims do not tell.
+  private static let defaultForeignLifetime: Int64 = 15_000_000_000
+
+  private func isExpired(_ claim: BoundClaim, _ clock: FolderClock) -> Bool {
+    guard let expiry = Self.expiry(claim) else { return false }
+    let (end, overflow) = expiry.addingReportingOverflow(policy.clockSlop)
+    return !overflow && clock.now > end
+  }
+
+  /// Whether the claim's owner runs.
+  func liveness(of claim: BoundClaim, _ clock: FolderClock) -> Liveness {
+    let liveness = liveness(of: claim.name)
+    // A number without a start time may be another process's by now: one that was started after the
+    // claim was last touched. Only once the claim has expired: clocks may have been set.
+    if liveness == .alive, claim.name.isForeign, isExpired(claim, clock),
+      let mark = try? ProcessMark(claim.name.process), let age = mark.age,
+      age + 2_000_000_000 < clock.now - claim.status.changeTime
+    {
+      return .dead
+    }
+    return liveness
+  }
+
+  /// The same, as far as the name alone tells.
+  func liveness(of name: ClaimName) -> Liveness {
+    guard name.process > 0, claimant.hosts.contains(name.host) else { return .unknown }
+    guard let details = name.details else {
+      return ProcessMark(name.process, start: 0).liveness
+    }
+    guard details.realm.isKnown, details.realm == claimant.realm else { return .unknown }
+    let owner = ProcessMark(name.process, start: details.start).liveness
+    guard owner == .dead, let partner = details.partner else { return owner }
+    return partner.liveness
+  }
+}

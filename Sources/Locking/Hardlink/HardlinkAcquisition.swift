@@ -1,0 +1,197 @@
+internal import CSystem
+
+/// Takes a `hardlink` lock in flufl.lock's style: A1 to A3 of docs/hardlink.md.
+struct HardlinkAcquisition {
+  private let request: LockRequest
+  private let lock: LockName
+  private let judge: Judge
+  private var claim: ClaimFile?
+  private var clock = FolderClock.local()
+  private var restarts = 0
+
+  init(_ request: LockRequest) throws(LockError) {
+    self.request = request
+    lock = try LockName(request.path)
+    if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
+    judge = Judge(
+      claimant: try .current(for: request.owner, partner: request.partner),
+      policy: request.hardlink)
+  }
+
+  mutating func perform() throws(LockError) -> HardlinkHold {
+    do throws(LockError) {
+      return try take()
+    } catch {
+      discardClaim()
+      throw error
+    }
+  }
+
+  private mutating func take() throws(LockError) -> HardlinkHold {
+    var wait = HolderWait(lock, judge, request)
+    while true {
+      let held: BoundClaim?
+      do throws(LockError) {
+        held = try lock.look(lock.base)
+      } catch .system(_, let error)
+        where request.hardlink.retriedErrors.contains(error) && request.patience != .never
+      {
+        try wait.forAnything()
+        continue
+      }
+      guard let held else {
+        if let hold = try link() { return hold }
+        try countRestart()
+        continue
+      }
+      try refuseUntrusted(held)
+      if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
+      if held.name.process > 0, judge.claimant.owns(held.name) { throw .alreadyHeld }
+      // By its claim a waiter is seen, by people who ask for the status.
+      if claim == nil, request.patience != .never { _ = try freshClaim() }
+      try wait.forChange(of: held, clock)
+    }
+  }
+
+  /// Whoever has no patience does not try for ever to overtake others.
+  private mutating func countRestart() throws(LockError) {
+    restarts += 1
+    switch request.patience {
+    case .never where restarts > maximumRestarts: throw .busy
+    case .until where request.patience.isOver: throw .timedOut
+    case .never, .until, .forever: break
+    }
+  }
+
+  private mutating func discardClaim() {
+    claim?.discard()
+    claim = nil
+  }
+}
+
+// MARK: - A1 and A2
+
+extension HardlinkAcquisition {
+  /// A claim whose lifetime has only just begun.
+  private mutating func freshClaim() throws(LockError) -> ClaimFile {
+    if let claim {
+      // It was never linked, so this is no refresh.
+      if !claim.isFresh { try claim.start() }
+      return claim
+    }
+    var permissions: UInt32?
+    var group: UInt32?
+    if case .ifMissing(let asked, let name) = request.creation {
+      permissions = asked
+      group = name
+    }
+    let made = try ClaimFile(
+      lock, judge.claimant, lifetime: request.hardlink.lifetime, permissions: permissions,
+      group: group)
+    claim = made
+    clock = made.clock
+    try made.start()
+    return made
+  }
+
+  /// Nil when somebody else was faster, or the lock is lost again already.
+  private mutating func link() throws(LockError) -> HardlinkHold? {
+    let own = try freshClaim()
+    do throws(Errno) {
+      try lock.folder.link(own.name.fileName, to: lock.base)
+    } catch {
+      // The reply may have been lost.
+      if (try? lock.isBound(lock.base, to: own.token)) != true {
+        switch error {
+        case .exists: return nil
+        case .missing, .staleHandle:
+          // Somebody has removed the claim, or the folder.
+          discardClaim()
+          if restarts >= maximumRestarts { throw .system(.link, error) }
+          return nil
+        case .linkCountTooLarge, .permissionNotGranted, .notSupported, .notImplemented:
+          throw .unsupported(.noHardLinks)
+        default: throw .system(.link, error)
+        }
+      }
+    }
+    let hold = HardlinkHold(lock, judge, own)
+    claim = nil
+    do throws(LockError) {
+      if bootTime() >= own.deadline {
+        try hold.release()
+        return nil
+      }
+      guard try own.isSameFile(as: lock.base) else { throw LockError.unsupported(.noHardLinks) }
+      if try tidy(), try !settle(own) { return nil }
+    } catch {
+      try? hold.release()
+      if error == .lost { return nil }
+      throw error
+    }
+    return hold
+  }
+
+  /// Removes the claims of waiters that have died.
+  ///
+  /// - Returns: whether there are claims of other programs.
+  private func tidy() throws(LockError) -> Bool {
+    var foreign = false
+    for name in try lock.claimNames() {
+      if name.isForeign { foreign = true }
+      // There may be many waiters, and nearly all of them live: the cheap question first.
+      if name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess,
+        judge.liveness(of: name) == .dead, try lock.isUnlinkedClaim(name)
+      {
+        try? lock.folder.unlink(name.fileName)
+      }
+    }
+    return foreign
+  }
+
+  /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
+  /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
+  private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
+    let end = Deadline(nanosecondsFromNow: request.hardlink.settle)
+    let watch = HolderWatch(judge, interruption: request.interruption)
+    while !end.hasPassed { try watch.pause(nanoseconds: end.remaining) }
+    if try lock.isBound(lock.base, to: own.token), bootTime() < own.deadline { return true }
+    own.abandon()
+    return false
+  }
+}
+
+// MARK: - A3
+
+extension HardlinkAcquisition {
+  /// Whether to try again at once.
+  private mutating func retireIfStale(
+    _ held: BoundClaim, unchangedFor time: Int64
+  ) throws(LockError) -> Bool {
+    let rule: Retirement.Rule
+    switch judge.verdict(held, clock) {
+    case .live: return false
+    case .stale: rule = .stale
+    case .overdue:
+      // Its owner runs, or another program's rules are not kept to on the strength of a clock. If
+      // the whole lifetime and the slop were watched, an owner has missed all its refreshes.
+      guard let lifetime = held.name.details?.lifetime,
+        time > lifetime, time - lifetime > request.hardlink.clockSlop
+      else { return false }
+      rule = .staleOrUnchanged(since: held.status.changeTime)
+    }
+    let outcome = try Retirement(
+      lock: lock, judge: judge, token: held.token, purpose: .breaking(rule)
+    ).perform()
+    if outcome == .busy { return false }
+    try countRestart()
+    return true
+  }
+
+  /// Another user's claim in /tmp: that user could hold root up for ever.
+  private func refuseUntrusted(_ held: BoundClaim) throws(LockError) {
+    guard held.status.owner != 0, geteuid() == 0 else { return }
+    let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
+    if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
+  }
+}

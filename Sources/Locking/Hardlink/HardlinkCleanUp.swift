@@ -1,0 +1,275 @@
+internal import CSystem
+
+/// Removes what dead processes left of one lock, in all three naming schemes: flufl.lock's, portage's,
+/// and the retire, exit and arm names of swlock's own protocol.
+///
+/// What may go, and why nothing else may, is in docs/hardlink.md and docs/model: the rules that look
+/// simpler (a retire name whose own holder is dead, a shut door whose right holder has expired) let
+/// two into the lock.
+struct HardlinkCleanUp {
+  private let lock: LockName
+  private let judge: Judge
+  /// What may be removed. What comes after it was listed is none of this one's business.
+  private let files: ProtocolFiles
+  /// Listed once more after that, from the start: what is in use. A folder is not read at once, and
+  /// one list may have passed the place of a retire name before that was made, and still come to
+  /// the name that it is the reason for.
+  private let inUse: ProtocolFiles
+  private let options: HardlinkCleanUpOptions
+  private(set) var removals: [HardlinkRemoval] = []
+
+  init(
+    _ lock: LockName, _ judge: Judge, _ files: ProtocolFiles, inUse: ProtocolFiles,
+    _ options: HardlinkCleanUpOptions
+  ) {
+    self.lock = lock
+    self.judge = judge
+    self.files = files
+    self.inUse = inUse
+    self.options = options
+  }
+
+  mutating func perform() throws(LockError) {
+    try removeStaleLock()
+    try removeStalePlaceholders()
+    try removeRetireNames()
+    try removeDoors()
+    try removeClaims()
+  }
+
+  private func isOldEnough(_ status: FileStatus) -> Bool {
+    guard let age = options.olderThan else { return true }
+    return FolderClock.local().now - status.changeTime > age
+  }
+
+  private mutating func remove(
+    _ name: ByteString, _ kind: HardlinkRemoval.Kind, isFolder: Bool = false
+  ) throws(LockError) {
+    if !options.dryRun {
+      do throws(Errno) {
+        if isFolder { try lock.folder.removeDirectory(name) } else { try lock.folder.unlink(name) }
+      } catch .missing {
+        return
+      } catch {
+        throw .system(.unlink, error)
+      }
+    }
+    note(name, kind)
+  }
+
+  private mutating func note(_ name: ByteString, _ kind: HardlinkRemoval.Kind) {
+    removals.append(HardlinkRemoval(kind: kind, path: lock.path(of: name)))
+  }
+}
+
+// MARK: - The lock itself
+
+extension HardlinkCleanUp {
+  /// By the protocol, as a waiter would.
+  private mutating func removeStaleLock() throws(LockError) {
+    let held: BoundClaim?
+    do throws(LockError) {
+      held = try lock.look(lock.base)
+    } catch .refused {
+      return  // nothing of ours
+    }
+    guard let held, isOldEnough(held.status) else { return }
+    let isStale = judge.verdict(held, .local()) == .stale
+    guard isStale || options.all else { return }
+    if !options.dryRun {
+      let outcome = try Retirement(
+        lock: lock, judge: judge, token: held.token,
+        purpose: isStale ? .breaking(.stale) : .force
+      ).perform()
+      if outcome != .done { return }
+    }
+    note(lock.base, isStale ? .staleLock : .liveLock)
+    if files.claims.contains(where: { $0 == held.name }) { note(held.name.fileName, .claim) }
+  }
+
+  private mutating func removeStalePlaceholders() throws(LockError) {
+    let judge = judge
+    for placeholder in files.placeholders {
+      guard let status = try? lock.folder.status(of: placeholder.fileName),
+        status.kind == .regular, isOldEnough(status)
+      else { continue }
+      let isForced = options.all
+      let isDead = {
+        isForced || placeholder.liveness(judge, status, .local()) == .dead
+      }
+      guard isDead() else { continue }
+      if !options.dryRun {
+        guard try lock.retire(placeholder, status.identity, isDead: isDead) else { continue }
+      }
+      let isLive = placeholder.liveness(judge, status, .local()) != .dead
+      note(placeholder.fileName, isLive ? .liveLock : .claim)
+    }
+  }
+}
+
+// MARK: - The names of the protocol
+
+extension HardlinkCleanUp {
+  /// T(t) is garbage as soon as claim t, which is linked to one name at most, is bound neither to a
+  /// retire name nor to L: then it never comes back. Who holds the right, and whether that one lives,
+  /// does not matter. The retire names are read first, and L then.
+  private mutating func removeRetireNames() throws(LockError) {
+    let names = files.retireNames
+    if names.isEmpty { return }
+    let bound = try boundTokens()
+    for (name, token) in names {
+      guard !bound.contains(token), try boundToken(name) != nil,
+        let status = try? lock.folder.status(of: name), isOldEnough(status)
+      else { continue }
+      try remove(name, .right)
+    }
+  }
+
+  /// X(t), and the arm of t, are garbage once t's owner is provably dead, or t is gone for good. Never
+  /// because t has expired: its owner may wake up, and find its door open again.
+  private mutating func removeDoors() throws(LockError) {
+    let doors = files.doors
+    if doors.isEmpty { return }
+    // A claim is made before its doors are, so the claim of each of these that is in use is listed.
+    let claims = inUse.claims
+    let bound = try boundTokens()
+    for (name, token) in doors {
+      guard let status = try? lock.folder.status(of: name), isOldEnough(status),
+        FolderClock.local().now - status.changeTime > minimumDoorAge
+      else { continue }
+      if let claim = claims.first(where: { $0.token == token }) {
+        guard judge.liveness(of: claim) == .dead else { continue }
+      } else if bound.contains(token) {
+        continue
+      }
+      switch status.kind {
+      case .directory: try remove(name, .right, isFolder: true)
+      case .regular where try boundToken(name) != nil: try remove(name, .right)
+      default: continue
+      }
+    }
+  }
+
+  /// A rename that a process sent to a server before it died may be done there later.
+  private var minimumDoorAge: Int64 {
+    (try? lock.folder.isSeenByOtherHosts()) == false ? Int64.min : 600_000_000_000
+  }
+
+  /// What the retire names and L are bound to; L last, since a transfer goes from a retire name to L.
+  private func boundTokens() throws(LockError) -> [ByteString] {
+    var bound: [ByteString] = []
+    for (name, _) in inUse.retireNames {
+      if let token = try boundToken(name) { bound.append(token) }
+    }
+    if let token = try boundToken(lock.base) { bound.append(token) }
+    return bound
+  }
+
+  /// Nil for what is no claim.
+  private func boundToken(_ name: ByteString) throws(LockError) -> ByteString? {
+    do throws(LockError) {
+      return try lock.look(name)?.token
+    } catch .refused {
+      return nil
+    }
+  }
+}
+
+// MARK: - Claims
+
+extension HardlinkCleanUp {
+  /// Those of dead or expired processes that hold nothing. A live one that comes back to its claim
+  /// later finds it missing, and makes another.
+  private mutating func removeClaims() throws(LockError) {
+    let names = files.claims
+    if names.isEmpty { return }
+    let bound = try boundTokens()
+    for name in names where !bound.contains(name.token) {
+      guard let claim = try? lock.look(name.fileName), claim.token == name.token else {
+        try removeUnfinished(name)
+        continue
+      }
+      let isStale = judge.verdict(claim, .local()) == .stale
+      if isStale || options.all, claim.status.linkCount == 1, isOldEnough(claim.status) {
+        try remove(name.fileName, .claim)
+      }
+    }
+  }
+
+  /// A claim that its process did not come to fill.
+  private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {
+    guard judge.liveness(of: name) == .dead,
+      let status = try? lock.folder.status(of: name.fileName),
+      status.kind == .regular, status.size == 0, status.linkCount == 1, isOldEnough(status)
+    else { return }
+    try remove(name.fileName, .claim)
+  }
+}
+
+// MARK: - From outside
+
+extension HardlinkLocation {
+  /// Removes what dead processes left of this lock: its claims, rights, and the lock itself if it is
+  /// stale. Never anything that is alive or not recognised.
+  ///
+  /// - Returns: what was removed, or would have been.
+  public func cleanUp(
+    _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
+  ) throws(LockError) -> [HardlinkRemoval] {
+    let files = try Self.files(in: lock.folder, of: lock.base)
+    return try cleanUp(files, inUse: try Self.files(in: lock.folder, of: lock.base), options)
+  }
+
+  private static func files(
+    in folder: borrowing Folder, of base: ByteString? = nil
+  ) throws(LockError) -> ProtocolFiles {
+    do throws(Errno) {
+      return try ProtocolFiles(in: folder, of: base)
+    } catch {
+      throw .system(.read, error)
+    }
+  }
+
+  private func cleanUp(
+    _ files: ProtocolFiles, inUse: ProtocolFiles, _ options: HardlinkCleanUpOptions
+  ) throws(LockError) -> [HardlinkRemoval] {
+    var cleanUp = HardlinkCleanUp(lock, try judge(for: nil), files, inUse: inUse, options)
+    try cleanUp.perform()
+    return cleanUp.removals
+  }
+
+  /// `cleanUp` for every lock in `folder`.
+  ///
+  /// - Returns: how many claims and placeholders were found, and what was removed.
+  public static func cleanUp(
+    folder path: ByteString, _ policy: HardlinkPolicy = HardlinkPolicy(),
+    _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
+  ) throws(LockError) -> (found: Int, removals: [HardlinkRemoval]) {
+    let folder = try step(.folder) { () throws(Errno) in try Folder(path) }
+    let all = try files(in: folder)
+    let inUse = try files(in: folder)
+    let start = path.bytes.last == ascii("/") ? path : path + "/"
+    var removals: [HardlinkRemoval] = []
+    try all.forEachLock { (base, files) throws(LockError) in
+      do throws(LockError) {
+        removals += try HardlinkLocation(start + base, policy)
+          .cleanUp(files, inUse: inUse.files(of: base), options)
+      } catch .refused {
+        // Nothing of ours after all.
+      }
+    }
+    // A lock whose claim has lost its own name is known by its content alone.
+    for name in all.others where all.files(of: name).files.isEmpty {
+      guard let status = try? folder.status(of: name), status.kind == .regular, status.size > 0,
+        status.size <= Int64(PATH_MAX)
+      else { continue }
+      do throws(LockError) {
+        let location = try HardlinkLocation(start + name, policy)
+        if try location.lock.look(name) != nil { removals += try location.cleanUp(options) }
+      } catch .refused {
+        continue
+      }
+    }
+    return (all.claims.count + all.placeholders.count, removals)
+  }
+}

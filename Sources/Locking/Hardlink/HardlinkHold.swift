@@ -1,0 +1,105 @@
+internal import CSystem
+
+/// A `hardlink` lock that this process has taken, in flufl.lock's style. It is released at the end of
+/// its life at the latest, by the process that took it: a child that was forked has a copy of this
+/// object, and no lock.
+final class HardlinkHold {
+  private let lock: LockName
+  private let judge: Judge
+  private let claim: ClaimFile
+  private let process = getpid()
+  private var isHeld = true
+
+  init(_ lock: LockName, _ judge: Judge, _ claim: ClaimFile) {
+    self.lock = lock
+    self.judge = judge
+    self.claim = claim
+  }
+
+  deinit {
+    try? release()
+  }
+
+  var path: ByteString { lock.path }
+  var number: Int32 { claim.number }
+
+  /// Boot time, in nanoseconds, from which on others may take the lock, and this process must not
+  /// rely on it.
+  var deadline: Int64 { claim.deadline }
+
+  /// Makes the lifetime begin anew.
+  ///
+  /// - Throws: `lost`, `notHeld`.
+  func refresh() throws(LockError) {
+    try checkHeld()
+    let claim = claim
+    if try claim.refresh() {
+      // Somebody may have broken it by force, or removed the file.
+      if try lock.isBound(lock.base, to: claim.token) { return }
+    } else {
+      let outcome = try retire(.reclaim { () throws(LockError) in try claim.restart() })
+      if outcome == .done, bootTime() < claim.deadline { return }
+    }
+    isHeld = false
+    claim.abandon()
+    throw .lost
+  }
+
+  /// - Throws: `lost` where the lock was not held to the end, `notHeld` where it was given away. It is
+  ///   not held any more in any case.
+  func release() throws(LockError) {
+    try checkHeld()
+    isHeld = false
+    let isLate = bootTime() >= claim.deadline
+    let outcome: Retirement.Outcome
+    do throws(LockError) {
+      outcome = try retire(.release(late: isLate))
+    } catch {
+      // No space for a right, or some such thing: it is free for everybody all the same.
+      claim.abandon()
+      if error.isLackOfSpace { return }
+      throw error
+    }
+    if outcome == .done { return }
+    claim.abandon()
+    throw .lost
+  }
+
+  /// Has `heir` hold the lock instead; at no time is it free.
+  ///
+  /// - Throws: `lost`; `busy` where somebody is about to break the lock, which this process then still
+  ///   has.
+  func transfer(to heir: LockOwner) throws(LockError) {
+    try checkHeld()
+    let heir = try Claimant.current(for: heir)
+    let outcome = try retire(.transfer(to: heir, lifetime: claim.name.details?.lifetime))
+    if outcome != .done, try lock.isBound(lock.base, to: claim.token) { throw .busy }
+    isHeld = false
+    if outcome == .done { return }
+    claim.abandon()
+    throw .lost
+  }
+
+  /// Leaves the lock as it is, to its owner or its lifetime.
+  func leaveBehind() {
+    isHeld = false
+  }
+
+  private func checkHeld() throws(LockError) {
+    if !isHeld || process != getpid() { throw .notHeld }
+  }
+
+  private func retire(_ purpose: Retirement.Purpose) throws(LockError) -> Retirement.Outcome {
+    try Retirement(lock: lock, judge: judge, token: claim.token, purpose: purpose).perform()
+  }
+}
+
+extension LockError {
+  var isLackOfSpace: Bool {
+    if case .system(_, let errno) = self {
+      errno == .noSpace || errno == .quotaExceeded
+    } else {
+      false
+    }
+  }
+}

@@ -1,0 +1,213 @@
+internal import CSystem
+
+/// The place of a `hardlink` lock: its name, in its folder, which is held open.
+///
+/// For whoever is not the process that took the lock; that one has a `HeldLock`.
+public struct HardlinkLocation: ~Copyable {
+  let lock: LockName
+  let policy: HardlinkPolicy
+
+  /// - Throws: `refused(.separatorInPath)`, `system(.folder, ...)`.
+  public init(_ path: ByteString, _ policy: HardlinkPolicy = HardlinkPolicy()) throws(LockError) {
+    let lock = try LockName(path)
+    if policy.style == .flufl, lock.path.contains(ClaimName.separator) {
+      throw .refused(.separatorInPath)
+    }
+    self.lock = lock
+    self.policy = policy
+  }
+
+  /// The path, made absolute.
+  public var path: ByteString { lock.path }
+
+  /// - Parameter owner: in whose name; nil: only to look.
+  func judge(for owner: LockOwner?) throws(LockError) -> Judge {
+    guard let owner else { return Judge(claimant: .nobody(), policy: policy) }
+    do throws(LockError) {
+      return Judge(claimant: try .current(for: owner), policy: policy)
+    } catch .system(.owner, .noProcess) {
+      // One that has ended may have left the lock.
+      guard case .process(let identifier) = owner else { throw .system(.owner, .noProcess) }
+      let claimant = Claimant.nobody().acting(for: ProcessMark(identifier, start: 0))
+      return Judge(claimant: claimant, policy: policy)
+    }
+  }
+
+  /// The claim that has the lock, if it is this owner's; nil for any owner.
+  private func claim(of owner: LockOwner?, _ judge: Judge) throws(LockError) -> BoundClaim {
+    guard let held = try lock.look(lock.base), !held.wasAbandoned else { throw .notHeld }
+    if owner != nil, !judge.claimant.owns(held.name) { throw .notHeld }
+    return held
+  }
+
+  private func retire(
+    _ held: BoundClaim, _ judge: Judge, _ purpose: Retirement.Purpose
+  ) throws(LockError) -> Retirement.Outcome {
+    try Retirement(lock: lock, judge: judge, token: held.token, purpose: purpose).perform()
+  }
+
+  private func isLate(_ held: BoundClaim) -> Bool {
+    FolderClock.local().now >= held.status.modificationTime
+  }
+}
+
+// MARK: - For its owner
+
+extension HardlinkLocation {
+  /// Releases the lock that is held for `owner`; nil: for anybody.
+  ///
+  /// - Throws: `notHeld` where it is free or held for another, `lost` where it was broken meanwhile.
+  public func release(of owner: LockOwner?) throws(LockError) {
+    if policy.style == .portage { return try releasePortage(of: owner) }
+    let judge = try judge(for: owner)
+    let held = try claim(of: owner, judge)
+    let outcome: Retirement.Outcome
+    do throws(LockError) {
+      outcome = try retire(held, judge, .release(late: isLate(held)))
+    } catch {
+      abandon(held)
+      if error.isLackOfSpace { return }
+      throw error
+    }
+    if outcome == .done { return }
+    abandon(held)
+    throw .lost
+  }
+
+  private func abandon(_ held: BoundClaim) {
+    try? setTimes(of: held.descriptor.number, seconds: 0)
+    try? lock.folder.unlink(held.name.fileName)
+  }
+
+  /// Makes the lock's lifetime begin anew.
+  ///
+  /// - Parameter lifetime: its length, in nanoseconds; nil: the one that the lock was taken with.
+  /// - Throws: as `release`.
+  public func refresh(of owner: LockOwner?, lifetime: Int64? = nil) throws(LockError) {
+    if policy.style == .portage { throw .unsupported(.noLifetime) }
+    let judge = try judge(for: owner)
+    let held = try claim(of: owner, judge)
+    let number = held.descriptor.number
+    let span: Int64? =
+      if let lifetime { lifetime } else if let details = held.name.details {
+        details.lifetime
+      } else { policy.lifetime }
+    guard let span else { return }
+    let touched = try touch(number, for: span)
+    // Only a touch that came in time proves that nobody had reason to take the lock since.
+    if touched < held.status.modificationTime { return }
+    let outcome = try retire(
+      held, judge,
+      .reclaim { () throws(LockError) in _ = try touch(number, for: span) })
+    if outcome != .done { throw .lost }
+  }
+
+  /// Has the lock that is held for `owner` held for `heir` instead; at no time is it free.
+  ///
+  /// - Throws: as `release`.
+  public func transfer(of owner: LockOwner?, to heir: LockOwner) throws(LockError) {
+    if policy.style == .portage { throw .unsupported(.noLifetime) }
+    let judge = try judge(for: owner)
+    let held = try claim(of: owner, judge)
+    let claimant = try Claimant.current(for: heir)
+    let lifetime = held.name.isForeign ? policy.lifetime : held.name.details?.lifetime
+    if try retire(held, judge, .transfer(to: claimant, lifetime: lifetime)) == .done { return }
+    throw try lock.isBound(lock.base, to: held.token) ? LockError.busy : .lost
+  }
+
+  /// Takes over the lock that is held for this process, after another has taken it in its name or
+  /// transferred it.
+  ///
+  /// - Throws: `notHeld`, `lost`.
+  public func take() throws(LockError) -> HeldLock {
+    let judge = try judge(for: .thisProcess)
+    let held = try claim(of: .thisProcess, judge)
+    let hold = HardlinkHold(lock, judge, try ClaimFile(adopting: held, lock))
+    try hold.refresh()
+    return HeldLock(hold)
+  }
+}
+
+/// Sets the end of a claim's lifetime to `span` from now.
+///
+/// - Returns: what time it was for the folder then: nanoseconds since the epoch.
+private func touch(_ descriptor: Int32, for span: Int64) throws(LockError) -> Int64 {
+  var now = FolderClock.local().now
+  for _ in 0..<2 {
+    let (end, overflow) = now.addingReportingOverflow(span)
+    let seconds = overflow ? 0x7fff_ffff : min(0x7fff_ffff, (end + 999_999_999) / 1_000_000_000)
+    let status = try step(.touch) { () throws(Errno) in
+      try setTimes(of: descriptor, seconds: seconds)
+      return try FileStatus(of: descriptor)
+    }
+    let difference = status.changeTime - now
+    now = status.changeTime
+    // Otherwise this machine's clock and the folder's differ: once more, with the folder's.
+    if abs(difference) < 2_000_000_000 { break }
+  }
+  return now
+}
+
+// MARK: - For everybody
+
+extension HardlinkLocation {
+  /// Who holds the lock, and who waits for it. Changes nothing.
+  ///
+  /// - Parameter owner: whose lock is "ours"; nil: nobody's.
+  public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
+    if policy.style == .portage { return try reportPortage(for: owner) }
+    let judge = try judge(for: owner)
+    let clock = FolderClock.local()
+    let held = try lock.look(lock.base)
+    var waiters: [HardlinkClaim] = []
+    for name in try lock.claimNames() where name.token != held?.token {
+      guard let claim = try? lock.look(name.fileName), claim.status.linkCount == 1 else { continue }
+      waiters.append(describe(claim, judge, clock))
+    }
+    guard let held, !held.wasAbandoned else {
+      return HardlinkReport(state: .unlocked, holder: nil, waiters: waiters)
+    }
+    let isOurs = owner != nil && judge.claimant.owns(held.name)
+    let isExpired = held.status.modificationTime < clock.now
+    let state: HardlinkState
+    switch (judge.verdict(held, clock), judge.liveness(of: held, clock)) {
+    case _ where isOurs: state = isExpired ? .oursExpired : .ours
+    case (_, .dead): state = .stale
+    case (.stale, _), (.overdue, _): state = .theirsExpired
+    case (.live, _): state = .theirs
+    }
+    return HardlinkReport(state: state, holder: describe(held, judge, clock), waiters: waiters)
+  }
+
+  func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {
+    let hasEnd = claim.name.isForeign || claim.name.details?.lifetime != nil
+    let expiry = claim.status.modificationTime
+    return HardlinkClaim(
+      fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
+      liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
+      expiry: hasEnd ? expiry / 1_000_000_000 : nil,
+      remaining: hasEnd ? expiry.subtractingReportingOverflow(clock.now).partialValue : nil)
+  }
+
+  /// Ends a stale lock: one whose owner is dead, or whose lifetime and the slop have passed.
+  ///
+  /// - Parameter force: end a live one as well.
+  /// - Returns: whose it was; nil if it was free.
+  /// - Throws: `busy` where it is live, `refused(.notAClaim)`.
+  public func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? {
+    if policy.style == .portage { return try breakPortage(force: force) }
+    let judge = try judge(for: nil)
+    for _ in 0..<maximumRestarts {
+      guard let held = try lock.look(lock.base) else { return nil }
+      let clock = FolderClock.local()
+      if !force, judge.verdict(held, clock) == .live { throw .busy }
+      let description = describe(held, judge, clock)
+      switch try retire(held, judge, force ? .force : .breaking(.staleOrOverdue)) {
+      case .done: return description
+      case .busy: throw .busy
+      case .gone, .lost: continue
+      }
+    }
+    throw .busy
+  }
+}

@@ -1,0 +1,107 @@
+/// How files of `hardlink` mode are named, and by that, which other programs are excluded.
+public enum HardlinkStyle: Equatable, Sendable {
+  /// As flufl.lock names them: `PATH|HOST|PID|RANDOM`. Locks have a lifetime.
+  case flufl
+  /// As portage does: `.NAME.hardlock-HOST-PID`. Locks last until they are released.
+  case portage
+}
+
+/// The times and habits of `hardlink` mode. All spans are nanoseconds.
+public struct HardlinkPolicy: Sendable {
+  public var style = HardlinkStyle.flufl
+  /// How long a claim is valid without a refresh; nil: until it is released, or its owner is known
+  /// to be dead.
+  public var lifetime: Int64? = 15_000_000_000
+  /// How long after the end of its lifetime a claim is still respected.
+  public var clockSlop: Int64 = 10_000_000_000
+  /// Bounds of the pause between two looks at a lock that another host may release.
+  public var shortestPoll: Int64 = 10_000_000
+  public var longestPoll: Int64 = 2_000_000_000
+  /// How long a client that is not swlock may need from its last look at a lock to its removal.
+  public var settle: Int64 = 2_000_000_000
+  /// Errors of reading a lock that are waited out. ENOENT and ESTALE always are.
+  public var retriedErrors: [Errno] = []
+
+  public init() {}
+}
+
+/// Which process a claim is held for.
+public enum LockOwner: Equatable, Sendable {
+  case thisProcess
+  case process(Int32)
+  /// None: the lock stays until it is released, or its lifetime has passed.
+  case nobody
+}
+
+/// Whether the owner of a claim still runs, as far as this host can tell.
+public enum Liveness: Equatable, Sendable {
+  case alive, dead
+  /// On another host, or in another pid namespace.
+  case unknown
+}
+
+/// What stands in a claim: who holds a lock, or waits for it.
+public struct HardlinkClaim: Equatable, Sendable {
+  /// Of the claim's own file, in the lock's folder.
+  public let fileName: ByteString
+  public let host: ByteString
+  /// 0 where it is held for nobody.
+  public let process: Int32
+  public let liveness: Liveness
+  /// Whether another program than swlock made it.
+  public let isForeign: Bool
+  /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
+  /// never.
+  public let expiry: Int64?
+  /// Nanoseconds until then, less than 0 when it has passed; nil: never.
+  public let remaining: Int64?
+}
+
+/// What flufl.lock calls the state of a lock.
+public enum HardlinkState: Equatable, Sendable {
+  case unlocked
+  /// Held for the process that asks, within its lifetime, or after it.
+  case ours, oursExpired
+  /// The owner is dead or has abandoned the lock: the next one who wants it takes it.
+  case stale
+  /// Held by somebody else; its lifetime has passed.
+  case theirsExpired
+  /// Held by somebody else, who is alive or may be.
+  case theirs
+}
+
+/// What can be seen of a `hardlink` lock, without changing anything.
+public struct HardlinkReport: Equatable, Sendable {
+  public let state: HardlinkState
+  public let holder: HardlinkClaim?
+  /// Claims of those that wait for it, or that a dead one left behind.
+  public let waiters: [HardlinkClaim]
+}
+
+/// A file that `cleanUp` removed, or would remove.
+public struct HardlinkRemoval: Equatable, Sendable {
+  public enum Kind: Equatable, Sendable {
+    /// A lock whose owner is dead or whose lifetime has passed.
+    case staleLock
+    /// A lock with a live owner, under `all`.
+    case liveLock
+    /// The claim or placeholder of a process that is dead.
+    case claim
+    /// What a process left that died while it took a lock from another.
+    case right
+  }
+
+  public let kind: Kind
+  public let path: ByteString
+}
+
+public struct HardlinkCleanUpOptions: Sendable {
+  /// Remove live locks as well.
+  public var all = false
+  /// Only report.
+  public var dryRun = false
+  /// Nanoseconds: leave alone what was changed later than that long ago.
+  public var olderThan: Int64?
+
+  public init() {}
+}

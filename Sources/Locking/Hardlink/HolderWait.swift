@@ -1,0 +1,128 @@
+internal import CSystem
+
+/// How one who wants a `hardlink` lock waits for it: for what, and how long until the next look.
+///
+/// Within the bounds of the patience, and with no more looks than needed: a holder that stays is
+/// watched (`HolderWatch`); where holders take turns so quickly that this one comes too late each
+/// time, watching would only wake all that wait at each of them, and so they look at random times.
+struct HolderWait {
+  private let patience: Patience
+  private let slop: Int64
+  private let lock: LockName
+  private let watch: HolderWatch
+  private var backoff: Backoff
+  private var seen: (token: ByteString, changeTime: Int64, since: Int64)?
+  /// How many holders have come and gone while this one waited.
+  private var turns = 0
+  /// Of the pause between looks at most, where holders take turns; nanoseconds.
+  private var longestPause: Int64 = 0
+
+  /// So often somebody looks, whoever it is; nanoseconds.
+  private static let looksApart: Int64 = 500_000
+
+  init(_ lock: LockName, _ judge: Judge, _ request: LockRequest) {
+    self.lock = lock
+    patience = request.patience
+    slop = request.hardlink.clockSlop
+    watch = HolderWatch(judge, interruption: request.interruption)
+    backoff = Backoff(request.hardlink)
+  }
+
+  /// Nanoseconds for which this claim has been seen at the lock, always with the same time of its last
+  /// change (CLOCK_BOOTTIME).
+  mutating func timeUnchanged(_ held: BoundClaim) -> Int64 {
+    let now = bootTime()
+    let changeTime = held.status.changeTime
+    if let seen, seen.token == held.token, seen.changeTime == changeTime { return now - seen.since }
+    if let seen, seen.token != held.token { missTurn() }
+    seen = (held.token, changeTime, now)
+    return 0
+  }
+
+  /// The more there are who wait, the more rarely each of them looks.
+  private mutating func missTurn() {
+    turns += 1
+    if turns & (turns - 1) == 0 {
+      let waiters = (try? lock.claimNames().count) ?? 1
+      longestPause = min(Self.looksApart * Int64(waiters), 100_000_000)
+    }
+  }
+
+  /// Returns when it is time to look again.
+  ///
+  /// - Throws: `busy`, `timedOut`, `interrupted`.
+  mutating func forChange(of held: BoundClaim, _ clock: FolderClock) throws(LockError) {
+    try checkPatience()
+    if turns > 1, let seen, bootTime() - seen.since <= 2 * longestPause {
+      watch.end()
+      return try watch.pause(nanoseconds: bounded(backoff.random(upTo: longestPause)))
+    }
+    // One that is only now being watched may have changed since the look.
+    guard watch.begin(held) else { return backoff.reset() }
+    try watch.sleep(nanoseconds: bounded(min(backoff.next(), timeToExpiry(held, clock))))
+  }
+
+  /// The same for a file that is not a claim, and the process of this host that holds it.
+  mutating func forChange(
+    ofFile descriptor: Int32, _ identity: FileIdentity, _ process: Int32?
+  ) throws(LockError) {
+    try checkPatience()
+    guard watch.begin(descriptor, identity, process) else { return backoff.reset() }
+    try watch.sleep(nanoseconds: bounded(backoff.next()))
+  }
+
+  /// The same for something that nobody will tell us about.
+  mutating func forAnything() throws(LockError) {
+    try checkPatience()
+    try watch.pause(nanoseconds: bounded(backoff.next()))
+  }
+
+  private func checkPatience() throws(LockError) {
+    if patience == .never { throw .busy }
+    if patience.isOver { throw .timedOut }
+  }
+
+  private func bounded(_ pause: Int64) -> Int64 {
+    if case .until(let deadline) = patience { min(pause, deadline.remaining) } else { pause }
+  }
+
+  private func timeToExpiry(_ held: BoundClaim, _ clock: FolderClock) -> Int64 {
+    guard let expiry = Judge.expiry(held) else { return Int64.max }
+    let (end, overflow) = expiry.addingReportingOverflow(slop)
+    let (rest, underflow) = end.subtractingReportingOverflow(clock.now)
+    return overflow || underflow || rest < 0 ? Int64.max : rest + 1_000_000
+  }
+}
+
+/// Pauses that grow, with jitter: so that those who wait for the same thing on many hosts do not all
+/// look at the same moment.
+private struct Backoff {
+  private let longest: Int64
+  private let shortest: Int64
+  private var current: Int64
+  private var state: UInt64
+
+  init(_ policy: HardlinkPolicy) {
+    shortest = max(1_000_000, policy.shortestPoll)
+    longest = max(shortest, policy.longestPoll)
+    current = shortest
+    state = UInt64(bitPattern: bootTime()) ^ (UInt64(getpid()) << 40) | 1
+  }
+
+  mutating func reset() { current = shortest }
+
+  /// Nanoseconds: between half and all of a pause that doubles each time.
+  mutating func next() -> Int64 {
+    let pause = current
+    current = current > longest / 2 ? longest : current * 2
+    return pause / 2 + random(upTo: pause / 2)
+  }
+
+  /// xorshift64
+  mutating func random(upTo limit: Int64) -> Int64 {
+    state ^= state << 13
+    state ^= state >> 7
+    state ^= state << 17
+    return Int64(state % UInt64(limit + 1))
+  }
+}

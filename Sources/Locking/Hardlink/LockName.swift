@@ -1,0 +1,155 @@
+internal import CSystem
+
+/// The name L of a `hardlink` lock in its open folder, and the names of all files of its protocol
+/// (docs/hardlink.md). Nothing outside the folder is ever opened, renamed or removed.
+final class LockName {
+  /// The lock's path, absolute: what claims have as their content begins with it.
+  let path: ByteString
+  /// The last component.
+  let base: ByteString
+  let folder: Folder
+
+  /// - Throws: `refused` for what is no name of a lock; `system(.folder, ...)`.
+  init(_ path: ByteString) throws(LockError) {
+    let absolute = path.absolutePath
+    let (folder, name) = absolute.splitPath
+    if path.isEmpty || name.isEmpty || name == "." || name == ".." { throw .refused(.emptyPath) }
+    if absolute.bytes.last == ascii("/") { throw .refused(.directory) }
+    self.path = absolute
+    base = name
+    self.folder = try step(.folder) { () throws(Errno) in try Folder(folder) }
+  }
+
+  /// Who may take the lock away from claim `token` links a claim of its own to this name.
+  func retireName(_ token: ByteString) -> ByteString { rightPrefix + "retire-" + token }
+  /// Through this name the holder of a right leaves, with what it took. A folder of that name keeps
+  /// it from ever doing so.
+  func exitName(_ token: ByteString) -> ByteString { rightPrefix + "exit-" + token }
+  /// A claim that is to take the lock over has this name until then.
+  func armName(_ token: ByteString) -> ByteString { rightPrefix + "arm-" + token }
+
+  var rightPrefix: ByteString { "." + base + ".swlock-" }
+
+  /// The path of a file beside the lock.
+  func path(of name: ByteString) -> ByteString {
+    ByteString(path.bytes.dropLast(base.count)) + name
+  }
+}
+
+/// What a name of the protocol was bound to, seen through one open descriptor.
+final class BoundClaim {
+  let name: ClaimName
+  let status: FileStatus
+  let descriptor: FileDescriptor
+
+  fileprivate init(
+    _ name: ClaimName, _ status: FileStatus, _ descriptor: consuming FileDescriptor
+  ) {
+    self.name = name
+    self.status = status
+    self.descriptor = descriptor
+  }
+
+  var token: ByteString { name.token }
+  var wasAbandoned: Bool { status.modificationTime == 0 }
+}
+
+extension LockName {
+  /// What stands at `name` in the folder; nil when nothing does.
+  ///
+  /// Opened, looked at and read through one descriptor, so that all belongs to one file. A file that
+  /// lost its content in a crash of the machine is known by the claim's own name, which is another
+  /// link to it.
+  ///
+  /// - Throws: `refused(.notAClaim)` for anything that is no claim of this lock.
+  func look(_ name: ByteString) throws(LockError) -> BoundClaim? {
+    var restarts = 0
+    while true {
+      do throws(LockError) {
+        return try lookOnce(name)
+      } catch .system(_, .staleHandle) where restarts < maximumRestarts {
+        restarts += 1
+      }
+    }
+  }
+
+  private func lookOnce(_ name: ByteString) throws(LockError) -> BoundClaim? {
+    guard let descriptor = try openIfPresent(name) else { return nil }
+    let status = try step(.fstat) { () throws(Errno) in
+      try FileStatus(of: descriptor.number)
+    }
+    let limit = Int(PATH_MAX) + 1
+    guard status.kind == .regular, status.size <= limit else { throw .refused(.notAClaim) }
+    let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }
+    if content.isEmpty {
+      guard let name = try claimName(of: status.identity) else { throw .refused(.notAClaim) }
+      return BoundClaim(name, status, descriptor)
+    }
+    let last = content.split(separator: ascii("/"), omittingEmptySubsequences: false).last
+    guard content[0] == ascii("/"), !content.contains(0),
+      let last, let claim = ClaimName(last, base: base)
+    else { throw .refused(.notAClaim) }
+    return BoundClaim(claim, status, descriptor)
+  }
+
+  /// Opens a file that may be anything, for reading; nil where there is none.
+  func openIfPresent(_ name: ByteString) throws(LockError) -> FileDescriptor? {
+    do throws(Errno) {
+      return try folder.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
+    } catch {
+      switch error {
+      case .missing: return nil
+      // A link; a socket, or a device without a driver.
+      case .tooManyLinks, .noDevice: throw .refused(.notAClaim)
+      default: throw .system(.open, error)
+      }
+    }
+  }
+
+  /// The name of the claim that is a link to this file.
+  private func claimName(of identity: FileIdentity) throws(LockError) -> ClaimName? {
+    for name in try claimNames() {
+      if let status = try? folder.status(of: name.fileName), status.identity == identity {
+        return name
+      }
+    }
+    return nil
+  }
+
+  /// Every claim for this lock in the folder.
+  func claimNames() throws(LockError) -> [ClaimName] {
+    var names: [ClaimName] = []
+    let base = base
+    try step(.read) { () throws(Errno) in
+      try folder.forEachName { name in
+        if let claim = ClaimName(name.bytes, base: base) { names.append(claim) }
+      }
+    }
+    return names
+  }
+
+  /// Whether the file of that name is a claim, or one that was never filled, without another link.
+  func isUnlinkedClaim(_ name: ClaimName) throws(LockError) -> Bool {
+    guard let status = try? folder.status(of: name.fileName), status.kind == .regular,
+      status.linkCount == 1
+    else { return false }
+    if status.size == 0 { return true }
+    do throws(LockError) {
+      return try isBound(name.fileName, to: name.token)
+    } catch .refused {
+      return false
+    }
+  }
+
+  /// Whether `name` is bound to the claim `token`.
+  func isBound(_ name: ByteString, to token: ByteString) throws(LockError) -> Bool {
+    try look(name)?.token == token
+  }
+}
+
+extension Folder {
+  /// Whether its file system is one that other hosts may use as well.
+  func isSeenByOtherHosts() throws(LockError) -> Bool {
+    try SharedFileSystem(of: number) != nil
+  }
+}
