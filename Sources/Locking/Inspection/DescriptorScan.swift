@@ -1,0 +1,90 @@
+internal import CSystem
+
+/// An open descriptor of some process.
+struct ScannedDescriptor {
+  let number: Int32
+  /// That of stat(2), of the file that it leads to.
+  let identity: FileIdentity
+}
+
+extension ProcessFolder {
+  /// Where the process's descriptors are: in it, or in `task/TID/` where its first thread has ended
+  /// and so has none any more.
+  struct DescriptorFolder {
+    fileprivate let prefix: ByteString
+
+    func name(_ kind: ByteString, _ descriptor: Int32) -> ByteString {
+      prefix + kind + "/" + ByteString(decimal: descriptor)
+    }
+  }
+
+  /// The descriptors of files that `isWanted` asks for by their identity, among those that can be
+  /// locked: sockets and pipes cannot.
+  ///
+  /// Throws ENOENT or ESRCH where the process is gone, EACCES or EPERM where they may not be looked
+  /// at.
+  func descriptors(
+    _ isWanted: (FileIdentity) -> Bool
+  ) throws(Errno) -> (folder: DescriptorFolder, found: [ScannedDescriptor]) {
+    var found: [ScannedDescriptor] = []
+    if try scan("fd", &found, isWanted) == 0, hasSeveralThreads {
+      for thread in try numbers(in: "task") {
+        let prefix = "task/" + ByteString(decimal: thread) + "/"
+        if let count = try? scan(prefix + "fd", &found, isWanted), count > 0 {
+          return (DescriptorFolder(prefix: prefix), found)
+        }
+      }
+    }
+    return (DescriptorFolder(prefix: ""), found)
+  }
+
+  /// Each thread adds a link to the folder `task`. A thread of the kernel has no descriptors either,
+  /// and is alone.
+  var hasSeveralThreads: Bool {
+    guard let folder = try? open("task", O_PATH | O_DIRECTORY),
+      let status = try? FileStatus(of: folder.number)
+    else { return false }
+    return status.linkCount > 3
+  }
+
+  /// How many descriptors there are.
+  ///
+  /// The links are followed, whatever they look like: no name would tell a file from another one that
+  /// has taken its place. statx(2) does so without asking a server of files, which may hang.
+  private func scan(
+    _ name: ByteString, _ found: inout [ScannedDescriptor], _ isWanted: (FileIdentity) -> Bool
+  ) throws(Errno) -> Int {
+    let number = try open(name, O_RDONLY | O_DIRECTORY).leak()
+    guard let folder = fdopendir(number) else {
+      close(number)
+      throw .current
+    }
+    defer { closedir(folder) }
+    var count = 0
+    var file = statx()
+    while let entry = readdir(folder) {
+      let name = csystem_entry_name(entry)!
+      if name[0] == CChar(ascii(".")) { continue }
+      count += 1
+      let flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT
+      if statx(number, name, flags, UInt32(STATX_INO | STATX_TYPE), &file) != 0 {
+        let error = Errno.current
+        if error == .accessDenied || error == .permissionNotGranted { throw error }
+        continue  // closed meanwhile
+      }
+      switch Int32(file.stx_mode) & Int32(S_IFMT) {
+      case Int32(S_IFREG), Int32(S_IFDIR), Int32(S_IFBLK), Int32(S_IFCHR): break
+      default: continue
+      }
+      guard
+        let device = deviceNumber(
+          major: UInt64(file.stx_dev_major), minor: UInt64(file.stx_dev_minor))
+      else { continue }
+      let identity = FileIdentity(device: device, inode: file.stx_ino)
+      if isWanted(identity) {
+        found.append(ScannedDescriptor(number: atoi(name), identity: identity))
+      }
+    }
+    return count
+  }
+}

@@ -1,0 +1,39 @@
+/// How often locks are looked at again that changed hands under the look.
+private let maximumAttempts = 3
+
+/// Who has a lock on the file at `path`, and who waits for one. Takes no lock, opens nothing but
+/// with O_PATH, and changes nothing.
+///
+/// Where /proc/locks has no lock on the file, nothing else is looked at. What other hosts have on a
+/// network file system is not seen. It is not known since when a lock is held, only since when its
+/// holders run.
+///
+/// - Throws: `refused(.emptyPath)`; `system` with the steps `open` (the path leads nowhere),
+///   `lockTable` (no /proc), `fstat`, `read`.
+public func inspectLocks(at path: ByteString) throws(LockError) -> LockInspection {
+  try inspect(LockedFile(path))
+}
+
+/// All locks that can be seen from here, with their holders and waiters.
+///
+/// - Throws: as `inspectLocks(at:)`, without what has to do with a path.
+public func inspectAllLocks() throws(LockError) -> LockInspection {
+  try inspect(nil)
+}
+
+/// A lock that the table shows and no descriptor keeps was perhaps given back or taken over between
+/// the two looks: that is seen by a third one, at the table.
+private func inspect(_ file: LockedFile?) throws(LockError) -> LockInspection {
+  var attempt = 1
+  while true {
+    var survey = try LockSurvey(file)
+    let isLast = attempt == maximumAttempts
+    let isComplete = try survey.lookAtAllProcesses(thoroughly: isLast)
+    if isComplete {
+      if !survey.hasUnexplained { return survey.inspection }
+      if try !survey.hasVanished() { return survey.inspection }
+    }
+    if isLast { return survey.inspection }
+    attempt += 1
+  }
+}

@@ -1,0 +1,76 @@
+internal import CSystem
+
+/// What /proc/locks says: who took a lock, and who waits for it, in the order in which the kernel
+/// queued them.
+struct LockTable {
+  struct Lock {
+    let entry: LockTableEntry
+    var waiters: [LockTableEntry] = []
+    /// How many lines of the table say the same.
+    var count = 1
+  }
+
+  /// In the order of the table, equal ones put together.
+  private(set) var locks: [Lock]
+
+  /// Reads the table, or that part of it whose inode number is `inode`.
+  ///
+  /// The kernel hands it out by pages and counts lines in between: what is released meanwhile makes
+  /// it skip a line, what is taken meanwhile makes it repeat one. So a table of several pages, where
+  /// one file is looked for and not found, is read once more.
+  static func read(inode: UInt64? = nil) throws(LockError) -> LockTable {
+    let first = try pages()
+    let table = LockTable(first.text, inode: inode)
+    if inode == nil || !table.locks.isEmpty || first.count < 2 { return table }
+    return LockTable(try pages().text, inode: inode)
+  }
+
+  private static func pages() throws(LockError) -> (text: [UInt8], count: Int) {
+    try step(.lockTable) { () throws(Errno) in
+      let file = try FileDescriptor.open("/proc/locks", O_RDONLY)
+      var text: [UInt8] = []
+      var page = [UInt8](repeating: 0, count: 1 << 16)
+      var pages = 0
+      while true {
+        let count = try retryingOnInterrupt { CSystem.read(file.number, &page, page.count) }
+        if count == 0 { return (text, pages) }
+        text += page[..<count]
+        pages += 1
+      }
+    }
+  }
+
+  init(_ text: [UInt8], inode: UInt64? = nil) {
+    locks = []
+    for line in Lines(text) {
+      guard let entry = LockTableEntry(line), inode == nil || entry.inode == inode else { continue }
+      if entry.depth == 0 {
+        locks.append(Lock(entry: entry))
+      } else if let last = locks.indices.last, locks[last].entry.inode == entry.inode {
+        locks[last].waiters.append(entry)
+      }
+    }
+    putEqualsTogether()
+  }
+
+  private mutating func putEqualsTogether() {
+    let order = locks.indices.sorted {
+      locks[$0].entry.key == locks[$1].entry.key
+        ? $0 < $1 : locks[$0].entry.key < locks[$1].entry.key
+    }
+    var first: Int?
+    for index in order {
+      if let first, locks[first].entry.key == locks[index].entry.key {
+        locks[first].count += 1
+        // The second copy of a line that was handed out twice has the same waiters.
+        if locks[first].waiters != locks[index].waiters {
+          locks[first].waiters += locks[index].waiters
+        }
+        locks[index].count = 0
+      } else {
+        first = index
+      }
+    }
+    locks.removeAll { $0.count == 0 }
+  }
+}

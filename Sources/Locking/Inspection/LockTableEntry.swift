@@ -1,0 +1,106 @@
+/// One line of /proc/locks, or one `lock:` line of /proc/PID/fdinfo/N (proc(5)):
+/// `1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`.
+struct LockTableEntry: Equatable {
+  /// 0: the lock is held. Otherwise it is waited for, behind the last line of one depth less.
+  let depth: Int
+  let mode: LockMode
+  let sharing: Sharing
+  /// Who took it or waits for it. -1 for all OFD locks; 0: nobody of this pid namespace; below that:
+  /// another host.
+  let process: Int32
+  /// Of the file system as the kernel knows it, which is not stat(2)'s on btrfs and overlay.
+  let device: UInt64
+  let inode: UInt64
+  let range: ByteRange
+
+  /// Nil for what is no lock of ours to show (leases, delegations), and for what is no such line.
+  init?(_ line: ArraySlice<UInt8>) {
+    var scanner = ByteScanner(line)
+    guard scanner.unsigned() != nil, scanner.skip(ascii(":")) else { return nil }
+    let spaces = scanner.skipSpaces()
+    var kind = scanner.word()
+    if kind.elementsEqual(Self.arrow.utf8) {
+      depth = max(1, spaces)
+      kind = scanner.word()
+    } else {
+      depth = 0
+    }
+    guard let mode = Self.mode(kind) else { return nil }
+    self.mode = mode
+    _ = scanner.word()  // ADVISORY
+
+    let type = scanner.word()
+    if type.elementsEqual(Self.write.utf8) {
+      sharing = .exclusive
+    } else if type.elementsEqual(Self.read.utf8) {
+      sharing = .shared
+    } else {
+      return nil
+    }
+    scanner.skipSpaces()
+    guard let process = scanner.int32(),
+      scanner.skipSpaces() > 0, let major = scanner.unsigned(radix: 16),
+      scanner.skip(ascii(":")), let minor = scanner.unsigned(radix: 16),
+      scanner.skip(ascii(":")), let inode = scanner.unsigned(),
+      let device = deviceNumber(major: major, minor: minor),
+      let range = Self.range(&scanner)
+    else { return nil }
+    self.process = process
+    self.device = device
+    self.inode = inode
+    self.range = range
+  }
+
+  private static let arrow: StaticString = "->"
+  private static let write: StaticString = "WRITE"
+  private static let read: StaticString = "READ"
+
+  private static func mode(_ kind: ArraySlice<UInt8>) -> LockMode? {
+    let names: [(StaticString, LockMode)] = [
+      ("FLOCK", .flock), ("POSIX", .posix), ("OFDLCK", .ofd),
+    ]
+    for (name, mode) in names where kind.elementsEqual(name.utf8) { return mode }
+    return nil
+  }
+
+  /// `START END`, where END is the last byte of it or `EOF`.
+  private static func range(_ scanner: inout ByteScanner) -> ByteRange? {
+    scanner.skipSpaces()
+    guard let start = scanner.unsigned().flatMap({ Int64(exactly: $0) }),
+      scanner.skipSpaces() > 0
+    else { return nil }
+    guard let end = scanner.unsigned() else {
+      let text: StaticString = "EOF"
+      return scanner.word().elementsEqual(text.utf8) ? ByteRange(start: start, length: 0) : nil
+    }
+    guard let last = Int64(exactly: end), last >= start else { return nil }
+    let (length, overflow) = (last - start).addingReportingOverflow(1)
+    return overflow ? ByteRange(start: start, length: 0) : ByteRange(start: start, length: length)
+  }
+}
+
+extension LockTableEntry {
+  /// Equal for lines that cannot be told apart, such as two shared OFD locks of one range.
+  var key: (UInt64, UInt64, UInt64, UInt64, UInt64) {
+    let kind: UInt64 =
+      switch mode {
+      case .flock: 0
+      case .posix: 1
+      case .ofd: 2
+      case .hardlink: 3
+      }
+    return (
+      inode, device,
+      kind << 33 | (sharing == .shared ? 1 << 32 : 0)
+        | UInt64(UInt32(bitPattern: process)),
+      UInt64(bitPattern: range.start), UInt64(bitPattern: range.length)
+    )
+  }
+}
+
+/// `major` and `minor` as st_dev has them (makedev(3)); nil for what is no device number.
+func deviceNumber(major: UInt64, minor: UInt64) -> UInt64? {
+  guard major <= UInt32.max, minor <= UInt32.max else { return nil }
+  return (major & 0xfff) << 8 | (major & 0xffff_f000) << 32 | minor & 0xff
+    | (minor & 0xffff_ff00) << 12
+}

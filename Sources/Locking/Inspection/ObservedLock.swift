@@ -1,0 +1,93 @@
+/// A lock as it was found, with everybody who has it and everybody who waits for it.
+public struct ObservedLock: Equatable, Sendable {
+  public let mode: LockMode
+  public let sharing: Sharing
+  /// Of the whole file in `flock` mode.
+  public let range: ByteRange
+  /// The file, as stat(2) identifies it where `isCertain`, otherwise as /proc/locks does.
+  public let file: FileIdentity
+  /// A name of the file, as the kernel has it for one of the holders (proc_pid_fd(5)): ` (deleted)`
+  /// follows that of a file without one. Nil where no holder was seen.
+  public let path: ByteString?
+  public let locker: Locker
+  /// Who has the lock now. Empty where nobody was found: those who have it may not be inspected, are
+  /// in another pid namespace, or are no processes at all, but the kernel itself (a descriptor in a
+  /// socket's queue, a server of files).
+  public let holders: [LockHolder]
+  /// In the order in which the kernel queued them.
+  public let waiters: [LockWaiter]
+  /// How many open files have a lock like that, more than 1 only for shared ones: the kernel does not
+  /// tell which holder shares with which.
+  public let count: Int
+  /// Whether it is proven to be a lock of that file. On btrfs, /proc/locks does not tell files with
+  /// one number in several subvolumes apart, only a holder's descriptor does.
+  public let isCertain: Bool
+
+  /// Whether whoever has this lock keeps others from one on the same file as `request` asks for.
+  /// `hardlink` locks are another matter.
+  public func excludes(_ request: LockRequest) -> Bool {
+    guard sharing == .exclusive || request.sharing == .exclusive else { return false }
+    switch (mode, request.mode ?? .flock) {
+    case (.flock, .flock): return true
+    case (.posix, .posix), (.posix, .ofd), (.ofd, .posix), (.ofd, .ofd):
+      return range.overlaps(request.range)
+    default: return false
+    }
+  }
+}
+
+/// Who took a lock, as the kernel noted it then. It may have ended, or closed the file, while the
+/// lock lives on with whoever inherited it.
+public enum Locker: Equatable, Sendable {
+  case process(Int32)
+  /// Not noted, since the lock is an open file's (`ofd`).
+  case openFile
+  /// A process without a number in this pid namespace, or one of another host.
+  case elsewhere
+
+  init(_ number: Int32) {
+    switch number {
+    case -1: self = .openFile
+    case 1...: self = .process(number)
+    default: self = .elsewhere
+    }
+  }
+}
+
+/// A process that has a lock.
+public struct LockHolder: Equatable, Sendable {
+  public let process: ObservedProcess
+  /// Those of its descriptors that keep the lock. Empty where they may not be looked at: then the
+  /// process is known to have taken the lock, but in `flock` mode not to have it still.
+  public internal(set) var descriptors: [Int32]
+  /// Whether it took the lock, rather than inherit it.
+  public let isLocker: Bool
+
+  public var isVerified: Bool { !descriptors.isEmpty }
+}
+
+/// One that waits for a lock.
+public struct LockWaiter: Equatable, Sendable {
+  /// Who it is. None where it is in another pid namespace or may not be inspected; several, one of
+  /// which it is, where the kernel does not tell (`ofd`).
+  public let processes: [ObservedProcess]
+  public let mode: LockMode
+  public let sharing: Sharing
+  public let range: ByteRange
+  /// 1: waits for the lock itself; 2: for a waiter of depth 1, the last one before it; and so on.
+  public let depth: Int
+}
+
+/// What was found, and how much could be looked at.
+public struct LockInspection: Equatable, Sendable {
+  /// In the order of /proc/locks.
+  public let locks: [ObservedLock]
+  /// The processes whose descriptors may not be looked at (ptrace(2), access mode checks). Each may
+  /// have inherited any lock that is not `posix`.
+  public let unreadable: [Int32]
+  /// Whether this is the machine's first pid namespace. In any other one, locks that were taken
+  /// outside it, or by a process that has ended, are seen only where a process in it has them.
+  public let seesAllNamespaces: Bool
+
+  public var isPartial: Bool { !unreadable.isEmpty || !seesAllNamespaces }
+}

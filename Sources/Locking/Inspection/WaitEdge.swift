@@ -1,0 +1,93 @@
+/// A process that waits for a lock, and those it waits for.
+public struct WaitEdge: Equatable, Sendable {
+  public let waiter: Int32
+  /// Who has the lock, or has queued for it before the waiter. Empty where they cannot be seen.
+  public let blockers: [Int32]
+  public let mode: LockMode
+  public let file: FileIdentity
+  /// A name of the file, as `ObservedLock.path`.
+  public let path: ByteString?
+}
+
+/// All waits for locks that can be seen from here. Only descriptors of files for whose locks somebody
+/// waits are looked at.
+///
+/// An `ofd` waiter of whom it is not known which process it is has an edge for each that it may be.
+///
+/// - Throws: as `inspectAllLocks`.
+public func waitEdges() throws(LockError) -> [WaitEdge] {
+  var survey = try LockSurvey(nil, onlyWaitedFor: true)
+  _ = try survey.lookAtAllProcesses(thoroughly: true)
+  return survey.inspection.locks.flatMap { $0.waitEdges }
+}
+
+extension ObservedLock {
+  /// Who waits for whom because of this lock: for its holders, or for the one before it in the queue.
+  public var waitEdges: [WaitEdge] {
+    var edges: [WaitEdge] = []
+    // By depth: those for whom whoever is one deeper waits.
+    var blockers = [holders.map { $0.process.identifier }]
+    for waiter in waiters {
+      let waiting = waiter.processes.map { $0.identifier }
+      let depth = min(max(waiter.depth, 1), blockers.count)
+      blockers.removeLast(blockers.count - depth)
+      for process in waiting {
+        edges.append(
+          WaitEdge(
+            waiter: process, blockers: blockers[depth - 1], mode: mode, file: file, path: path))
+      }
+      blockers.append(waiting)
+    }
+    return edges
+  }
+}
+
+/// The waits that end with `process` waiting for itself, in order, the first one its own; nil where
+/// there is no such circle.
+///
+/// A process is taken to wait for the processes below it as well, as a shell or a lock utility does for
+/// the command that it has started. So a circle is likely never to end, which is not proven: the
+/// kernel sees only those of `posix` mode, and fails them with EDEADLK.
+///
+/// - Parameter ancestors: the parent of a process, its parent, and so on, whoever may be in the circle.
+public func waitCycle(
+  through process: Int32, in edges: [WaitEdge], ancestors: (Int32) -> [Int32]
+) -> [WaitEdge]? {
+  let lines = edges.map { [$0.waiter] + ancestors($0.waiter) }
+  /// How each wait was reached: the one before it, which waits for a process that waits for it.
+  var cameFrom = [Int?](repeating: nil, count: edges.count)
+  var isReached = edges.map { $0.waiter == process }
+  let own = [process] + ancestors(process)
+  var queue = edges.indices.filter { isReached[$0] }
+  var next = 0
+  while next < queue.count {
+    let current = queue[next]
+    next += 1
+    for blocker in edges[current].blockers {
+      if own.contains(blocker) {
+        var path = [edges[current]]
+        var step = current
+        while let previous = cameFrom[step] {
+          path.append(edges[previous])
+          step = previous
+        }
+        return path.reversed()
+      }
+      for index in edges.indices where !isReached[index] && lines[index].contains(blocker) {
+        isReached[index] = true
+        cameFrom[index] = current
+        queue.append(index)
+      }
+    }
+  }
+  return nil
+}
+
+/// `waitCycle(through:in:ancestors:)` as the machine is now.
+///
+/// - Throws: as `inspectAllLocks`.
+public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
+  waitCycle(through: process, in: try waitEdges()) { process in
+    ancestry(of: process).dropFirst().map { $0.identifier }
+  }
+}
