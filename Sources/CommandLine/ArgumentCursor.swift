@@ -5,14 +5,14 @@ internal import SystemInterface
 typealias ArgumentVector = UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
 
 /// What has to be known of an option to read it.
-protocol NamedOption {
+struct OptionForm {
+  /// The same for all names of one option.
+  let identity: UInt8
   /// The letter; 0 for an option without one.
-  var short: UInt8 { get }
+  let short: UInt8
   /// The name without its dashes; empty for an option without one.
-  var long: StaticString { get }
-  var valueRule: ValueRule { get }
-  /// Whether this is another name of the same option.
-  func isSynonym(of other: Self) -> Bool
+  let long: StaticString
+  let valueRule: ValueRule
 }
 
 enum ValueRule {
@@ -32,25 +32,26 @@ enum ArgumentError: Error {
 }
 
 /// Reads a command line word by word, as getopt_long(3) does: options out of a table, and operands.
-struct ArgumentCursor<Option: NamedOption> {
+struct ArgumentCursor {
   enum Word {
-    case option(Option, value: ByteString?)
+    /// The option in that row of the table.
+    case option(row: Int, value: ByteString?)
     case operand(ByteString)
     case end
   }
 
-  let arguments: ArgumentVector
-  let count: Int
+  private let arguments: ArgumentVector
+  private let count: Int
   /// The next word that was not read yet.
   private(set) var index: Int
-  private let options: [Option]
+  private let options: [OptionForm]
   private let allowsAbbreviations: Bool
   /// What is left of a cluster such as `-nx`.
   private var cluster: ArraySlice<UInt8> = []
   private var optionsHaveEnded = false
 
   init(
-    _ arguments: ArgumentVector, count: Int, from index: Int, options: [Option],
+    _ arguments: ArgumentVector, count: Int, from index: Int, options: [OptionForm],
     allowsAbbreviations: Bool = false
   ) {
     self.arguments = arguments
@@ -86,6 +87,12 @@ struct ArgumentCursor<Option: NamedOption> {
     if index < count, strcmp(arguments[index]!, "--") == 0 { index += 1 }
   }
 
+  /// All words from `index` on, which are then read.
+  mutating func takeCommand(from index: Int) -> CommandWords {
+    self.index = count
+    return .process(arguments + index, count: count - index)
+  }
+
   /// Whether the last word read was the one that ended the options.
   var sawSeparator: Bool { optionsHaveEnded }
 
@@ -99,41 +106,45 @@ struct ArgumentCursor<Option: NamedOption> {
     let text = word.bytes.dropFirst(2)
     let name = text.prefix { $0 != ascii("=") }
     let value = name.count < text.count ? ByteString(text.dropFirst(name.count + 1)) : nil
-    let option = try option(named: name, in: word)
+    let row = try row(named: name, in: word)
+    let option = options[row]
     switch (option.valueRule, value) {
     case (.none, .some): throw .unexpectedValue(option.long)
     case (.required, nil):
-      return .option(option, value: try valueInNextWord("--" + ByteString(option.long.utf8)))
-    case (.none, nil), (.optional, _), (.required, .some): return .option(option, value: value)
+      return .option(row: row, value: try valueInNextWord("--" + ByteString(option.long.utf8)))
+    case (.none, nil), (.optional, _), (.required, .some): return .option(row: row, value: value)
     }
   }
 
-  private func option(
+  private func row(
     named name: ArraySlice<UInt8>, in word: ByteString
-  ) throws(ArgumentError) -> Option {
-    if let option = options.first(where: { !name.isEmpty && name.elementsEqual($0.long.utf8) }) {
-      return option
+  ) throws(ArgumentError) -> Int {
+    var first: Int?
+    var others: [StaticString] = []
+    for (row, option) in options.enumerated() {
+      let long = option.long.utf8
+      guard !long.isEmpty, long.starts(with: name) else { continue }
+      if long.count == name.count { return row }
+      if let first, option.identity != options[first].identity { others.append(option.long) }
+      if first == nil { first = row }
     }
-    guard allowsAbbreviations else { throw .unknown(word) }
-    let candidates = options.filter { $0.long.utf8.starts(with: name) && !$0.long.utf8.isEmpty }
-    guard let first = candidates.first else { throw .unknown(word) }
-    let others = candidates.filter { !$0.isSynonym(of: first) }
+    guard allowsAbbreviations, let first else { throw .unknown(word) }
     if others.isEmpty { return first }
-    throw .ambiguous(word, [first.long] + others.map { $0.long })
+    throw .ambiguous(word, [options[first].long] + others)
   }
 
   private mutating func nextInCluster() throws(ArgumentError) -> Word {
     let letter = cluster.removeFirst()
     let written = ByteString([ascii("-"), letter])
-    guard let option = options.first(where: { $0.short == letter && letter != 0 }) else {
+    guard let row = options.firstIndex(where: { $0.short == letter && letter != 0 }) else {
       cluster = []
       throw .unknown(written)
     }
-    if case .none = option.valueRule { return .option(option, value: nil) }
-    if cluster.isEmpty { return .option(option, value: try valueInNextWord(written)) }
+    if options[row].valueRule == .none { return .option(row: row, value: nil) }
+    if cluster.isEmpty { return .option(row: row, value: try valueInNextWord(written)) }
     let value = ByteString(cluster)
     cluster = []
-    return .option(option, value: value)
+    return .option(row: row, value: value)
   }
 
   private mutating func valueInNextWord(_ option: ByteString) throws(ArgumentError) -> ByteString {

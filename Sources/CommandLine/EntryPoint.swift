@@ -17,7 +17,7 @@ package func runSwlock() -> Int32 {
     }
     return try perform(arguments, count: count)
   } catch {
-    Output.say(error.message)
+    if error.message.count > 0 { Output.say(error.message) }
     return error.status
   }
 }
@@ -27,6 +27,13 @@ private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) ->
   case .help(let topic): try Output.result(Help.text(topic))
   case .version: try Output.result("swlock \(version)\n")
   case .run(let options): return try Run(options).perform()
+  case .acquire(let options): return try Acquire(options).perform()
+  case .release(let options): return try Release(options).perform()
+  case .refresh(let options): return try Refresh(options).perform()
+  case .transfer(let options): return try Transfer(options).perform()
+  case .status(let options): return try Status(options).perform()
+  case .break(let options): return try Break(options).perform()
+  case .cleanup(let options): return try Cleanup(options).perform()
   case .personality(let personality, let name):
     return personality.run(arguments + name, count: count - name)
   }

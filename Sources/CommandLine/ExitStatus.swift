@@ -29,7 +29,8 @@ package enum ExitStatus: Int32, CaseIterable {
       "The lock file cannot be created: missing folder, read-only file system, full disk."
     case .inputOutput: "Input-output error."
     case .busy: "The lock is busy, or was not free in time (--conflict-exit-code changes it)."
-    case .notHeld: "The lock was not held, or was lost while the command ran."
+    case .notHeld:
+      "The lock is not held, or was lost: its lifetime had passed, or somebody broke it."
     case .notPermitted: "Not permitted."
     case .outOfTime: "--max-runtime ended the command."
     case .cannotExecute: "COMMAND cannot be executed."

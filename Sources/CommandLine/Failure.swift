@@ -23,3 +23,15 @@ struct Failure: Error {
     }
   }
 }
+
+/// The exit status of a command that acts on several paths, and goes on after one that fails.
+struct FirstFailure {
+  /// That of the first failure; 0 while there is none.
+  private(set) var status = ExitStatus.done.rawValue
+
+  @inline(never)
+  mutating func say(_ failure: Failure) {
+    Output.say(failure.message)
+    if status == ExitStatus.done.rawValue { status = failure.status }
+  }
+}

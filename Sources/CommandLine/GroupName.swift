@@ -4,7 +4,7 @@ internal import SystemInterface
 
 /// The number of a group given by name or number: from /etc/group, or else from getent(1), which
 /// knows the other sources of nsswitch.conf(5); a static binary cannot ask them itself.
-func groupNumber(_ name: ByteString) throws(Failure) -> UInt32 {
+func groupNumber(_ name: ByteString, of subcommand: Subcommand) throws(Failure) -> UInt32 {
   if let number = parseIdentifier(name) { return number }
   if let file = try? FileDescriptor.open("/etc/group", O_RDONLY),
     let text = try? file.readAll(limit: 1 << 24),
@@ -17,7 +17,7 @@ func groupNumber(_ name: ByteString) throws(Failure) -> UInt32 {
   {
     return number
   }
-  throw .usage("there is no group '\(name)'")
+  throw .usage("there is no group '\(name)'", of: subcommand)
 }
 
 /// The number in the line `NAME:PASSWORD:NUMBER:MEMBERS` (group(5)).

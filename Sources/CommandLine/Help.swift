@@ -35,11 +35,11 @@ enum Help {
   private static func text(of subcommand: Subcommand) -> Message {
     var text: Message = "Usage:\n"
     for synopsis in subcommand.synopses { text.append("  \(synopsis)\n") }
-    for section in OptionSection.all where subcommand.takes(section) {
-      text.append("\n\(section.title):\n")
-      for option in optionTable where option.section == section {
-        append(left: heading(option), option.summary, to: &text)
-      }
+    for section in OptionSection.all {
+      let options = optionTable.filter { $0.section == section && subcommand.takes($0) }
+      if options.isEmpty { continue }
+      text.append("\n\(subcommand.title(section)):\n")
+      for option in options { append(left: heading(option), option.summary, to: &text) }
     }
     if subcommand == .as {
       text.append(
@@ -50,18 +50,19 @@ enum Help {
 
         """)
     }
-    if subcommand == .run {
-      text.append(
-        """
+    if subcommand.failures.isEmpty { return text }
+    text.append(
+      """
 
-        DURATION is a number of seconds (10, 1.5) or has a unit: 250ms, 90s, 5m, 2h, 1d.
+      DURATION is a number of seconds (10, 1.5) or has a unit: 250ms, 90s, 5m, 2h, 1d.
 
-        Exit status: that of COMMAND, or 128+N when signal N ended it; otherwise
-
-        """)
-      for status in ExitStatus.allCases where status != .done {
-        append(left: "  \(status.rawValue)", status.summary, column: 8, to: &text)
-      }
+      """)
+    text.append(
+      subcommand == .run
+        ? "\nExit status: that of COMMAND, or 128+N when signal N ended it; otherwise\n"
+        : "\nExit status: 0, or\n")
+    for status in subcommand.failures {
+      append(left: "  \(status.rawValue)", status.summary, column: 8, to: &text)
     }
     return text
   }
@@ -76,7 +77,7 @@ enum Help {
     }
     switch option.value {
     case .none: break
-    case .optionalSidecar: heading.append("[=\(option.value.placeholder)]")
+    case .optionalSidecar, .optionalDuration: heading.append("[=\(option.value.placeholder)]")
     default: heading.append(" \(option.value.placeholder)")
     }
     return heading

@@ -6,12 +6,23 @@ enum Invocation {
   case help(Subcommand?)
   case version
   case run(RunOptions)
+  case acquire(HolderOptions)
+  case release(HolderOptions)
+  case refresh(HolderOptions)
+  case transfer(HolderOptions)
+  case status(ViewerOptions)
+  case `break`(ViewerOptions)
+  case cleanup(ViewerOptions)
   /// Another program, whose command line begins with the argument at `name`.
   case personality(Personality, name: Int)
 }
 
-/// The lock options, as `run` takes them.
-struct LockOptions {
+// The options are classes, since they are large: they are filled in once, and then handed on.
+
+/// What lock, and how: the options that commands have in common. Each takes only some of them.
+final class LockOptions {
+  /// Whose options they are.
+  let subcommand: Subcommand
   /// Nil is `auto`.
   var mode: LockMode? = .flock
   var sharing = Sharing.exclusive
@@ -26,6 +37,11 @@ struct LockOptions {
   var unlink = false
   var sidecar: SidecarNaming?
   var verbose = false
+  var hardlink = HardlinkPolicy()
+
+  init(_ subcommand: Subcommand) {
+    self.subcommand = subcommand
+  }
 }
 
 /// What becomes of processes that outlive the command.
@@ -33,8 +49,8 @@ enum LeftoverPolicy {
   case keep, wait, kill, release
 }
 
-struct RunOptions {
-  var lock = LockOptions()
+final class RunOptions {
+  let lock: LockOptions
   var path: ByteString = ""
   var command: CommandWords = .shell("")
   var noFork = false
@@ -42,4 +58,53 @@ struct RunOptions {
   /// Nanoseconds.
   var maximumRuntime: Int64?
   var killAfter: Int64?
+
+  init(_ lock: LockOptions) {
+    self.lock = lock
+  }
+}
+
+/// For whom a lock is held.
+enum OwnerChoice: Equatable {
+  /// The process that called swlock.
+  case caller
+  case process(Int32)
+  /// No process.
+  case nobody
+  /// Whoever it is.
+  case anybody
+}
+
+/// What `acquire`, `release`, `refresh` and `transfer` are to do, and as whom.
+final class HolderOptions {
+  let lock: LockOptions
+  var path: ByteString = ""
+  var owner = OwnerChoice.caller
+  /// Nanoseconds; nil: the one that the lock has.
+  var lifetime: Int64?
+  /// Take over a lock that is held for the owner already.
+  var takesOver = false
+  /// Who is to hold the lock.
+  var heir: LockOwner?
+
+  init(_ lock: LockOptions) {
+    self.lock = lock
+  }
+}
+
+/// What `status`, `break` and `cleanup` are to do.
+final class ViewerOptions {
+  let lock: LockOptions
+  var paths: [ByteString] = []
+  var quiet = false
+  var json = false
+  /// Nanoseconds between two looks; nil: look once.
+  var watch: Int64?
+  /// Break a live lock; do not ask before all are removed.
+  var force = false
+  var cleanUp = HardlinkCleanUpOptions()
+
+  init(_ lock: LockOptions) {
+    self.lock = lock
+  }
 }

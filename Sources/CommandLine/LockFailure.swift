@@ -6,13 +6,27 @@ internal import Locking
 
 extension Failure {
   /// `unable to lock PATH: REASON`
-  static func locking(_ error: LockError, _ path: ByteString, _ options: LockOptions) -> Failure {
-    let reason = reason(error, options)
-    let message: Message = "unable to lock \(path): \(reason)"
-    if let code = options.conflictExitCode, error == .busy || error == .timedOut {
-      return Failure(status: code, message)
+  static func locking(
+    _ error: LockError, _ request: LockRequest, _ options: LockOptions
+  ) -> Failure {
+    let isBusy = error == .busy || error == .timedOut
+    var reason = reason(error, options)
+    if isBusy, let holder = holder(of: request) {
+      let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
+      reason = "\(timedOut)it is held \(holder.ownerPhrase)\(holder.expiryInBrackets)"
     }
+    let message: Message = "unable to lock \(request.path): \(reason)"
+    if let code = options.conflictExitCode, isBusy { return Failure(status: code, message) }
     return Failure(status(error), message)
+  }
+
+  /// `unable to VERB PATH: REASON`, of a hardlink lock. A reason of the command's own is better than
+  /// what the error says in general.
+  static func hardlink(
+    _ verb: StaticString, _ path: ByteString, _ error: LockError, _ reason: Message? = nil
+  ) -> Failure {
+    let reason = reason ?? Self.reason(error)
+    return Failure(status(error), "unable to \(verb) \(path): \(reason)")
   }
 
   static func status(_ error: LockError) -> ExitStatus {
@@ -48,21 +62,23 @@ extension Failure {
     }
   }
 
-  static func reason(_ error: LockError, _ options: LockOptions) -> Message {
+  static func reason(_ error: LockError, _ options: LockOptions? = nil) -> Message {
     switch error {
     case .busy: "it is locked by another process"
     case .timedOut: "timed out, it is still locked by another process"
     case .alreadyHeld: "this process holds it already"
     case .refused(let refusal): text(refusal)
     case .interrupted: "a signal ended the wait"
-    case .notHeld: "it is not held"
-    case .lost: "it was lost"
+    case .notHeld: "it is not held any more"
+    case .lost: "it was lost: its lifetime had passed, or somebody broke it"
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
     case .unsupported(.rangeInHardlinkMode): "hardlink locks have no ranges"
     case .unsupported(.noLifetime): "locks in portage's style have no lifetime"
-    case .unsupported(.noClaimNames): "this file system does not allow the names of claims"
-    case .unsupported(.sharedHardlink): "hardlink locks cannot be shared"
-    case .unsupported(.noHardLinks): "this file system has no hard links"
+    case .unsupported(.sharedHardlink): "hardlink locks are exclusive"
+    case .unsupported(.noClaimNames):
+      "this file system does not allow names with '|', as claims of --mode hardlink have"
+    case .unsupported(.noHardLinks):
+      "this file system has no hard links that --mode hardlink could rely on"
     case .unsupported(.locksDoNothing): "locks do not exclude each other on this file system"
     case .unsupported(.notSharedBetweenHosts(let fileSystem)):
       "\(fileSystem) does not share locks between hosts; --mode flock locks on this host only"
@@ -81,18 +97,19 @@ extension Failure {
     case .untrustedLink:
       "it is a symbolic link that somebody else put into a world-writable folder"
     case .untrustedOwner: "it belongs to another user, in a world-writable folder"
-    case .notAClaim: "there is a file that is no lock of --mode hardlink"
-    case .separatorInPath: "its name has a '|', which --mode hardlink cannot lock"
+    case .notAClaim: "it is a file, and no lock of --mode hardlink"
+    case .separatorInPath:
+      "its path has a '|', which separates the parts of a lock's name; only --style portage allows it"
     case .notRemovable: "it is not an empty regular file, which --unlink could remove"
     }
   }
 
-  private static func text(_ step: LockStep, _ errno: Errno, _ options: LockOptions) -> Message {
+  private static func text(_ step: LockStep, _ errno: Errno, _ options: LockOptions?) -> Message {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
     case .missing where step == .create: return "\(reason), its folder is missing"
     case .isADirectory where step == .create: return "\(reason), and there is none of that name"
-    case .missing where step == .open && options.mustExist:
+    case .missing where step == .open && options?.mustExist == true:
       return "\(reason), and --no-create was given"
     default: return reason
     }

@@ -10,6 +10,7 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     bytes = []
   }
 
+  @inline(never)
   init(stringLiteral value: StaticString) {
     self.init()
     append(text: value)
@@ -19,31 +20,40 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     bytes = stringInterpolation.message.bytes
   }
 
+  /// Messages are made in many places, and none of them is in a hurry: inlined, these functions would
+  /// be a tenth of the binary.
   struct Interpolation: StringInterpolationProtocol {
     var message = Message()
 
-    init(literalCapacity: Int, interpolationCount: Int) {
-      message.bytes.reserveCapacity(literalCapacity + 16 * interpolationCount)
-    }
+    init(literalCapacity: Int, interpolationCount: Int) {}
 
+    @inline(never)
     mutating func appendLiteral(_ literal: StaticString) { message.append(text: literal) }
+    @inline(never)
     mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
+    @inline(never)
     mutating func appendInterpolation(_ text: ByteString) { message.append(escaping: text) }
     /// Without escaping, for programs that print what they were given.
+    @inline(never)
     mutating func appendInterpolation(raw text: ByteString) {
       message.bytes += text.bytes
     }
+    @inline(never)
     mutating func appendInterpolation(_ text: Message) { message.append(text) }
+    @inline(never)
     mutating func appendInterpolation(_ number: Int32) { appendInterpolation(Int64(number)) }
+    @inline(never)
     mutating func appendInterpolation(_ number: Int64) {
       message.bytes += ByteString(decimal: number).bytes
     }
   }
 
+  @inline(never)
   mutating func append(text: StaticString) {
     bytes += text.utf8
   }
 
+  @inline(never)
   mutating func append(_ other: Message) {
     bytes += other.bytes
   }
@@ -62,6 +72,7 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 // MARK: - Escaping
 
 extension Message {
+  @inline(never)
   mutating func append(escaping text: ByteString) {
     var rest = text.bytes
     while let byte = rest.first {
@@ -89,25 +100,31 @@ extension Message {
     }
   }
 
-  private static func hexDigit(_ value: UInt8) -> UInt8 {
+  static func hexDigit(_ value: UInt8) -> UInt8 {
     value < 10 ? ascii("0") + value : ascii("a") + value - 10
   }
 
   /// The length of the well-formed UTF-8 sequence at the start, if a terminal shows it and does
   /// nothing else; otherwise 0.
-  private static func lengthOfPrintable(_ text: ArraySlice<UInt8>) -> Int {
-    let first = text[text.startIndex]
-    if first < 0x80 { return first >= 0x20 && first != 0x7f && first != ascii("\\") ? 1 : 0 }
+  static func lengthOfPrintable(_ text: ArraySlice<UInt8>) -> Int {
+    guard let (scalar, length) = firstScalar(text) else { return 0 }
+    return scalar >= 0x20 && scalar != 0x7f && scalar != 0x5c && !isControl(scalar) ? length : 0
+  }
+
+  /// The code point at the start, and how many bytes it takes; nil if there is no well-formed UTF-8.
+  static func firstScalar(_ text: ArraySlice<UInt8>) -> (scalar: UInt32, length: Int)? {
+    guard let first = text.first else { return nil }
+    if first < 0x80 { return (UInt32(first), 1) }
     let length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0
-    guard length > 0, first <= 0xf4, text.count >= length else { return 0 }
+    guard length > 0, first <= 0xf4, text.count >= length else { return nil }
     var scalar = UInt32(first) & (0x7f >> UInt32(length))
     for byte in text.prefix(length).dropFirst() {
-      guard byte & 0xc0 == 0x80 else { return 0 }
+      guard byte & 0xc0 == 0x80 else { return nil }
       scalar = scalar << 6 | UInt32(byte & 0x3f)
     }
     let smallest: UInt32 = length == 4 ? 0x10000 : length == 3 ? 0x800 : 0x80
     let isScalar = scalar >= smallest && scalar <= 0x10ffff && !(0xd800...0xdfff).contains(scalar)
-    return isScalar && !isControl(scalar) ? length : 0
+    return isScalar ? (scalar, length) : nil
   }
 
   /// C1 controls, and the characters that reorder text or break lines.

@@ -1,138 +1,114 @@
-/// An option's identity: the parser switches over these exhaustively.
-package enum OptionIdentity: Sendable {
-  case mode, shared, exclusive, nonblock, timeout, conflictExitCode
-  case range, permissions, group, noCreate, unlink, sidecar, verbose
-  case command, noFork, close, leftovers, maximumRuntime, killAfter
-  case help, version
-}
-
-/// What an option takes after it.
-package enum OptionValue: Sendable {
-  case none
-  case mode, leftovers
-  case duration, number, range, permissions, group, shellCommand
-  /// Only in the form `--option=value`.
-  case optionalSidecar
-
-  package var isOptional: Bool {
-    if case .optionalSidecar = self { true } else { false }
-  }
-
-  /// How help calls it; empty for an option without a value.
-  package var placeholder: StaticString {
-    switch self {
-    case .none: ""
-    case .mode: "MODE"
-    case .leftovers: "WHAT"
-    case .duration: "DURATION"
-    case .number: "N"
-    case .range: "START[:LENGTH]"
-    case .permissions: "MODE"
-    case .group: "NAME"
-    case .shellCommand: "STRING"
-    case .optionalSidecar: "portage"
-    }
-  }
-
-  /// All that may stand there, where that is a fixed set.
-  package var choices: [StaticString] {
-    switch self {
-    case .mode: ["flock", "posix", "ofd", "auto"]
-    case .leftovers: ["keep", "wait", "kill", "release"]
-    case .optionalSidecar: ["portage"]
-    default: []
-    }
-  }
-}
-
-package enum OptionSection: Sendable {
-  case lock, run, general
-
-  package var title: StaticString {
-    switch self {
-    case .lock: "Lock options"
-    case .run: "Options of run"
-    case .general: "General options"
-    }
-  }
-
-  package static var all: [OptionSection] { [.lock, .run, .general] }
-}
-
-/// One row of the option table.
-package struct OptionSpecification: Sendable {
-  package let identity: OptionIdentity
-  /// The letter; 0 for an option without one.
-  package let short: UInt8
-  /// The name without its dashes.
-  package let long: StaticString
-  package let value: OptionValue
-  package let section: OptionSection
-  package let summary: StaticString
-
-  fileprivate init(
-    _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: StaticString,
-    _ value: OptionValue, _ section: OptionSection, _ summary: StaticString
-  ) {
-    self.identity = identity
-    self.short = short.map { UInt8($0.value) } ?? 0
-    self.long = long
-    self.value = value
-    self.section = section
-    self.summary = summary
-  }
-}
-
 /// Every option there is. The parser, help, the man page and the completions are made from it.
+///
+/// A name that means something else elsewhere has one row a meaning; it takes the same kind of value
+/// in all of them.
 package let optionTable: [OptionSpecification] = [
   .init(
-    .mode, "m", "mode", .mode, .lock,
-    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), or auto: flock, once it is shown to exclude at PATH"
+    .mode, "m", "mode", .mode, .lock, .run,
+    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock, once it is shown to exclude at PATH"
   ),
-  .init(.shared, "s", "shared", .none, .lock, "share the lock with other shared holders"),
-  .init(.exclusive, "x", "exclusive", .none, .lock, "share it with nobody (default)"),
-  .init(.nonblock, "n", "nonblock", .none, .lock, "do not wait for the lock"),
   .init(
-    .timeout, "w", "timeout", .duration, .lock,
+    .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders"),
+  .init(.exclusive, "x", "exclusive", .none, .lock, .lockers, "share it with nobody (default)"),
+  .init(.nonblock, "n", "nonblock", .none, .lock, .lockers, "do not wait for the lock"),
+  .init(
+    .timeout, "w", "timeout", .duration, .lock, .lockers,
     "wait for the lock at most that long; 0 is --nonblock"),
   .init(
-    .conflictExitCode, "E", "conflict-exit-code", .number, .lock,
+    .conflictExitCode, "E", "conflict-exit-code", .number, .lock, .lockers,
     "exit status when the lock is busy or not free in time, 0 to 255; default 75"),
   .init(
-    .range, nil, "range", .range, .lock,
+    .range, nil, "range", .range, .lock, .lockers,
     "lock only these bytes, in the modes posix and ofd; without LENGTH or with 0, to the end"),
   .init(
-    .permissions, nil, "perm", .permissions, .lock,
+    .permissions, nil, "perm", .permissions, .lock, .lockers,
     "octal permissions of a lock file that is created, whatever the umask; default 0600"),
-  .init(.group, nil, "group", .group, .lock, "group of a lock file that is created"),
-  .init(.noCreate, nil, "no-create", .none, .lock, "the lock file must exist"),
   .init(
-    .unlink, nil, "unlink", .none, .lock,
+    .group, nil, "group", .group, .lock, .lockers, "group of a lock file that is created"),
+  .init(.noCreate, nil, "no-create", .none, .lock, .lockers, "the lock file must exist"),
+  .init(
+    .unlink, nil, "unlink", .none, .lock, .lockers,
     "remove the lock file when releasing it, if it is empty and nobody else has locked it"),
   .init(
-    .sidecar, nil, "sidecar", .optionalSidecar, .lock,
+    .sidecar, nil, "sidecar", .optionalSidecar, .lock, .lockers + .holders + .viewers,
     "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile"
   ),
-  .init(.verbose, "v", "verbose", .none, .lock, "say each step on standard error"),
   .init(
-    .command, "c", "command", .shellCommand, .run,
+    .quiet, "q", "quiet", .none, .lock, .lockers, "say nothing but errors: undoes --verbose"),
+  .init(
+    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
+    "say each step on standard error"),
+  .init(
+    .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
+    "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it"
+  ),
+  .init(
+    .style, nil, "style", .style, .hardlink, .lockers + .holders + .viewers,
+    "whom the lock excludes: flufl.lock (flufl, the default) or portage"),
+  .init(
+    .clockSlop, nil, "clock-slop", .duration, .hardlink, .lockers + .holders + .viewers,
+    "how long after its lifetime a lock is still respected; default 10s"),
+  .init(
+    .poll, nil, "poll", .poll, .hardlink, .lockers,
+    "shortest and longest pause between two looks at a lock of another host; default 10ms:2s"),
+  .init(
+    .settle, nil, "settle", .duration, .hardlink,
+    .lockers + .holders + .break + .cleanup,
+    "how long other programs than swlock may need from a look at the lock to its removal; default 2s"
+  ),
+  .init(
+    .retriedError, nil, "retry-errno", .error, .hardlink,
+    .lockers + .holders + .break + .cleanup,
+    "an error of reading the lock that is waited out, such as EIO; may be repeated"),
+  .init(
+    .command, "c", "command", .shellCommand, .own, .run,
     "run $SHELL -c STRING (default /bin/sh) instead of COMMAND"),
   .init(
-    .noFork, "F", "no-fork", .none, .run,
+    .noFork, "F", "no-fork", .none, .own, .run,
     "take the lock, then become the command instead of starting it"),
   .init(
-    .close, "o", "close", .none, .run,
+    .close, "o", "close", .none, .own, .run,
     "do not give the lock to the command: the same as --leftovers=release"),
   .init(
-    .leftovers, nil, "leftovers", .leftovers, .run,
+    .leftovers, nil, "leftovers", .leftovers, .own, .run,
     "processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them"
   ),
   .init(
-    .maximumRuntime, nil, "max-runtime", .duration, .run,
+    .maximumRuntime, nil, "max-runtime", .duration, .own, .run,
     "after that long, send SIGTERM to the command's process group, and exit with 124"),
   .init(
-    .killAfter, nil, "kill-after", .duration, .run,
+    .killAfter, nil, "kill-after", .duration, .own, .run,
     "send SIGKILL that long after SIGTERM; default 10s"),
-  .init(.help, "h", "help", .none, .general, "show this help"),
-  .init(.version, "V", "version", .none, .general, "show the version"),
+  .init(
+    .mode, "m", "mode", .mode, .own, .acquire + .holders,
+    "kind of lock: hardlink (link(2)), so far the only one that can outlive swlock"),
+  .init(
+    .owner, nil, "owner", .owner, .own, .acquire + .holders,
+    "the process that holds the lock, or none; default: the calling process"),
+  .init(
+    .take, nil, "take", .none, .own, .acquire,
+    "take over a lock that was transferred to the owner"),
+  .init(.any, nil, "any", .none, .own, .release, "release the lock whoever holds it"),
+  .init(
+    .heir, nil, "to", .owner, .own, .transfer,
+    "the process that is to hold the lock, or none"),
+  .init(
+    .quiet, "q", "quiet", .none, .own, .status,
+    "show nothing: exit with 0 if every PATH is locked, with 1 if one is free"),
+  .init(.json, nil, "json", .none, .own, .status, "show one JSON object a lock, one line each"),
+  .init(
+    .watch, nil, "watch", .optionalDuration, .own, .status,
+    "go on, and look again each second, or each DURATION"),
+  .init(.force, nil, "force", .none, .own, .break, "break a lock whose owner is alive, too"),
+  .init(.dryRun, nil, "dry-run", .none, .own, .cleanup, "only show what would be removed"),
+  .init(
+    .all, nil, "all", .none, .own, .cleanup,
+    "remove live locks as well; asks on a terminal, and needs --force elsewhere"),
+  .init(.force, nil, "force", .none, .own, .cleanup, "do not ask"),
+  .init(
+    .olderThan, nil, "older-than", .duration, .own, .cleanup,
+    "leave alone what was changed later than that long ago"),
+  .init(.json, nil, "json", .none, .own, .cleanup, "show one JSON object a file, one line each"),
+  .init(.help, "h", "help", .none, .general, .all, "show this help"),
+  .init(.version, "V", "version", .none, .general, .all, "show the version"),
 ]

@@ -1,9 +1,11 @@
 internal import CSystem
+internal import Launching
 internal import SystemInterface
 
 /// Where text goes: results to standard output, everything else to standard error, one write(2) a
 /// line so that lines of several processes do not mix.
 enum Output {
+  @inline(never)
   static func result(_ message: Message) throws(Failure) {
     do throws(Errno) {
       try writeAll(message.bytes, to: STDOUT_FILENO)
@@ -12,13 +14,23 @@ enum Output {
     }
   }
 
+  /// Whether `descriptor` is a terminal whose lines may be written anew.
+  static func isInteractive(_ descriptor: Int32) -> Bool {
+    guard isatty(descriptor) == 1 else { return false }
+    if let asked = CStringVector.environmentValue("NO_COLOR"), !asked.isEmpty { return false }
+    guard let terminal = CStringVector.environmentValue("TERM") else { return false }
+    return !terminal.isEmpty && terminal != "dumb"
+  }
+
   /// One line of swlock's on standard error. If even that fails there is nobody left to tell.
+  @inline(never)
   static func say(_ message: Message) {
     try? write("swlock: \(message)\n", to: STDERR_FILENO)
   }
 
   /// Writes `message` as it is. Whoever reads it may have gone away; that is an error, and no
   /// SIGPIPE that would end this process beside its command.
+  @inline(never)
   static func write(_ message: Message, to descriptor: Int32) throws(Errno) {
     let pipe = SignalSet([SIGPIPE])
     let mask = try pipe.block()

@@ -1,10 +1,17 @@
 /// The first word after `swlock`.
-package enum Subcommand: CaseIterable {
-  case run, `as`, help, version
+package enum Subcommand: UInt16, CaseIterable, Sendable {
+  case run, acquire, release, refresh, transfer, status, `break`, cleanup, `as`, help, version
 
   package var name: StaticString {
     switch self {
     case .run: "run"
+    case .acquire: "acquire"
+    case .release: "release"
+    case .refresh: "refresh"
+    case .transfer: "transfer"
+    case .status: "status"
+    case .break: "break"
+    case .cleanup: "cleanup"
     case .as: "as"
     case .help: "help"
     case .version: "version"
@@ -14,6 +21,13 @@ package enum Subcommand: CaseIterable {
   package var summary: StaticString {
     switch self {
     case .run: "run a command while holding a lock"
+    case .acquire: "take a lock that stays when swlock has ended"
+    case .release: "release a lock that was acquired"
+    case .refresh: "make the lifetime of a lock begin anew"
+    case .transfer: "hand a lock over to another process"
+    case .status: "show who holds a lock, and who waits for it"
+    case .break: "end a lock whose owner is dead or overdue"
+    case .cleanup: "remove what dead processes left of their locks"
     case .as: "be another lock program: flock(1) or lockrun"
     case .help: "show help, also of one command"
     case .version: "show the version"
@@ -27,16 +41,100 @@ package enum Subcommand: CaseIterable {
         "swlock run [OPTION...] PATH [--] COMMAND [ARG...]",
         "swlock run [OPTION...] PATH -c 'SHELL COMMAND'",
       ]
+    case .acquire: ["swlock acquire [OPTION...] PATH"]
+    case .release: ["swlock release [OPTION...] PATH"]
+    case .refresh: ["swlock refresh [OPTION...] PATH"]
+    case .transfer: ["swlock transfer [OPTION...] --to PID|none PATH"]
+    case .status: ["swlock status [OPTION...] PATH..."]
+    case .break: ["swlock break [OPTION...] PATH..."]
+    case .cleanup: ["swlock cleanup [OPTION...] PATH|DIR..."]
     case .as: ["swlock as flock|lockrun [ARG...]"]
     case .help: ["swlock help [COMMAND]"]
     case .version: ["swlock version"]
     }
   }
 
-  package func takes(_ section: OptionSection) -> Bool {
-    switch section {
-    case .general: true
-    case .lock, .run: self == .run
+  /// The words that are no options.
+  package enum Operands {
+    case none
+    case path, paths
+    /// A path, and a command line behind it.
+    case pathAndCommand
+  }
+
+  package var operands: Operands {
+    switch self {
+    case .run: .pathAndCommand
+    case .acquire, .release, .refresh, .transfer: .path
+    case .status, .break, .cleanup: .paths
+    case .as, .help, .version: .none
     }
   }
+
+  package func takes(_ option: OptionSpecification) -> Bool {
+    option.takers.contains(self)
+  }
+
+  /// How help heads a section of options.
+  func title(_ section: OptionSection) -> Message {
+    switch section {
+    case .lock: "Lock options"
+    case .hardlink: "Options of --mode hardlink"
+    case .own: "Options of \(name)"
+    case .general: "General options"
+    }
+  }
+
+  /// What it exits with when something is wrong.
+  package var failures: [ExitStatus] {
+    let always: [ExitStatus] = [.usage, .notALock, .unsupported, .systemCall]
+    let rest: [ExitStatus] = [.inputOutput, .notPermitted]
+    switch self {
+    case .run: return ExitStatus.allCases.filter { $0 != .done }
+    case .acquire: return always + [.cannotCreate, .inputOutput, .busy, .notHeld, .notPermitted]
+    case .release, .refresh, .transfer:
+      return always + [.cannotCreate, .inputOutput, .notHeld, .notPermitted]
+    case .break: return always + [.cannotCreate, .inputOutput, .busy, .notPermitted]
+    case .status, .cleanup: return always + rest
+    case .as, .help, .version: return []
+    }
+  }
+}
+
+/// Which subcommands take an option.
+struct SubcommandSet: Sendable {
+  private let bits: UInt16
+
+  private init(bits: UInt16) {
+    self.bits = bits
+  }
+
+  private init(_ subcommand: Subcommand) {
+    bits = 1 << subcommand.rawValue
+  }
+
+  static func + (left: SubcommandSet, right: SubcommandSet) -> SubcommandSet {
+    SubcommandSet(bits: left.bits | right.bits)
+  }
+
+  func contains(_ subcommand: Subcommand) -> Bool {
+    bits & SubcommandSet(subcommand).bits != 0
+  }
+
+  static var all: SubcommandSet { SubcommandSet(bits: .max) }
+  /// They take locks.
+  static var lockers: SubcommandSet { run + acquire }
+  /// They act on a lock that somebody holds, as its owner.
+  static var holders: SubcommandSet { release + refresh + transfer }
+  /// They act on any lock.
+  static var viewers: SubcommandSet { status + `break` + cleanup }
+
+  static var run: SubcommandSet { SubcommandSet(.run) }
+  static var acquire: SubcommandSet { SubcommandSet(.acquire) }
+  static var release: SubcommandSet { SubcommandSet(.release) }
+  static var refresh: SubcommandSet { SubcommandSet(.refresh) }
+  static var transfer: SubcommandSet { SubcommandSet(.transfer) }
+  static var status: SubcommandSet { SubcommandSet(.status) }
+  static var `break`: SubcommandSet { SubcommandSet(.break) }
+  static var cleanup: SubcommandSet { SubcommandSet(.cleanup) }
 }

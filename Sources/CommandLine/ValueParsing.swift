@@ -45,12 +45,14 @@ func parseDuration(_ text: ByteString) -> Int64? {
 
 private func nanoseconds(inUnit unit: ByteString) -> Int64? {
   let second: Int64 = 1_000_000_000
-  if unit.isEmpty || unit == "s" { return second }
-  if unit == "ms" { return second / 1000 }
-  if unit == "m" { return 60 * second }
-  if unit == "h" { return 3600 * second }
-  if unit == "d" { return 86400 * second }
-  return nil
+  return switch unit {
+  case "", "s": second
+  case "ms": second / 1000
+  case "m": 60 * second
+  case "h": 3600 * second
+  case "d": 86400 * second
+  default: nil
+  }
 }
 
 /// An exit status, 0 to 255.
@@ -79,4 +81,20 @@ func parseRange(_ text: ByteString) -> ByteRange? {
 func parseIdentifier(_ text: ByteString) -> UInt32? {
   guard let value = parseNumber(text.bytes), value < Int64(UInt32.max) else { return nil }
   return UInt32(value)
+}
+
+/// The shortest and the longest pause between two looks, in nanoseconds.
+struct PollBounds: Equatable {
+  let shortest: Int64
+  let longest: Int64
+}
+
+/// MIN:MAX, both longer than 0.
+func parsePollBounds(_ text: ByteString) -> PollBounds? {
+  let parts = text.bytes.split(
+    separator: ascii(":"), maxSplits: 1, omittingEmptySubsequences: false)
+  guard parts.count == 2, let shortest = parseDuration(ByteString(parts[0])), shortest > 0,
+    let longest = parseDuration(ByteString(parts[1])), longest > 0
+  else { return nil }
+  return PollBounds(shortest: shortest, longest: longest)
 }

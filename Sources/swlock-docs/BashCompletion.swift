@@ -47,11 +47,11 @@ enum BashCompletion {
           word=${COMP_WORDS[index]}
           case $word in
             --) [[ $paths -gt 0 ]] && paths=2 ;;
-      \(optionsWithValue())) index=$((index + 1)) ;;
+      \(patternOfOptionsWithValue())) index=$((index + 1)) ;;
             -*) ;;
             *) paths=$((paths + 1)) ;;
           esac
-          if [[ $paths -ge 2 ]]; then
+          if [[ $paths -ge 2 && ${COMP_WORDS[1]} == run ]]; then
             [[ $word == -- ]] && index=$((index + 1))
             declare -F _command_offset >/dev/null && _command_offset "$index"
             return
@@ -62,7 +62,7 @@ enum BashCompletion {
         _swlock_value "$previous" && return
         if [[ $current == -* ]]; then
           mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-        elif [[ $paths -eq 0 ]]; then
+        elif [[ $paths -eq 0 || ${COMP_WORDS[1]} != run ]]; then
           mapfile -t COMPREPLY < <(compgen -f -- "$current")
         else
           mapfile -t COMPREPLY < <(compgen -c -- "$current")
@@ -80,7 +80,7 @@ enum BashCompletion {
   }
 
   private static func valueCases() -> String {
-    optionTable.filter { $0.takesValue && !$0.value.isOptional }.map { option in
+    optionsWithValue.map { option in
       let completion: String
       switch option.value {
       case .group: completion = "mapfile -t COMPREPLY < <(compgen -g -- \"$current\")"
@@ -94,10 +94,9 @@ enum BashCompletion {
     }.joined(separator: "\n")
   }
 
-  private static func optionsWithValue() -> String {
+  private static func patternOfOptionsWithValue() -> String {
     "      "
-      + optionTable.filter { $0.takesValue && !$0.value.isOptional }.map(names)
-      .joined(separator: " | ")
+      + optionsWithValue.map(names).joined(separator: " | ")
   }
 
   private static func optionCases() -> String {

@@ -26,7 +26,7 @@ enum FishCompletion {
     lines.append("complete -c swlock -n '__swlock_command help -eq' -a '\(names)'")
     for subcommand in Subcommand.allCases where subcommand != .help {
       var seen = "-n '__swlock_command \(subcommand.name)'"
-      if subcommand == .run { lines.append("complete -c swlock \(seen) -F") }
+      if subcommand.operands != .none { lines.append("complete -c swlock \(seen) -F") }
       if subcommand == .as {
         seen = "-n '__swlock_command as -eq'"
         lines.append("complete -c swlock \(seen) -a '\(personalities)'")

@@ -56,7 +56,15 @@ var personalities: String {
   Personality.allCases.map { "\($0.name)" }.joined(separator: " ")
 }
 
+/// The options whose value is the next word, each name once.
+var optionsWithValue: [OptionSpecification] {
+  var names: Set<String> = []
+  return optionTable.filter {
+    $0.takesValue && !$0.value.isOptional && names.insert($0.name).inserted
+  }
+}
+
 /// The options that `subcommand` takes, in the order of the table.
 func options(of subcommand: Subcommand) -> [OptionSpecification] {
-  optionTable.filter { subcommand.takes($0.section) }
+  optionTable.filter { subcommand.takes($0) }
 }

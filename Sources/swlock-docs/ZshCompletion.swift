@@ -37,10 +37,12 @@ enum ZshCompletion {
 
   private static func arguments(of subcommand: Subcommand) -> String {
     var lines = options(of: subcommand).map(specification)
-    if subcommand == .run {
-      lines += [
-        "'1:lock file:_files'", "'(-)2:command:_command_names -e'", words,
-      ]
+    switch subcommand.operands {
+    case .none: break
+    case .path: lines.append("'1:lock file:_files'")
+    case .paths: lines.append("'*:lock file:_files'")
+    case .pathAndCommand:
+      lines += ["'1:lock file:_files'", "'(-)2:command:_command_names -e'", words]
     }
     if subcommand == .as {
       lines += ["'(-)1:program:(\(personalities))'", words]
@@ -66,7 +68,8 @@ enum ZshCompletion {
       let placeholder = option.placeholder.lowercased().filter { $0.isLetter }
       value = ":\(option.value.isOptional ? ":" : "")\(placeholder):\(action(option))"
     }
-    guard let letter = option.letter else { return "'\(long)\(summary)\(value)'" }
+    let again = option.repeats ? "*" : ""
+    guard let letter = option.letter else { return "'\(again)\(long)\(summary)\(value)'" }
     let short = option.takesValue ? "-\(letter)+" : "-\(letter)"
     return "'(-\(letter) --\(option.name))'{\(short),\(long)}'\(summary)\(value)'"
   }

@@ -80,7 +80,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
     ["-F", "--max-runtime", "1", "/lock", "cmd"], ["--kill-after", "1", "/lock", "cmd"],
     ["--max-runtime", "0", "/lock", "cmd"], ["-E", "256", "/lock", "cmd"],
     ["--perm", "0888", "/lock", "cmd"], ["--perm", "1777", "/lock", "cmd"],
-    ["--no-create", "--perm", "600", "/lock", "cmd"], ["-m", "hardlink", "/lock", "cmd"],
+    ["--no-create", "--perm", "600", "/lock", "cmd"], ["-m", "mandatory", "/lock", "cmd"],
   ])
   func whatMakesNoSenseIsAUsageError(_ words: [String]) {
     var arguments = (["swlock", "run"] + words).map { strdup($0) } + [nil]

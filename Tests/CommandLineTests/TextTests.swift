@@ -46,11 +46,33 @@ import Testing
 }
 
 @Suite struct TableTests {
-  @Test func namesAreUnique() {
-    let longs = optionTable.map { "\($0.long)" }
+  @Test(arguments: Subcommand.allCases)
+  func namesAreUnique(_ subcommand: Subcommand) {
+    let options = optionTable.filter { subcommand.takes($0) }
+    let longs = options.map { "\($0.long)" }
     #expect(Set(longs).count == longs.count)
-    let shorts = optionTable.map { $0.short }.filter { $0 != 0 }
+    let shorts = options.map { $0.short }.filter { $0 != 0 }
     #expect(Set(shorts).count == shorts.count)
+  }
+
+  /// The completions know options by name only.
+  @Test func oneNameTakesOneKindOfValue() {
+    for option in optionTable {
+      for other in optionTable where "\(other.long)" == "\(option.long)" {
+        #expect(other.value.placeholder.description == option.value.placeholder.description)
+        #expect(other.short == option.short)
+        #expect(other.value.isOptional == option.value.isOptional)
+      }
+    }
+  }
+
+  @Test(arguments: Subcommand.allCases.filter { $0.operands != .none })
+  func helpNamesEveryOptionAndStatusOfACommand(_ subcommand: Subcommand) {
+    let text = String(decoding: Help.text(subcommand).bytes, as: UTF8.self)
+    for option in optionTable where subcommand.takes(option) {
+      #expect(text.contains("--\(option.long)"), "\(option.long)")
+    }
+    for status in subcommand.failures { #expect(text.contains("  \(status.rawValue) ")) }
   }
 
   @Test(arguments: [nil] + Subcommand.allCases.map(Optional.some))
@@ -64,7 +86,9 @@ import Testing
 
   @Test func helpOfRunNamesEveryOptionAndStatus() {
     let text = String(decoding: Help.text(.run).bytes, as: UTF8.self)
-    for option in optionTable { #expect(text.contains("--\(option.long)")) }
+    for option in optionTable where Subcommand.run.takes(option) {
+      #expect(text.contains("--\(option.long)"))
+    }
     for status in ExitStatus.allCases where status != .done {
       #expect(text.contains("  \(status.rawValue) "))
     }

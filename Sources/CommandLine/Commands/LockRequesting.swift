@@ -1,26 +1,30 @@
+internal import CSystem
 internal import Launching
 internal import Locking
+internal import SystemInterface
 
 // From lock options to a lock: what every command that takes a lock does.
 
 extension LockOptions {
+  /// The path that is locked for `path`.
+  func lockPath(_ path: ByteString) throws(Failure) -> ByteString {
+    guard let sidecar else { return path }
+    if let beside = path.sidecar(sidecar) { return beside }
+    throw .usage("'\(path)' has no name that a lock file beside it could have", of: subcommand)
+  }
+
   func request(for path: ByteString) throws(Failure) -> LockRequest {
-    var request = LockRequest(path: path)
-    if let sidecar {
-      guard let beside = path.sidecar(sidecar) else {
-        throw .usage("'\(path)' has no name that a lock file beside it could have")
-      }
-      request.path = beside
-    }
+    var request = LockRequest(path: try lockPath(path))
     request.mode = mode
     request.sharing = sharing
     request.range = range
     request.removesFile = unlink
+    request.hardlink = hardlink
     if mustExist {
       request.creation = .never
     } else {
       var number: UInt32?
-      if let group { number = try groupNumber(group) }
+      if let group { number = try groupNumber(group, of: subcommand) }
       request.creation = .ifMissing(permissions: permissions, group: number)
     }
     return request
@@ -28,7 +32,11 @@ extension LockOptions {
 
   /// Takes the lock, and waits for it as the options say. While it waits, a signal that ends
   /// processes ends this one.
+  ///
+  /// In hardlink mode these signals are blocked afterwards: whoever holds a claim has something to
+  /// clean up.
   func acquire(_ request: LockRequest) throws(Failure) -> HeldLock {
+    if request.mode == .hardlink { return try acquireClaim(request) }
     var request = request
     let patience = patience
     request.patience = .never
@@ -39,12 +47,44 @@ extension LockOptions {
       exitOnTerminationSignals()
       request.patience = patience
     } catch {
-      throw .locking(error, request.path, self)
+      throw .locking(error, request, self)
     }
     do throws(LockError) {
       return try announced(try Locking.acquire(request))
     } catch {
-      throw .locking(error, request.path, self)
+      throw .locking(error, request, self)
+    }
+  }
+
+  /// The signals end the wait and not the process, since the claim of a waiter is to be removed.
+  private func acquireClaim(_ request: LockRequest) throws(Failure) -> HeldLock {
+    let signals = terminationSignals()
+    let interruption = try Self.interruption(by: signals)
+    var request = request
+    request.interruption = interruption.number
+    defer { interruption.keepOpen() }
+    let patience = patience
+    if verbose, patience != .never, let holder = holder(of: request, thatLives: true) {
+      say("waiting for \(request.path), held \(holder.ownerPhrase)")
+    }
+    request.patience = patience
+    do throws(LockError) {
+      return try announced(try Locking.acquire(request))
+    } catch .interrupted {
+      // Of several, the first one that the kernel gives; any of them is the reason.
+      throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
+    } catch {
+      throw .locking(error, request, self)
+    }
+  }
+
+  /// Blocks `signals`, and makes a descriptor of them.
+  private static func interruption(by signals: SignalSet) throws(Failure) -> FileDescriptor {
+    do throws(Errno) {
+      try signals.block()
+      return try signals.makeDescriptor()
+    } catch {
+      throw Failure(.systemCall, "unable to wait for signals: signalfd: \(error.text)")
     }
   }
 
@@ -67,16 +107,41 @@ extension LockOptions {
     if verbose { Output.say(message()) }
   }
 
-  /// Releases the lock. What goes wrong then is said, and changes no exit status: the lock is free.
-  func release(_ lock: consuming HeldLock) {
+  /// Releases the lock. What goes wrong then is said, and changes no exit status, since the lock is
+  /// free; unless it was lost before: then this says so, and returns the status for that.
+  @discardableResult
+  func release(_ lock: consuming HeldLock) -> ExitStatus? {
     let path = lock.path
+    let verb: StaticString = lock.mode == .hardlink ? "release" : "remove"
     do throws(LockError) {
       try lock.release()
       say("released \(path)")
     } catch {
-      Output.say("unable to remove \(path): \(Failure.reason(error, self))")
+      let reason = Failure.reason(error, self)
+      Output.say("unable to \(verb) \(path): \(reason)")
+      if error == .lost || error == .notHeld { return .notHeld }
     }
+    return nil
   }
+}
+
+/// The signals that end a wait: SIGTERM, SIGINT, SIGQUIT, and SIGHUP, unless that is ignored
+/// (nohup(1)). Also those that a shell has a background job ignore: they are blocked, and a blocked
+/// signal becomes pending even where it is ignored.
+func terminationSignals() -> SignalSet {
+  var signals = [SIGTERM, SIGINT, SIGQUIT]
+  if !isIgnored(SIGHUP) { signals.append(SIGHUP) }
+  return SignalSet(signals)
+}
+
+/// Who holds the lock that `request` is for, in hardlink mode; with `thatLives`, only somebody who is
+/// to be waited for.
+func holder(of request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? {
+  guard request.mode == .hardlink,
+    let location = try? HardlinkLocation(request.path, request.hardlink),
+    let report = try? location.report()
+  else { return nil }
+  return thatLives && report.state == .stale ? nil : report.holder
 }
 
 extension LockMode {

@@ -9,25 +9,57 @@ internal import Locking
 /// us then, which share the lock: see `forkHolder`.
 struct Run {
   private let options: RunOptions
+  /// The lifetime of a `hardlink` lock, which two processes watch.
+  private let lease: Lease?
 
-  init(_ options: RunOptions) {
+  init(_ options: RunOptions) throws(Failure) {
     self.options = options
+    guard options.lock.mode == .hardlink, let lifetime = options.lock.hardlink.lifetime else {
+      lease = nil
+      return
+    }
+    do throws(LaunchError) {
+      lease = try Lease(lifetime: lifetime)
+    } catch {
+      throw .launching(error, options.command.name)
+    }
   }
 
   func perform() throws(Failure) -> Int32 {
-    let request = try options.lock.request(for: options.path)
+    var request = try options.lock.request(for: options.path)
+    if request.mode == nil {
+      let choice = automaticMode(for: request)
+      if case .hardlink(let reason) = choice {
+        options.lock.mode = .hardlink
+        options.lock.say("mode hardlink, since \(Failure.reason(reason, options.lock))")
+        return try Run(options).perform()
+      }
+      request.mode = .flock
+    }
     if options.leftovers == .kill, !Supervisor.canFindLeftovers {
       throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")
     }
     if !inheritsLock {
       do throws(LaunchError) {
-        if let front = try forkHolder() { return front.termination.exitStatus }
+        if let front = try forkHolder(killingLeftovers: isHardlink, lease: lease) {
+          if case .signalled = front.termination, isHardlink { release(request, of: front.holder) }
+          return front.termination.exitStatus
+        }
       } catch {
         throw .launching(error, name)
       }
+      request.partner = getppid()
     }
     return try lockAndRun(request)
   }
+
+  /// Releases what a holder left that was killed.
+  private func release(_ request: LockRequest, of holder: Int32) {
+    guard let location = try? HardlinkLocation(request.path, request.hardlink) else { return }
+    try? location.release(of: .process(holder))
+  }
+
+  private var isHardlink: Bool { options.lock.mode == .hardlink }
 
   private var inheritsLock: Bool {
     options.noFork || ((options.lock.mode ?? .flock).isInherited && options.leftovers != .release)
@@ -41,8 +73,9 @@ struct Run {
     } catch {
       result = .failure(error)
     }
-    options.lock.release(lock)
-    return try result.get()
+    let wasLost = options.lock.release(lock)
+    let status = try result.get()
+    return wasLost?.rawValue ?? status
   }
 
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
@@ -61,9 +94,14 @@ struct Run {
       if !inheritsLock { try becomeIndependent() }
       let child = try supervisor.start(command)
       options.lock.say("started \(name), pid \(child.identifier)")
-      outcome = try supervisor.wait(for: child, group: command.group)
+      if let deadline = lock.deadline { lease?.deadline = deadline }
+      outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
       throw .launching(error, name)
+    }
+    if outcome.lostLease {
+      Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
+      return ExitStatus.notHeld.rawValue
     }
     let status =
       outcome.ranOutOfTime ? ExitStatus.outOfTime.rawValue : outcome.termination.exitStatus
@@ -74,8 +112,34 @@ struct Run {
     return status
   }
 
+  private func wait(
+    for child: ChildProcess, _ group: Command.ProcessGroup, _ supervisor: Supervisor,
+    _ lock: borrowing HeldLock
+  ) throws(LaunchError) -> Supervisor.Outcome {
+    let vigil = try supervisor.begin(child, group: group)
+    while true {
+      switch try vigil.next() {
+      case .ended(let outcome): return outcome
+      case .renewalIsDue: vigil.renewed(renew(lock))
+      }
+    }
+  }
+
+  private func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
+    do throws(LockError) {
+      try lock.refresh()
+      options.lock.say("refreshed \(lock.path)")
+      return .renewed(deadline: lock.deadline ?? Int64.max)
+    } catch {
+      Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
+      return error == .lost || error == .notHeld ? .lost : .failed
+    }
+  }
+
   private var limits: Supervisor.Limits {
     var limits = Supervisor.Limits()
+    limits.lease = lease
+    limits.renewsLease = true
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
     limits.mustNotOutlive = !inheritsLock

@@ -41,10 +41,13 @@ func realNumber(_ text: ByteString) throws(NumberError) -> Double {
 /// `inf`, `infinity`, `nan` and `nan(WORD)`, in any case.
 private func special(_ text: ArraySlice<UInt8>) -> Double? {
   let lower = ByteString(text.map { $0 | 0x20 })
-  if lower == "inf" || lower == "infinity" { return .infinity }
-  if lower == "nan" { return .nan }
-  guard lower.hasPrefix("nan("), text.last == ascii(")") else { return nil }
-  return text.dropFirst(4).dropLast().allSatisfy(isOfWord) ? .nan : nil
+  switch lower {
+  case "inf", "infinity": return .infinity
+  case "nan": return .nan
+  default:
+    guard lower.hasPrefix("nan("), text.last == ascii(")") else { return nil }
+    return text.dropFirst(4).dropLast().allSatisfy(isOfWord) ? .nan : nil
+  }
 }
 
 private func isOfWord(_ byte: UInt8) -> Bool {

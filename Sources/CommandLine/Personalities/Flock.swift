@@ -134,7 +134,7 @@ extension Flock {
     case .system(_, let reason):
       return failure(reason, name)
     default:
-      return Failure(status: EX_SOFTWARE, Failure.reason(error, LockOptions()))
+      return Failure(status: EX_SOFTWARE, Failure.reason(error))
     }
   }
 

@@ -2,7 +2,7 @@ internal import CSystem
 internal import SystemInterface
 
 /// What a command line of flock(1) asks for.
-struct FlockOptions {
+final class FlockOptions {
   enum Operation {
     case exclusive, shared, unlock
   }
@@ -34,8 +34,8 @@ enum FlockInvocation {
   case lock(FlockOptions)
 }
 
-struct FlockOption: NamedOption {
-  enum Identity {
+struct FlockOption {
+  enum Identity: UInt8 {
     case shared, exclusive, unlock, nonblock, timeout, conflictExitCode, close, noFork
     case fcntl, start, length, descriptor, verbose, help, version
   }
@@ -47,6 +47,8 @@ struct FlockOption: NamedOption {
   /// For help; empty for a synonym.
   let summary: StaticString
 
+  /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
+  @inline(__always)
   fileprivate init(
     _ identity: Identity, _ short: Unicode.Scalar?, _ long: StaticString,
     _ placeholder: StaticString = "", _ summary: StaticString = ""
@@ -58,9 +60,11 @@ struct FlockOption: NamedOption {
     self.summary = summary
   }
 
-  var valueRule: ValueRule { placeholder.utf8.isEmpty ? .none : .required }
-
-  func isSynonym(of other: FlockOption) -> Bool { identity == other.identity }
+  fileprivate var form: OptionForm {
+    OptionForm(
+      identity: identity.rawValue, short: short, long: long,
+      valueRule: placeholder.utf8.isEmpty ? .none : .required)
+  }
 
   /// In the order in which util-linux has them, which an ambiguous abbreviation shows.
   static let all: [FlockOption] = [
@@ -97,7 +101,7 @@ struct FlockOption: NamedOption {
 struct FlockParser {
   private let arguments: ArgumentVector
   private let count: Int
-  private var options = FlockOptions()
+  private let options = FlockOptions()
   private var descriptor: Int32?
 
   init(_ arguments: ArgumentVector, count: Int) {
@@ -108,7 +112,8 @@ struct FlockParser {
   mutating func parse() throws(Failure) -> FlockInvocation {
     if count < 2 { throw .hinting("not enough arguments") }
     var cursor = ArgumentCursor(
-      arguments, count: count, from: 1, options: FlockOption.all, allowsAbbreviations: true)
+      arguments, count: count, from: 1, options: FlockOption.all.map { $0.form },
+      allowsAbbreviations: true)
     while true {
       if descriptor != nil, cursor.isBetweenWords, cursor.index < count,
         isShellOption(word(cursor.index))
@@ -116,16 +121,17 @@ struct FlockParser {
         try takeOperands(from: cursor.index)
         return .lock(options)
       }
-      let word: ArgumentCursor<FlockOption>.Word
+      let word: ArgumentCursor.Word
       do throws(ArgumentError) {
         word = try cursor.next()
       } catch {
         throw .hinting(text(error))
       }
       switch word {
-      case .option(let option, let value):
-        if option.identity == .help { return .help }
-        if option.identity == .version { return .version }
+      case .option(let row, let value):
+        let option = FlockOption.all[row].identity
+        if option == .help { return .help }
+        if option == .version { return .version }
         try take(option, value ?? "")
         continue
       case .operand: try takeOperands(from: cursor.index - 1)
@@ -147,8 +153,8 @@ struct FlockParser {
     }
   }
 
-  private mutating func take(_ option: FlockOption, _ value: ByteString) throws(Failure) {
-    switch option.identity {
+  private mutating func take(_ option: FlockOption.Identity, _ value: ByteString) throws(Failure) {
+    switch option {
     case .shared: options.operation = .shared
     case .exclusive: options.operation = .exclusive
     case .unlock: options.operation = .unlock
@@ -203,7 +209,10 @@ struct FlockParser {
 
   /// It is no option like the others: it counts in the place of the command only.
   private func isShellOption(_ word: ByteString) -> Bool {
-    word == "-c" || word == "--command"
+    switch word {
+    case "-c", "--command": true
+    default: false
+    }
   }
 
   private func command(from index: Int) throws(Failure) -> CommandWords {

@@ -94,7 +94,7 @@ extension Lockrun {
         try mayGoOn(after: attempts)
       } catch {
         throw .lockrun(
-          "cannot lock(\(raw: options.path)) [err=\(Failure.reason(error, LockOptions()))]")
+          "cannot lock(\(raw: options.path)) [err=\(Failure.reason(error))]")
       }
       wait(after: attempts)
     }

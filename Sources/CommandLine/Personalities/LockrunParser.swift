@@ -2,7 +2,7 @@ internal import CSystem
 internal import SystemInterface
 
 /// What a command line of lockrun asks for.
-struct LockrunOptions {
+final class LockrunOptions {
   var path: ByteString = ""
   var waits = false
   /// Seconds between two attempts.
@@ -26,7 +26,7 @@ enum LockrunInvocation {
 struct LockrunParser {
   private let arguments: ArgumentVector
   private let count: Int
-  private var options = LockrunOptions()
+  private let options = LockrunOptions()
   private var path: ByteString?
   private var index = 1
 
@@ -36,13 +36,15 @@ struct LockrunParser {
   }
 
   mutating func parse() throws(Failure) -> LockrunInvocation {
-    while index < count {
+    reading: while index < count {
       let word = ByteString(cString: arguments[index]!)
       index += 1
-      if word == "--" { break }
-      if word == "--help" { return .help }
-      if word == "--version" { return .version }
-      try take(word)
+      switch word {
+      case "--": break reading
+      case "--help": return .help
+      case "--version": return .version
+      default: try take(word)
+      }
     }
     if index >= count {
       let name = ByteString(cString: arguments[0]!)

@@ -1,0 +1,39 @@
+internal import Locking
+internal import SystemInterface
+
+// How claims are described to people.
+
+extension HardlinkClaim {
+  /// `pid 4711 on HOST`, or `nobody, on HOST`.
+  var ownerName: Message {
+    process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)"
+  }
+
+  /// `by pid 4711 on HOST`, or `for nobody, on HOST`.
+  var ownerPhrase: Message {
+    let preposition: StaticString = process == 0 ? "for" : "by"
+    return "\(preposition) \(ownerName)"
+  }
+
+  /// `expires in 41s`, `expired 12s ago`; nil where it never does.
+  var expiryPhrase: Message? {
+    guard let remaining else { return nil }
+    let seconds = Int64(remaining.magnitude / 1_000_000_000)
+    return remaining < 0
+      ? "expired \(spanText(seconds)) ago" : "expires in \(spanText(seconds))"
+  }
+
+  /// ` (expires in 41s)`, or nothing.
+  var expiryInBrackets: Message {
+    expiryPhrase.map { " (\($0))" } ?? ""
+  }
+}
+
+/// `41s`, `5m 12s`, `2h 5m`, `3d 4h`
+func spanText(_ seconds: Int64) -> Message {
+  let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400)
+  if seconds < 60 { return "\(seconds)s" }
+  if minutes < 60 { return "\(minutes)m \(seconds % 60)s" }
+  if hours < 24 { return "\(hours)h \(minutes % 60)m" }
+  return "\(days)d \(hours % 24)h"
+}

@@ -1,0 +1,88 @@
+internal import CSystem
+internal import Locking
+internal import SystemInterface
+
+/// `swlock cleanup`: removes what dead processes left of their locks.
+struct Cleanup {
+  private let options: ViewerOptions
+
+  init(_ options: ViewerOptions) {
+    self.options = options
+  }
+
+  /// Goes on after a place that cannot be cleaned up; the first of these makes the status.
+  func perform() throws(Failure) -> Int32 {
+    if options.cleanUp.all, !options.cleanUp.dryRun, !options.force, try !isConfirmed() {
+      return ExitStatus.done.rawValue
+    }
+    var first = FirstFailure()
+    var count: Int64 = 0
+    for path in options.paths {
+      do throws(Failure) {
+        let removals = try cleanUp(path)
+        for removal in removals { try Output.result(line(removal)) }
+        count += Int64(removals.count)
+      } catch {
+        first.say(error)
+      }
+    }
+    if !options.json {
+      try Output.result(
+        options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
+    }
+    return first.status
+  }
+
+  private func cleanUp(_ path: ByteString) throws(Failure) -> [HardlinkRemoval] {
+    let policy = options.lock.hardlink
+    let isFolder =
+      (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
+      && options.lock.sidecar == nil
+    let lockPath = try options.lock.lockPath(path)
+    let found: Int
+    let removals: [HardlinkRemoval]
+    do throws(LockError) {
+      guard isFolder else {
+        return try HardlinkLocation(lockPath, policy).cleanUp(options.cleanUp)
+      }
+      (found, removals) = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+    } catch {
+      throw .hardlink("clean up", lockPath, error)
+    }
+    if policy.style == .portage, !options.json {
+      try Output.result("Found \(Int64(found)) locks\n")
+    }
+    return removals
+  }
+
+  private func line(_ removal: HardlinkRemoval) -> Message {
+    if options.json { return JSON.removal(removal, isDryRun: options.cleanUp.dryRun) }
+    let verb: StaticString = options.cleanUp.dryRun ? "would remove" : "removed"
+    return "\(verb) \(removal.path) (\(removal.kind.name))\n"
+  }
+
+  /// Whether whoever sits at the terminal wants live locks to be removed.
+  private func isConfirmed() throws(Failure) -> Bool {
+    guard isatty(STDIN_FILENO) == 1 else {
+      throw .usage(
+        "--all removes live locks, and there is no terminal to ask: it needs --force",
+        of: .cleanup)
+    }
+    try? Output.write("swlock: remove all locks, live ones as well? [y/N] ", to: STDERR_FILENO)
+    var answer = [UInt8](repeating: 0, count: 256)
+    let count =
+      (try? retryingOnInterrupt { read(STDIN_FILENO, &answer, answer.count) }) ?? 0
+    return count > 0 && (answer[0] == ascii("y") || answer[0] == ascii("Y"))
+  }
+}
+
+extension HardlinkRemoval.Kind {
+  var name: StaticString {
+    switch self {
+    case .staleLock: "stale lock"
+    case .liveLock: "live lock"
+    case .claim: "dead claim"
+    case .right: "leftover right"
+    }
+  }
+}

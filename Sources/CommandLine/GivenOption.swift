@@ -1,0 +1,98 @@
+internal import Locking
+internal import SystemInterface
+
+/// An option as it stands on the command line of a subcommand; reads its value.
+struct GivenOption {
+  let option: OptionSpecification
+  /// Empty where none was given.
+  let value: ByteString
+  /// Nil for swlock itself.
+  let subcommand: Subcommand?
+
+  init(_ option: OptionSpecification, _ value: ByteString?, _ subcommand: Subcommand?) {
+    self.option = option
+    self.value = value ?? ""
+    self.subcommand = subcommand
+  }
+
+  var identity: OptionIdentity { option.identity }
+
+  func invalid(_ expected: Message) -> Failure {
+    .usage("invalid value '\(value)' for --\(option.long): \(expected)", of: subcommand)
+  }
+
+  func checked<Value>(_ parsed: Value?, _ expected: StaticString) throws(Failure) -> Value {
+    if let parsed { return parsed }
+    throw invalid("expected \(expected)")
+  }
+
+  /// Nanoseconds.
+  func duration() throws(Failure) -> Int64 {
+    try checked(parseDuration(value), "a duration such as 10, 1.5, 250ms, 5m, 2h, 1d")
+  }
+
+  func mode() throws(Failure) -> LockMode? {
+    switch value {
+    case "flock": return .flock
+    case "posix": return .posix
+    case "ofd": return .ofd
+    case "hardlink": return .hardlink
+    case "auto": return nil
+    default:
+      throw .usage(
+        "invalid mode '\(value)': flock, posix, ofd, hardlink or auto", of: subcommand)
+    }
+  }
+
+  func leftoverPolicy() throws(Failure) -> LeftoverPolicy {
+    switch value {
+    case "keep": return .keep
+    case "wait": return .wait
+    case "kill": return .kill
+    case "release": return .release
+    default: throw invalid("keep, wait, kill or release")
+    }
+  }
+
+  func sidecar() throws(Failure) -> SidecarNaming {
+    switch value {
+    case "": return .swlock
+    case "portage": return .portage
+    default: throw invalid("only portage")
+    }
+  }
+
+  func style() throws(Failure) -> HardlinkStyle {
+    switch value {
+    case "flufl": return .flufl
+    case "portage": return .portage
+    default: throw invalid("flufl or portage")
+    }
+  }
+
+  /// Nil is `none`.
+  func owner() throws(Failure) -> Int32? {
+    if value == "none" { return nil }
+    guard let number = parseNumber(value.bytes), number > 0, number <= Int64(Int32.max) else {
+      throw invalid("expected the number of a process, or none")
+    }
+    return Int32(number)
+  }
+
+  func errorName() throws(Failure) -> Errno {
+    if let error = parseErrorName(value) { return error }
+    if let meant = suggestion(for: value, from: errorNames.map { $0.name }) {
+      throw invalid("unknown error, did you mean \(meant)?")
+    }
+    throw invalid("unknown error; names are those of errno(3), such as EIO or ETIMEDOUT")
+  }
+
+  func poll() throws(Failure) -> PollBounds {
+    let bounds: PollBounds = try checked(
+      parsePollBounds(value), "two durations as in 10ms:2s, longer than 0")
+    if bounds.shortest > bounds.longest {
+      throw .usage("--poll MIN:MAX: \(value) has a MIN that is longer than MAX", of: subcommand)
+    }
+    return bounds
+  }
+}

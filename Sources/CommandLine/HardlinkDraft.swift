@@ -1,0 +1,57 @@
+internal import Locking
+
+/// The options of hardlink mode while they are being read.
+struct HardlinkDraft {
+  private let subcommand: Subcommand
+  private var policy = HardlinkPolicy()
+  /// As it was given: nanoseconds, 0 for none.
+  private(set) var lifetime: Int64?
+  /// The first of these options that was given.
+  private(set) var first: StaticString?
+
+  init(_ subcommand: Subcommand) {
+    self.subcommand = subcommand
+  }
+
+  var style: HardlinkStyle { policy.style }
+
+  /// Whether `given` is one of them.
+  mutating func take(_ given: GivenOption) throws(Failure) -> Bool {
+    switch given.identity {
+    case .lifetime: lifetime = try checkedLifetime(given)
+    case .style: policy.style = try given.style()
+    case .clockSlop: policy.clockSlop = try given.duration()
+    case .poll:
+      let bounds = try given.poll()
+      policy.shortestPoll = bounds.shortest
+      policy.longestPoll = bounds.longest
+    case .settle: policy.settle = try given.duration()
+    case .retriedError: policy.retriedErrors.append(try given.errorName())
+    default: return false
+    }
+    if first == nil { first = given.option.long }
+    return true
+  }
+
+  /// An expiry has whole seconds on disk.
+  private func checkedLifetime(_ given: GivenOption) throws(Failure) -> Int64 {
+    let span = try given.duration()
+    if span > 0, span < 1_000_000_000 {
+      throw given.invalid("at least 1s, or 0 for a lock that stays until it is released")
+    }
+    return span
+  }
+
+  func finished(defaultLifetime: Int64? = HardlinkPolicy().lifetime) throws(Failure)
+    -> HardlinkPolicy
+  {
+    var policy = policy
+    if policy.style == .portage, lifetime != nil {
+      throw .usage("locks of --style portage have no lifetime", of: subcommand)
+    }
+    policy.lifetime = defaultLifetime
+    if let lifetime { policy.lifetime = lifetime == 0 ? nil : lifetime }
+    if policy.style == .portage { policy.lifetime = nil }
+    return policy
+  }
+}

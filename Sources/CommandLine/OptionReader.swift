@@ -1,0 +1,89 @@
+internal import SystemInterface
+
+extension OptionSpecification {
+  fileprivate var form: OptionForm {
+    OptionForm(
+      identity: identity.rawValue, short: short, long: long,
+      valueRule: value == .none ? .none : value.isOptional ? .optional : .required)
+  }
+}
+
+/// A cursor over the options of one subcommand, or over those of swlock itself. It says what is
+/// wrong in swlock's words.
+struct OptionReader {
+  enum Word {
+    case option(GivenOption)
+    case operand(ByteString)
+    case end
+  }
+
+  private var cursor: ArgumentCursor
+  private let options: [OptionSpecification]
+  private let subcommand: Subcommand?
+
+  init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
+    self.subcommand = subcommand
+    options = optionTable.filter { subcommand?.takes($0) ?? ($0.section == .general) }
+    cursor = ArgumentCursor(arguments, count: count, from: index, options: options.map { $0.form })
+  }
+
+  var index: Int { cursor.index }
+  var isAtEnd: Bool { cursor.isAtEnd }
+  var sawSeparator: Bool { cursor.sawSeparator }
+
+  mutating func skipSeparator() { cursor.skipSeparator() }
+
+  /// All words from `index` on, which are then read.
+  mutating func takeCommand(from index: Int) -> CommandWords { cursor.takeCommand(from: index) }
+
+  mutating func next() throws(Failure) -> Word {
+    do throws(ArgumentError) {
+      switch try cursor.next() {
+      case .option(let row, let value):
+        return .option(GivenOption(options[row], value, subcommand))
+      case .operand(let word): return .operand(word)
+      case .end: return .end
+      }
+    } catch {
+      throw .usage(text(error), of: subcommand)
+    }
+  }
+
+  private func text(_ error: ArgumentError) -> Message {
+    switch error {
+    case .unknown(let word), .ambiguous(let word, _): return unknown(word)
+    case .missingValue(let option): return "option \(option) needs a value"
+    case .unexpectedValue(let name): return "option --\(name) takes no value"
+    }
+  }
+
+  private func unknown(_ word: ByteString) -> Message {
+    let option = ByteString(word.bytes.prefix { $0 != ascii("=") })
+    if option.hasPrefix("--"),
+      let meant = suggestion(
+        for: ByteString(option.bytes.dropFirst(2)), from: options.map { $0.long })
+    {
+      return "unknown option '\(option)', did you mean --\(meant)?"
+    }
+    if let own = ownOption(for: option) {
+      return "unknown option '\(option)'\(own)"
+    }
+    return "unknown option '\(option)'"
+  }
+
+  /// What flock(1) and lockrun call differently.
+  private func ownOption(for foreign: ByteString) -> StaticString? {
+    guard subcommand == .run else { return nil }
+    switch foreign {
+    case "-e": return ", here it is -x"
+    case "--nb", "--nonblocking": return ", here it is --nonblock"
+    case "--wait": return ", here it is --timeout"
+    case "--fcntl": return ", here it is --mode ofd"
+    case "--start", "--length": return ", here it is --range"
+    case "-u", "--unlock", "--fd": return "; 'swlock as flock' has it"
+    case "--maxtime": return ", here it is --max-runtime"
+    case "-L", "--lockfile": return ", here PATH stands without an option"
+    default: return nil
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/// An option's identity: the parser switches over these exhaustively.
+package enum OptionIdentity: UInt8, Sendable {
+  case mode, shared, exclusive, nonblock, timeout, conflictExitCode
+  case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
+  case lifetime, style, clockSlop, poll, settle, retriedError
+  case command, noFork, close, leftovers, maximumRuntime, killAfter
+  case owner, take, any, heir
+  case json, watch
+  case force, dryRun, all, olderThan
+  case help, version
+}
+
+/// What an option takes after it.
+package enum OptionValue: Sendable {
+  case none
+  case mode, leftovers, style, error
+  case duration, number, range, permissions, group, shellCommand, poll, owner
+  /// Only in the form `--option=value`.
+  case optionalSidecar, optionalDuration
+
+  package var isOptional: Bool {
+    switch self {
+    case .optionalSidecar, .optionalDuration: true
+    default: false
+    }
+  }
+
+  /// How help calls it; empty for an option without a value.
+  package var placeholder: StaticString {
+    switch self {
+    case .none: ""
+    case .mode: "MODE"
+    case .leftovers: "WHAT"
+    case .style: "STYLE"
+    case .error: "NAME"
+    case .duration, .optionalDuration: "DURATION"
+    case .number: "N"
+    case .range: "START[:LENGTH]"
+    case .permissions: "MODE"
+    case .group: "NAME"
+    case .shellCommand: "STRING"
+    case .poll: "MIN:MAX"
+    case .owner: "PID|none"
+    case .optionalSidecar: "portage"
+    }
+  }
+
+  /// All that may stand there, where that is a fixed set.
+  package var choices: [StaticString] {
+    switch self {
+    case .mode: ["flock", "posix", "ofd", "hardlink", "auto"]
+    case .leftovers: ["keep", "wait", "kill", "release"]
+    case .style: ["flufl", "portage"]
+    case .error: errorNames.map { $0.name }
+    case .optionalSidecar: ["portage"]
+    default: []
+    }
+  }
+}
+
+/// Options that stand together in help and in the man page.
+package enum OptionSection: Sendable {
+  case lock, hardlink
+  /// What a subcommand does not share with those that take locks.
+  case own
+  case general
+
+  package static var all: [OptionSection] { [.lock, .hardlink, .own, .general] }
+}
+
+/// One row of the option table.
+package struct OptionSpecification: Sendable {
+  package let identity: OptionIdentity
+  /// The letter; 0 for an option without one.
+  package let short: UInt8
+  /// The name without its dashes.
+  package let long: StaticString
+  package let value: OptionValue
+  package let section: OptionSection
+  /// The subcommands that take it.
+  let takers: SubcommandSet
+  package let summary: StaticString
+
+  /// Whether each time it is given counts, and not only the last one.
+  package var repeats: Bool { identity == .retriedError }
+
+  /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
+  @inline(__always)
+  init(
+    _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: StaticString,
+    _ value: OptionValue, _ section: OptionSection, _ takers: SubcommandSet,
+    _ summary: StaticString
+  ) {
+    self.identity = identity
+    self.short = short.map { UInt8($0.value) } ?? 0
+    self.long = long
+    self.value = value
+    self.section = section
+    self.takers = takers
+    self.summary = summary
+  }
+}

@@ -1,0 +1,57 @@
+internal import Locking
+internal import SystemInterface
+
+/// The options of `status`, `break` and `cleanup` while they are being read.
+final class ViewerDraft: CommandDraft {
+  let subcommand: Subcommand
+  private var lock: LockDraft
+  private let options: ViewerOptions
+
+  init(_ subcommand: Subcommand) {
+    self.subcommand = subcommand
+    lock = LockDraft(subcommand)
+    options = ViewerOptions(lock.options)
+  }
+
+  func take(_ given: GivenOption) throws(Failure) {
+    if subcommand == .status, given.identity == .quiet {
+      options.quiet = true
+      return
+    }
+    if try lock.take(given) { return }
+    switch given.identity {
+    case .json: options.json = true
+    case .watch:
+      options.watch = given.value.isEmpty ? 1_000_000_000 : try given.duration()
+      if options.watch == 0 { throw given.invalid("it must be longer than 0") }
+    case .force: options.force = true
+    case .dryRun: options.cleanUp.dryRun = true
+    case .all: options.cleanUp.all = true
+    case .olderThan: options.cleanUp.olderThan = try given.duration()
+    default: break
+    }
+  }
+
+  func take(_ path: ByteString, _ reader: inout OptionReader) throws(Failure) {
+    try checkName(path)
+    options.paths.append(path)
+  }
+
+  func finished() throws(Failure) -> Invocation {
+    if options.paths.isEmpty { throw usage("no lock file given: \(subcommand.synopses[0])") }
+    try lock.finish()
+    switch subcommand {
+    case .break: return .break(options)
+    case .cleanup:
+      if options.force, !options.cleanUp.all {
+        throw usage("--force is for --all, which removes live locks")
+      }
+      return .cleanup(options)
+    default:
+      if options.quiet, options.json || options.watch != nil {
+        throw usage("--quiet leaves nothing for --json or --watch to show")
+      }
+      return .status(options)
+    }
+  }
+}

@@ -1,0 +1,175 @@
+import CSystem
+import SystemInterface
+import Testing
+
+@testable import CommandLine
+@testable import Locking
+
+private func parse(_ words: [String]) throws(Failure) -> Invocation {
+  var arguments = (["swlock"] + words).map { strdup($0) } + [nil]
+  defer { arguments.forEach { free($0) } }
+  return try Parser(&arguments, count: words.count + 1).parse()
+}
+
+/// The status and the text of the failure to parse these words; nil if they are accepted.
+private func complaint(_ words: [String]) -> (status: Int32, text: String)? {
+  do throws(Failure) {
+    _ = try parse(words)
+    return nil
+  } catch {
+    return (error.status, String(decoding: error.message.bytes, as: UTF8.self))
+  }
+}
+
+private func policy(_ words: String...) throws -> HardlinkPolicy {
+  switch try parse(words) {
+  case .run(let options): options.lock.hardlink
+  case .acquire(let options), .release(let options), .refresh(let options),
+    .transfer(let options):
+    options.lock.hardlink
+  case .status(let options), .break(let options), .cleanup(let options): options.lock.hardlink
+  default: throw Failure(.systemCall, "not a lock command")
+  }
+}
+
+@Suite struct HardlinkOptionTests {
+  @Test func defaultsAreThoseOfTheContract() throws {
+    let run = try policy("run", "-m", "hardlink", "l", "cmd")
+    #expect(run.lifetime == 60_000_000_000)
+    let acquire = try policy("acquire", "-m", "hardlink", "l")
+    #expect(acquire.lifetime == 15_000_000_000)
+    #expect(acquire.clockSlop == 10_000_000_000)
+    #expect(acquire.settle == 2_000_000_000)
+    #expect(acquire.shortestPoll == 10_000_000)
+    #expect(acquire.longestPoll == 2_000_000_000)
+    #expect(acquire.style == .flufl)
+  }
+
+  @Test func eachOptionReachesThePolicy() throws {
+    let policy = try policy(
+      "acquire", "-mhardlink", "--lifetime=1m", "--clock-slop", "1", "--poll", "5ms:1s",
+      "--settle=0", "--retry-errno", "EIO", "--retry-errno=ETIMEDOUT", "l")
+    #expect(policy.lifetime == 60_000_000_000)
+    #expect(policy.clockSlop == 1_000_000_000)
+    #expect(policy.shortestPoll == 5_000_000)
+    #expect(policy.longestPoll == 1_000_000_000)
+    #expect(policy.settle == 0)
+    #expect(policy.retriedErrors == [.inputOutput, Errno(ETIMEDOUT)])
+  }
+
+  @Test func noLifetimeMeansUntilReleased() throws {
+    #expect(try policy("acquire", "-m", "hardlink", "--lifetime", "0", "l").lifetime == nil)
+    #expect(try policy("run", "-m", "hardlink", "--style=portage", "l", "c").lifetime == nil)
+  }
+
+  @Test func autoTakesTheOptionsOfHardlinkMode() throws {
+    #expect(try policy("run", "-m", "auto", "--lifetime", "5", "l", "c").lifetime == 5_000_000_000)
+  }
+
+  @Test(arguments: [
+    (["-s"], "exclusive"), (["--range", "0:1"], "--range"), (["-F"], "--no-fork"),
+    (["--leftovers=keep"], "inherited"), (["--unlink"], "always removed"),
+    (["--no-create"], "--no-create"), (["--style", "portage", "--lifetime", "5"], "no lifetime"),
+    (["--lifetime", "500ms"], "at least 1s"), (["--poll", "2s:1s"], "longer than MAX"),
+    (["--poll", "1s"], "10ms:2s"), (["--poll", "0:1"], "longer than 0"),
+    (["--retry-errno", "EOI"], "did you mean"), (["--retry-errno", "nonsense"], "errno(3)"),
+    (["--style", "mutt"], "flufl or portage"),
+  ])
+  func whatHardlinkLocksCannotDoIsAUsageError(_ options: [String], _ word: String) throws {
+    let failure = try #require(complaint(["run", "-m", "hardlink"] + options + ["l", "cmd"]))
+    #expect(failure.status == 64)
+    #expect(failure.text.contains(word), "\(failure.text)")
+    #expect(failure.text.hasSuffix("(try 'swlock run --help')"))
+  }
+
+  @Test(arguments: [[], ["-m", "flock"], ["-m", "posix"], ["-m", "ofd"]])
+  func otherModesHaveNoneOfItsOptions(_ mode: [String]) throws {
+    let failure = try #require(complaint(["run"] + mode + ["--lifetime", "5", "l", "cmd"]))
+    #expect(failure.status == 64)
+    #expect(failure.text.contains("--lifetime needs --mode hardlink"))
+  }
+
+  @Test func portageMayRemoveItsLockFile() throws {
+    guard
+      case .run(let options) = try parse([
+        "run", "-m", "hardlink", "--style", "portage", "--unlink", "l", "cmd",
+      ])
+    else { return #expect(Bool(false)) }
+    #expect(try options.lock.request(for: "l").removesFile)
+  }
+
+  @Test(arguments: ["EIO", "ESTALE", "ENOENT"])
+  func errorsHaveTheirNames(_ name: String) {
+    #expect(parseErrorName(ByteString(name)) != nil)
+    #expect(parseErrorName(ByteString(name.lowercased())) == nil)
+  }
+}
+
+@Suite struct HolderCommandTests {
+  @Test(arguments: [[], ["-m", "flock"], ["-m", "auto"]])
+  func acquireSaysWhyItNeedsHardlinkMode(_ mode: [String]) throws {
+    let failure = try #require(complaint(["acquire"] + mode + ["l"]))
+    #expect(failure.status == 64)
+    #expect(
+      failure.text.hasPrefix(
+        "acquire needs --mode hardlink; the kernel's locks end with the process that takes them"))
+  }
+
+  @Test func theCallerIsTheOwnerUnlessAnotherIsNamed() throws {
+    guard case .acquire(let plain) = try parse(["acquire", "-m", "hardlink", "l"]),
+      case .release(let named) = try parse(["release", "--owner=4711", "l"]),
+      case .refresh(let nobody) = try parse(["refresh", "--owner", "none", "l"]),
+      case .release(let any) = try parse(["release", "--any", "l"])
+    else { return #expect(Bool(false)) }
+    #expect(plain.owner == .caller)
+    #expect(named.owner == .process(4711))
+    #expect(nobody.owner == .nobody)
+    #expect(any.owner == .anybody)
+    #expect(try plain.owner.resolved(for: .acquire) == .process(getppid()))
+    #expect(try any.owner.resolved(for: .release) == nil)
+  }
+
+  @Test func transferNamesTheNewOwner() throws {
+    guard case .transfer(let options) = try parse(["transfer", "l", "--to", "5"]) else {
+      return #expect(Bool(false))
+    }
+    #expect(options.heir == .process(5))
+    #expect(complaint(["transfer", "l"])?.status == 64)
+    #expect(complaint(["transfer", "--to", "0", "l"])?.status == 64)
+    #expect(complaint(["transfer", "--to", "99999999999", "l"])?.status == 64)
+  }
+
+  @Test(arguments: [
+    ["release"], ["release", "a", "b"], ["release", ""], ["release", "--take", "l"],
+    ["release", "--any", "--owner", "1", "l"], ["release", "-m", "posix", "l"],
+    ["refresh", "--style", "portage", "l"], ["refresh", "--any", "l"],
+    ["acquire", "-m", "hardlink", "l", "cmd"], ["acquire", "-m", "hardlink", "-c", "x", "l"],
+    ["status"], ["status", "-q", "--json", "l"], ["status", "-q", "--watch", "l"],
+    ["status", "--watch=0", "l"], ["status", "--watch=x", "l"], ["break"],
+    ["break", "--dry-run", "l"], ["cleanup"], ["cleanup", "--force", "l"],
+    ["cleanup", "--older-than", "x", "l"],
+  ])
+  func whatMakesNoSenseIsAUsageError(_ words: [String]) throws {
+    let failure = try #require(complaint(words))
+    #expect(failure.status == 64)
+    #expect(failure.text.hasSuffix("(try 'swlock \(words[0]) --help')"))
+  }
+
+  @Test func viewersTakeSeveralPaths() throws {
+    guard case .status(let status) = try parse(["status", "a", "--watch=2", "b", "--json"]),
+      case .break(let broken) = try parse(["break", "--force", "a", "b"]),
+      case .cleanup(let cleanup) = try parse(["cleanup", "--all", "--older-than", "1d", "d"])
+    else { return #expect(Bool(false)) }
+    #expect(status.paths == ["a", "b"])
+    #expect(status.watch == 2_000_000_000)
+    #expect(broken.force && broken.paths.count == 2)
+    #expect(cleanup.cleanUp.all && cleanup.cleanUp.olderThan == 86_400_000_000_000)
+  }
+
+  @Test(arguments: Subcommand.allCases.filter { $0 != .as && $0 != .help })
+  func eachCommandHasHelp(_ subcommand: Subcommand) throws {
+    guard case .help(subcommand) = try parse(["\(subcommand.name)", "--help"]) else {
+      return #expect(Bool(false))
+    }
+  }
+}
