@@ -32,6 +32,9 @@ let package = Package(
       name: "swlock", dependencies: ["CommandLine", "CSystem"], swiftSettings: settings),
     .executableTarget(
       name: "swlock-docs", dependencies: ["CommandLine"], swiftSettings: settings),
+    .executableTarget(
+      name: "contender", dependencies: ["CSystem", "Locking"], path: "bench/Contender",
+      swiftSettings: settings),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
     .testTarget(
       name: "LockingTests", dependencies: ["CSystem", "Locking", "SystemInterface", "TestSupport"],
