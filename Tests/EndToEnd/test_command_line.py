@@ -227,11 +227,29 @@ def test_words_in_the_wrong_order_or_misspelt_get_a_hint(swlock, folder, words, 
 @pytest.mark.parametrize(
     "word", ["acquire", "release", "refresh", "transfer", "status", "break", "cleanup"]
 )
-def test_commands_of_later_days_are_neither_listed_nor_taken(swlock, folder, word):
-    for arguments in (["help"], ["--help"], ["help", "run"]):
-        text = swlock.run(*arguments).stdout.decode()
-        assert not re.search(rf"^ {{0,4}}(swlock )?{word}\b", text, re.MULTILINE)
-    assert has_failed(swlock.run(word, "lock"), 64)
+def test_every_command_is_listed_has_help_and_needs_a_path(swlock, folder, word):
+    assert re.search(rf"^  {word} ", swlock.run("help").stdout.decode(), re.MULTILINE)
+    text = swlock.run("help", word).stdout.decode()
+    assert text == swlock.run(word, "--help").stdout.decode()
+    assert f"swlock {word} [OPTION...]" in text
+    assert has_failed(swlock.run(word), 64, f"swlock {word} --help".encode())
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize("mode", [[], ["-m", "flock"], ["-m", "posix"], ["-m", "ofd"]])
+def test_acquire_creates_nothing_in_modes_that_it_does_not_have(swlock, folder, mode):
+    assert has_failed(swlock.run("acquire", *mode, "lock"), 64, b"--mode hardlink")
+    assert os.listdir(folder) == []
+
+
+def test_removing_live_locks_needs_force_where_nobody_can_be_asked(swlock, folder):
+    assert has_failed(swlock.run("cleanup", "--all", "."), 64, b"--force")
+
+
+def test_nothing_is_transferred_to_a_process_that_does_not_exist(swlock, folder):
+    process = swlock.start("version")
+    process.wait()
+    assert has_failed(swlock.run("transfer", "--to", str(process.pid), "lock"), 71)
     assert os.listdir(folder) == []
 
 
@@ -414,10 +432,11 @@ def test_help_of_run_names_every_option_that_works(swlock):
     assert text == swlock.run("run", "--help").stdout.decode()
     for option in """--mode --shared --exclusive --nonblock --timeout --conflict-exit-code --range
             --perm --group --no-create --unlink --sidecar --verbose --command --no-fork --close
-            --leftovers --max-runtime --kill-after
-            -m -s -x -n -w -E -v -c -F -o""".split():
+            --leftovers --max-runtime --kill-after --quiet
+            --lifetime --style --clock-slop --poll --settle --retry-errno
+            -m -s -x -n -w -E -q -v -c -F -o""".split():
         assert re.search(rf"(?<![\w-]){option}(?![\w-])", text), option
-    for option in ("--lifetime", "--style", "--clock-slop", "--settle"):
+    for option in ("--owner", "--take", "--force", "--json"):
         assert option not in text
 
 

@@ -1,0 +1,126 @@
+"""Holders and waiters killed while others break and clean up: no two sections ever overlap.
+
+SWLOCK_STORM_SECONDS is how long each storm lasts.
+"""
+
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import threading
+
+import pytest
+
+from conftest import SWLOCK
+from hardlink_world import NOT_HELD, SETTLE, claims, left_in, under
+from observing import nothing_left  # noqa: F401
+from sections import PATIENCE, Storm, any_process_of, the_wrapper
+
+SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "4"))
+
+STYLES = {"flufl": [], "portage": ["--style", "portage"]}
+
+
+def all_processes(pid, handle, dice):
+    """The front and the holder at once: none is left to see to the command's end."""
+    with contextlib.suppress(OSError):
+        children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ours = [child for child in children if os.path.samefile(f"/proc/{child}/exe", SWLOCK)]
+        handles = [os.pidfd_open(int(child)) for child in ours]
+        for each in handles:
+            signal.pidfd_send_signal(each, signal.SIGKILL)
+            os.close(each)
+    return the_wrapper(pid, handle, dice)
+
+
+VICTIMS = {"wrapper": the_wrapper, "any": any_process_of(SWLOCK), "all": all_processes}
+
+
+class Loop:
+    """A command that is run again and again until the end; its statuses, and what it said."""
+
+    def __init__(self, folder, *words):
+        self.folder, self.words = folder, [SWLOCK, *words]
+        self.stopping = threading.Event()
+        self.outcomes = []
+        self.thread = threading.Thread(target=self._go)
+
+    def _go(self):
+        while not self.stopping.is_set():
+            self.outcomes.append(
+                subprocess.run(
+                    self.words, cwd=self.folder, capture_output=True, timeout=PATIENCE, check=False
+                )
+            )
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stopping.set()
+        self.thread.join()
+
+    def statuses(self):
+        return {outcome.returncode for outcome in self.outcomes}
+
+
+def tidied(folder, style):
+    """What a cleanup leaves once everybody is gone."""
+    words = [SWLOCK, "cleanup", *SETTLE, *style, "."]
+    subprocess.run(words, cwd=folder, capture_output=True, check=True, timeout=PATIENCE)
+    return sorted(os.listdir(folder))
+
+
+each_victims = pytest.mark.parametrize("victims", VICTIMS.values(), ids=VICTIMS.keys())
+
+
+@each_victims
+@pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())
+def test_no_sections_overlap_while_holders_and_waiters_are_killed(folder, style, victims):
+    storm = Storm(folder, under(*style), depth=1)
+    breakers = [Loop(storm.area, "break", *SETTLE, *style, "lock") for _ in range(3)]
+    janitor = Loop(storm.area, "cleanup", *SETTLE, *style, ".")
+    with contextlib.ExitStack() as stack:
+        for loop in (*breakers, janitor):
+            stack.enter_context(loop)
+        storm.rage(SECONDS, victims)
+    assert storm.hits > 0 and storm.count("enter") > storm.hits
+    assert storm.count("overlap") == 0
+    assert storm.statuses <= {0, -9, 137}, storm.errors.read_text()
+    assert all(breaker.outcomes and breaker.statuses() <= {0, 75} for breaker in breakers)
+    assert janitor.outcomes and janitor.statuses() == {0}
+    assert tidied(storm.area, style) in ([], ["lock"] if style else [])
+
+
+def test_no_sections_overlap_while_processes_of_breakers_are_killed(folder):
+    """Right holders die at any step; what they leave is no obstacle and is cleaned up."""
+    storm = Storm(folder, under(), depth=1)
+    fragile = f"timeout -s KILL 0.00$(($$ % 5 + 1)) {SWLOCK} break {' '.join(SETTLE)} lock"
+    breakers = []
+    for _ in range(3):
+        breaker = Loop(storm.area)
+        breaker.words = ["sh", "-c", fragile]
+        breakers.append(breaker)
+    with contextlib.ExitStack() as stack:
+        for breaker in breakers:
+            stack.enter_context(breaker)
+        storm.rage(SECONDS / 2, the_wrapper)
+    assert storm.count("enter") > storm.hits > 0
+    assert storm.count("overlap") == 0
+    assert storm.statuses <= {0, -9}, storm.errors.read_text()
+    assert {137, -9} & set().union(*(breaker.statuses() for breaker in breakers))
+    assert tidied(storm.area, []) == []
+
+
+def test_forced_breaks_never_harm_the_next_holder(folder):
+    """A victim learns of it and its command ends; whoever is not a victim releases in peace."""
+    storm = Storm(folder, under(), depth=1, seconds=0.005)
+    breaker = Loop(storm.area, "break", "--force", *SETTLE, "lock")
+    with breaker:
+        storm.rage(SECONDS / 4)
+    assert breaker.outcomes and breaker.statuses() == {0}
+    assert storm.count("enter") > 0
+    assert storm.statuses <= {0, NOT_HELD}, storm.errors.read_text()
+    assert left_in(storm.area) == [] and claims(storm.area) == []

@@ -1,0 +1,198 @@
+"""`hardlink` mode on file systems that are full, read-only, without hard links, or seen twice."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from conftest import SWLOCK, needs_root, needs_tool
+from hardlink_world import BUSY, CANNOT_CREATE, SETTLE, UNSUPPORTED, left_in, under, watches
+from observing import has_failed, nothing_left  # noqa: F401
+from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
+
+SFTP_SERVER = "/usr/lib/openssh/sftp-server"
+STYLES = {"flufl": [], "portage": ["--style", "portage", "--unlink"]}
+every_style = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())
+
+pytestmark = needs_root
+
+
+@contextlib.contextmanager
+def mounted(folder, *words, name="disk"):
+    """Mounts something at a new folder in the test's; the mount goes with the test."""
+    disk = folder / name
+    disk.mkdir()
+    mount = subprocess.run([*words, str(disk)], capture_output=True, cwd=folder, check=False)
+    if mount.returncode:
+        pytest.skip(f"{words[0]}: {mount.stderr.decode(errors='replace').strip()}")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def small(folder):
+    return mounted(folder, "mount", "-t", "tmpfs", "-o", "size=64k,nr_inodes=8", "none")
+
+
+def run(disk, *options, command=("true",)):
+    return subprocess.run(
+        [*under(*options), *command],
+        cwd=disk,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=PATIENCE,
+    )
+
+
+def fill(disk):
+    """Uses up all inodes; returns the files."""
+    made = []
+    with contextlib.suppress(OSError):
+        while True:
+            path = disk / f"filling{len(made)}"
+            path.touch()
+            made.append(path)
+    return made
+
+
+@every_style
+def test_full_disk_is_a_clear_error_and_nothing_is_left(folder, style):
+    with small(folder) as disk:
+        fill(disk)
+        before = sorted(os.listdir(disk))
+        outcome = run(disk, "-n", *style, command=["touch", "../ran"])
+        assert has_failed(outcome, CANNOT_CREATE, b"lock")
+        assert sorted(os.listdir(disk)) == before and not (folder / "ran").exists()
+
+
+def test_disk_without_room_for_the_content_is_a_clear_error_and_nothing_is_left(folder):
+    with small(folder) as disk:
+        with contextlib.suppress(OSError), open(disk / "filling", "wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        outcome = run(disk, "-n")
+        assert has_failed(outcome, CANNOT_CREATE, b"lock")
+        assert os.listdir(disk) == ["filling"]
+
+
+@every_style
+@pytest.mark.parametrize("what", ["inodes", "space"])
+def test_lock_is_released_on_a_disk_that_is_full_by_then(folder, style, what):
+    filling = {
+        "inodes": "i=0; while touch filling$i; do i=$((i + 1)); done 2>/dev/null",
+        "space": "cat /dev/zero >filling0 2>/dev/null",
+    }[what]
+    with small(folder) as disk:
+        outcome = run(disk, "-n", *style, command=["sh", "-c", f"{filling}; exit 7"])
+        assert outcome.returncode == 7, outcome
+        outcome = run(disk, "-n", *style)
+        assert outcome.returncode in (0, CANNOT_CREATE), outcome
+        for path in disk.glob("filling*"):
+            path.unlink()
+        outcome = run(disk, "-n", *style)
+        assert (outcome.returncode, outcome.stderr) == (0, b"")
+        subprocess.run([SWLOCK, "cleanup", *SETTLE, *style[:2], "lock"], cwd=disk, check=True)
+        assert os.listdir(disk) == []
+
+
+def test_waiter_on_a_full_disk_gets_in_or_says_why_not(swlock, folder):
+    with small(folder) as disk:
+        holding = hold(swlock, under(path="disk/lock"))
+        waiting = begin(swlock, under(path="disk/lock"))
+        wait_until(lambda: watches(waiting), "it waits")
+        fill(disk)
+        finish(holding)
+        _, errors = waiting.communicate(timeout=PATIENCE)
+        assert (waiting.returncode, errors.count(b"\n")) in ((0, 0), (CANNOT_CREATE, 1))
+        for path in disk.glob("filling*"):
+            path.unlink()
+        assert run(disk, "-n").returncode == 0
+        subprocess.run([SWLOCK, "cleanup", *SETTLE, "lock"], cwd=disk, check=True)
+        assert os.listdir(disk) == []
+
+
+@every_style
+def test_read_only_file_system_is_a_clear_error(folder, style):
+    with mounted(folder, "mount", "-t", "tmpfs", "none") as disk:
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        assert has_failed(run(disk, "-n", *style), CANNOT_CREATE, b"lock")
+
+
+@contextlib.contextmanager
+def without_links(folder):
+    """exFAT, which has none."""
+    image = folder / "image"
+    with open(image, "wb") as file:
+        file.truncate(4 << 20)
+    subprocess.run(["mkfs.exfat", str(image)], check=True, capture_output=True)
+    words = ["losetup", "--find", "--show", str(image)]
+    loop = subprocess.run(words, capture_output=True, text=True, check=False)
+    if loop.returncode:
+        pytest.skip(f"losetup: {loop.stderr.strip()}")
+    device = loop.stdout.strip()
+    try:
+        with mounted(folder, "mount.exfat-fuse", device) as disk:
+            yield disk
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=False)
+
+
+@needs_tool("mkfs.exfat")
+@needs_tool("mount.exfat-fuse")
+@every_style
+@pytest.mark.parametrize("verb", ["run", "acquire"])
+def test_file_system_without_hard_links_is_unsupported(folder, style, verb):
+    with without_links(folder) as disk:
+        words = [SWLOCK, verb, "-m", "hardlink", *style, "lock"]
+        words += ["--", "touch", "ran"] if verb == "run" else []
+        outcome = subprocess.run(words, cwd=disk, capture_output=True, timeout=PATIENCE)
+        # Nor may a name there have the separator of a claim's.
+        assert outcome.returncode in (UNSUPPORTED, UNSUPPORTED if style else CANNOT_CREATE)
+        assert has_failed(outcome, outcome.returncode, b"lock")
+        assert os.listdir(disk) in ([], ["lock"] if style else [])
+
+
+@needs_tool("bindfs")
+@every_style
+def test_two_mounts_of_a_folder_exclude_each_other(swlock, folder, style):
+    """In whose kernel locks they do not."""
+    (folder / "source").mkdir()
+    with mounted(folder, "bindfs", "source", name="view"):
+        for first, second in (("source", "view"), ("view", "source")):
+            holding = hold(swlock, under(*style, path=f"{first}/lock"))
+            outcome = run(folder / second, "-n", *style)
+            assert outcome.returncode == BUSY, outcome
+            waiting = begin(swlock, under(*style, path=f"{second}/lock"))
+            assert not is_inside(waiting, 0.3)
+            finish(holding)
+            wait_until_inside(waiting)
+            outcome = run(folder / first, "-n", *style)
+            assert outcome.returncode == BUSY, outcome
+            finish(waiting)
+            assert left_in(folder / "source") == []
+
+
+@needs_tool("sshfs")
+@pytest.mark.skipif(not shutil.which(SFTP_SERVER), reason="needs an SFTP server")
+def test_sshfs_either_excludes_or_says_that_it_cannot(swlock, folder):
+    """Its link counts stay 1, and each name has an inode number of its own."""
+    (folder / "source").mkdir()
+    (folder / "ssh").write_text(f"#!/bin/sh\nexec {SFTP_SERVER}\n")
+    (folder / "ssh").chmod(0o755)
+    words = ["sshfs", "-o", f"ssh_command={folder}/ssh", f"host:{folder}/source"]
+    with mounted(folder, *words, name="view") as view:
+        outcome = run(view, "-n")
+        assert outcome.returncode in (0, UNSUPPORTED), outcome
+        assert left_in(folder / "source") == []
+        if outcome.returncode:
+            assert has_failed(outcome, UNSUPPORTED, b"lock")
+            return
+        holding = hold(swlock, under(path="view/lock"))
+        assert run(view, "-n").returncode == BUSY
+        assert run(folder / "source", "-n").returncode == BUSY
+        finish(holding)
+        assert run(view, "-n").returncode == 0
+        assert left_in(folder / "source") == []
