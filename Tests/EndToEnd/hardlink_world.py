@@ -17,7 +17,7 @@ import time
 import pytest
 
 from conftest import SWLOCK
-from observing import appears, descendants_of, end, is_alive
+from observing import appears, descendants_of, end, is_alive, wait_until
 
 USAGE, NOT_A_LOCK, UNSUPPORTED, CANNOT_CREATE, BUSY = 64, 65, 69, 73, 75
 NOT_HELD, NOT_PERMITTED = 76, 77
@@ -260,6 +260,7 @@ def kill_all(process):
     for pid in pids:
         end(pid)
     process.wait()
+    wait_until(lambda: not any(map(is_alive, pids)))
 
 
 @contextlib.contextmanager

@@ -30,7 +30,7 @@ from hardlink_world import (
     under,
     watches,
 )
-from observing import has_failed, nothing_left  # noqa: F401
+from observing import descendants_of, has_failed, nothing_left  # noqa: F401
 from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
 
 STYLES = {"flufl": [], "portage": ["--style", "portage", "--unlink"]}
@@ -206,7 +206,8 @@ def test_transferred_lock_is_never_free_and_follows_its_new_owner(swlock, folder
                 first.kill()
         assert not is_inside(waiting, 0.3)
         assert is_busy(swlock)
-        assert [claim.pid for claim in claims(folder)] == [heir.pid]
+        assert holder(folder / "lock").pid == heir.pid
+        assert first.pid not in [claim.pid for claim in claims(folder)]
         kill_all(heir)
         wait_until_inside(waiting)
     finish(waiting)
@@ -236,11 +237,14 @@ def test_status_tells_free_held_and_stale_apart(swlock, folder):
     assert status(swlock)["state"] == "unlocked"
     holding = hold(swlock, under())
     assert quiet() == 0
-    with owner(folder) as waiting:
-        forge(folder / "lock", waiting.pid, held=False)
-        report = status(swlock)
-        assert report["holder"]["pid"] == holder(folder / "lock").pid
-        assert [claim["pid"] for claim in report["waiters"]] == [waiting.pid]
+    waiting = begin(swlock, under())
+    wait_until(lambda: len(claims(folder)) == 2, "the second waits")
+    report = status(swlock)
+    assert report["holder"]["pid"] == holder(folder / "lock").pid
+    pids = [waiting.pid, *descendants_of(waiting.pid)]
+    assert [claim["pid"] in pids for claim in report["waiters"]] == [True]
+    waiting.send_signal(signal.SIGTERM)
+    waiting.communicate(timeout=PATIENCE)
     kill_all(holding)
     assert quiet() == 1
     assert status(swlock)["state"] == "stale"

@@ -190,17 +190,15 @@ def test_paused_job_goes_on_after_its_lifetime_if_nobody_wanted_the_lock(swlock,
 
 
 @pytest.mark.parametrize("how", ["remove", "break"])
-def test_lock_that_was_taken_away_is_reported_at_the_latest_when_the_command_ends(
-    swlock, folder, how
-):
+def test_command_is_told_when_its_lock_was_taken_away(swlock, folder, how):
     process, command, _ = working(swlock, "here")
     if how == "remove":
         (folder / "lock").unlink()
     else:
         assert swlock.run("break", "--force", "lock").returncode == 0
-    end(command, signal.SIGTERM)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == NOT_HELD
+    assert not is_alive(command)
     assert left_in(folder) == []
 
 
