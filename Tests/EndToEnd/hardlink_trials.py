@@ -310,7 +310,7 @@ def undisturbed(name, prefix=(), environment=None):
 def disturbed(name, what, prefix=(), environment=None, linger="0", more=None, absent=False):
     """Performs it with a fault; returns the trace, and a line for each thing that is wrong.
 
-    `absent`: it may be made believe that there is no lock.
+    `absent`: it may be made believe that there is nothing to be done.
     """
     with trial(name, linger) as subject:
         if absent:

@@ -252,6 +252,41 @@ def in_a_container(prefix):
     return ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", '"$@"', "sh", *prefix]
 
 
+# What a run under the lock comes to before its owner's death, and after another process has got
+# the owner's number. To be run in a container.
+PID_IN_USE_AGAIN = """
+import os, pathlib, subprocess, sys, time
+swlock, kind = sys.argv[1:]
+def process(pid=None):
+    if pid:
+        pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
+    return subprocess.Popen(["sleep", "60"])
+def attempt():
+    words = [swlock, "run", "-m", "hardlink", "-n", "--settle", "100ms", "--clock-slop", "200ms"]
+    return subprocess.run([*words, "lock", "--", "true"], capture_output=True).returncode
+first = process()
+if kind == "swlock":
+    words = [swlock, "acquire", "-m", "hardlink", "--lifetime", "0", "--owner", str(first.pid)]
+    subprocess.run([*words, "lock"], check=True)
+else:
+    import socket
+    claim = f"{os.path.abspath('lock')}|{socket.getfqdn()}|{first.pid}|12345"
+    pathlib.Path(claim).write_text(claim)
+    os.link(claim, "lock")
+statuses = [attempt()]
+first.kill()
+first.wait()
+# Ticks of the clock by which processes are told apart; or what a claim of flufl.lock is good for.
+time.sleep(0.03 if kind == "swlock" else 18)
+second = process(first.pid)
+assert second.pid == first.pid, (second.pid, first.pid)
+statuses.append(attempt())
+second.kill()
+second.wait()
+print(*statuses)
+"""
+
+
 def kill_all(process):
     """Kills the process and all below it at once: none lives to see another die."""
     pids = [process.pid, *descendants_of(process.pid)]

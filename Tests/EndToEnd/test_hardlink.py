@@ -335,8 +335,8 @@ def test_killed_holder_takes_its_command_with_it(swlock, folder, style):
 
 @every_style
 def test_killed_front_leaves_the_lock_with_the_command(swlock, folder, style):
-    process = swlock.start(*under(*style)[1:], "sh", "-c", "echo $$ >pid; read line <fifo; exit 3")
     os.mkfifo(folder / "fifo")
+    process = swlock.start(*under(*style)[1:], "sh", "-c", "echo $$ >pid; read line <fifo; exit 3")
     command = int(appears(folder / "pid"))
     second = waiting(swlock, *style)
     process.kill()

@@ -17,7 +17,7 @@ from hardlink_world import NOT_HELD, SETTLE, claims, left_in, under
 from observing import nothing_left  # noqa: F401
 from sections import PATIENCE, Storm, any_process_of, the_wrapper
 
-SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "4"))
+SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "2"))
 
 STYLES = {"flufl": [], "portage": ["--style", "portage"]}
 
@@ -106,7 +106,7 @@ def test_no_sections_overlap_while_processes_of_breakers_are_killed(folder):
     with contextlib.ExitStack() as stack:
         for breaker in breakers:
             stack.enter_context(breaker)
-        storm.rage(SECONDS / 2, the_wrapper)
+        storm.rage(SECONDS, the_wrapper)
     assert storm.count("enter") > storm.hits > 0
     assert storm.count("overlap") == 0
     assert storm.statuses <= {0, -9}, storm.errors.read_text()
@@ -119,7 +119,7 @@ def test_forced_breaks_never_harm_the_next_holder(folder):
     storm = Storm(folder, under(), depth=1, seconds=0.005)
     breaker = Loop(storm.area, "break", "--force", *SETTLE, "lock")
     with breaker:
-        storm.rage(SECONDS / 4)
+        storm.rage(SECONDS / 2)
     assert breaker.outcomes and breaker.statuses() == {0}
     assert storm.count("enter") > 0
     assert storm.statuses <= {0, NOT_HELD}, storm.errors.read_text()

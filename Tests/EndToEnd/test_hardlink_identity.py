@@ -4,10 +4,8 @@ No live lock is broken, and no dead one is kept for ever.
 """
 
 import os
-import pathlib
 import subprocess
 import sys
-import tempfile
 import time
 
 import pytest
@@ -15,6 +13,7 @@ import pytest
 from conftest import SWLOCK
 from hardlink_world import (
     BUSY,
+    PID_IN_USE_AGAIN,
     SETTLE,
     SLOP,
     USAGE,
@@ -41,24 +40,6 @@ SKEWS = [-86400, -3600, -75, -11, 75, 3600]
 ELSEWHERE = {"host": "elsewhere.example"}
 
 each_skew = pytest.mark.parametrize("skew", SKEWS)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def old_flufl_claims():
-    """swlock respects claims of flufl.lock for 15 s; the tests before the last take some of it.
-
-    Yields their folder, and a container where the number of a dead owner will be in use again.
-    """
-    with tempfile.TemporaryDirectory(prefix="swlock-test-") as place:
-        place = pathlib.Path(place)
-        forge(place / "old", dead_pid(), "1", expires_in=-3600, **ELSEWHERE)
-        forge(place / "fresh", dead_pid(), "2", expires_in=60, **ELSEWHERE)
-        forge(place / "alive", os.getpid(), "3", expires_in=-3600)
-        words = in_a_container([sys.executable, "-c", REUSE, SWLOCK, "flufl"])
-        process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, text=True)
-        yield place, process
-        kill_all(process)
-        process.stdout.close()
 
 
 def attempt(folder, *options, prefix=(), path="lock"):
@@ -322,42 +303,9 @@ def test_lock_from_before_a_reboot_is_free_after_its_lifetime(swlock, folder):
     assert cleaned(folder) == []
 
 
-REUSE = """
-import os, pathlib, subprocess, sys, time
-swlock, kind = sys.argv[1:]
-def process(pid=None):
-    if pid:
-        pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(pid - 1))
-    return subprocess.Popen(["sleep", "60"])
-def attempt():
-    words = [swlock, "run", "-m", "hardlink", "-n", "--settle", "100ms", "--clock-slop", "200ms"]
-    return subprocess.run([*words, "lock", "--", "true"], capture_output=True).returncode
-first = process()
-if kind == "swlock":
-    words = [swlock, "acquire", "-m", "hardlink", "--lifetime", "0", "--owner", str(first.pid)]
-    subprocess.run([*words, "lock"], check=True)
-else:
-    import socket
-    claim = f"{os.path.abspath('lock')}|{socket.getfqdn()}|{first.pid}|12345"
-    pathlib.Path(claim).write_text(claim)
-    os.link(claim, "lock")
-statuses = [attempt()]
-first.kill()
-first.wait()
-# Ticks of the clock by which processes are told apart; or what a claim of flufl.lock is good for.
-time.sleep(0.03 if kind == "swlock" else 18)
-second = process(first.pid)
-assert second.pid == first.pid, (second.pid, first.pid)
-statuses.append(attempt())
-second.kill()
-second.wait()
-print(*statuses)
-"""
-
-
 @needs_namespaces
 def test_owner_whose_pid_is_in_use_again_is_dead(folder):
-    words = in_a_container([sys.executable, "-c", REUSE, SWLOCK, "swlock"])
+    words = in_a_container([sys.executable, "-c", PID_IN_USE_AGAIN, SWLOCK, "swlock"])
     outcome = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=PATIENCE)
     assert outcome.stdout.split() == [str(BUSY), "0"], outcome
     assert cleaned(folder) == []
@@ -410,21 +358,3 @@ def test_caller_outside_of_the_container_cannot_be_named(folder):
     outcome = subprocess.run(words, cwd=folder, capture_output=True, timeout=PATIENCE)
     assert outcome.returncode == USAGE, outcome
     assert left_in(folder) == []
-
-
-# Last, since it may have to wait for the rest of 15 s
-
-
-@needs_namespaces
-def test_old_locks_of_flufl_are_ended_on_demand_or_when_their_owner_is_seen_to_be_dead(
-    old_flufl_claims,
-):
-    place, container = old_flufl_claims
-    changed = (place / "old").stat().st_ctime
-    wait_until(lambda: time.time() > changed + 15.3, "it is old enough")
-    for name, ends in (("old", True), ("fresh", False), ("alive", False)):
-        assert attempt(place, path=name) == BUSY
-        assert attempt(place, "-w", "200ms", path=name) == BUSY
-        assert breaks(place, path=name) == (0 if ends else BUSY)
-        assert (place / name).exists() != ends
-    assert container.communicate(timeout=PATIENCE)[0].split() == [str(BUSY), "0"]

@@ -98,9 +98,8 @@ def test_command_of_a_paused_holder_ends_before_the_next_one_enters(swlock, fold
     assert left_in(folder) == []
 
 
-@each_place
-def test_paused_front_is_no_reason_to_end_the_command(swlock, folder, place):
-    process, command, _ = working(swlock, place)
+def test_paused_front_is_no_reason_to_end_the_command(swlock, folder):
+    process, command, _ = working(swlock, "here")
     waiting = begin(swlock, under())
     paused = parts(process, command)["front"]
     stop(paused)
@@ -115,10 +114,9 @@ def test_paused_front_is_no_reason_to_end_the_command(swlock, folder, place):
     assert left_in(folder) == []
 
 
-@each_place
-def test_swlock_that_is_paused_as_a_whole_ends_the_command_when_it_goes_on(swlock, folder, place):
+def test_swlock_that_is_paused_as_a_whole_ends_the_command_when_it_goes_on(swlock, folder):
     """While it is stopped nobody can; what it finds then is not its own any more."""
-    process, command, others = working(swlock, place)
+    process, command, others = working(swlock, "here")
     waiting = begin(swlock, under())
     wait_until(lambda: watches(waiting), "the second waits")
     stop(*others)
@@ -149,9 +147,8 @@ def test_paused_job_is_ended_when_it_goes_on_after_its_lifetime(swlock, folder, 
     assert left_in(folder) == []
 
 
-@each_place
-def test_job_that_is_paused_within_its_lifetime_goes_on(swlock, folder, place):
-    process, command, others = working(swlock, place, "--lifetime", "30s")
+def test_job_that_is_paused_within_its_lifetime_goes_on(swlock, folder):
+    process, command, others = working(swlock, "here", "--lifetime", "30s")
     waiting = begin(swlock, under())
     wait_until(lambda: watches(waiting), "the second waits")
     stop(*others, command)

@@ -1,21 +1,27 @@
-"""swlock's `hardlink` mode and the programs whose locks it shares: flufl.lock and portage.
+"""swlock's `hardlink` mode and the programs whose locks it shares, both ways: flufl.lock, portage."""
 
-Each pair both ways, and each program with itself, which tells what the others do on their own.
-"""
-
+import os
+import pathlib
 import subprocess
 import sys
+import tempfile
+import time
 
 import pytest
 
+from conftest import SWLOCK
 from hardlink_world import (
     BUSY,
     NOT_HELD,
+    PID_IN_USE_AGAIN,
     PORTAGE_CLEANUP,
     SETTLE,
     Flufl,
     Portage,
+    dead_pid,
+    forge,
     holder,
+    in_a_container,
     kill_all,
     needs_namespaces,
     on_another_host,
@@ -40,8 +46,7 @@ KINDS = {"flufl": Flufl, "portage": Portage}
 PAIRS = [
     (style, first, second)
     for style in KINDS
-    for first in ("swlock", style)
-    for second in ("swlock", style)
+    for first, second in (("swlock", "swlock"), ("swlock", style), (style, "swlock"))
 ]
 MIXED = [(style, *pair) for style in KINDS for pair in (("swlock", style), (style, "swlock"))]
 
@@ -50,6 +55,25 @@ pytestmark = pytest.mark.timeout(2 * PATIENCE)
 each_pair = pytest.mark.parametrize("style, first, second", PAIRS)
 each_mixed_pair = pytest.mark.parametrize("style, first, second", MIXED)
 each_style = pytest.mark.parametrize("style", KINDS)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def old_claims():
+    """Of flufl.lock: each is respected for 15 s, some of which the tests before the last one take.
+
+    Yields their folder, and a container where the number of a dead owner will be in use again.
+    """
+    with tempfile.TemporaryDirectory(prefix="swlock-test-") as place:
+        place = pathlib.Path(place)
+        elsewhere = {"host": "elsewhere.example"}
+        forge(place / "old", dead_pid(), "1", expires_in=-3600, **elsewhere)
+        forge(place / "fresh", dead_pid(), "2", expires_in=60, **elsewhere)
+        forge(place / "alive", os.getpid(), "3", expires_in=-3600)
+        words = in_a_container([sys.executable, "-c", PID_IN_USE_AGAIN, SWLOCK, "flufl"])
+        process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, text=True)
+        yield place, process
+        kill_all(process)
+        process.stdout.close()
 
 
 def refused(swlock, prefix):
@@ -322,8 +346,28 @@ def test_no_sections_of_swlock_and_its_peer_overlap(folder, style):
     prefixes = [world.run("swlock"), world.run(style)]
     command = storm._command
     storm._command = lambda tag: [*prefixes[tag % 2], *command(tag)]
-    storm.rage(2)
+    storm.rage(1.5)
     assert storm.count("enter") > 4
     assert storm.count("overlap") == 0
     assert storm.statuses == {0}
     assert world.left() == []
+
+
+# Claims of which nothing is known but their age. Last, since it may have to wait for that.
+
+
+@needs_namespaces
+def test_old_locks_of_flufl_are_ended_on_demand_or_when_their_owner_is_seen_to_be_dead(
+    swlock, old_claims
+):
+    place, container = old_claims
+    changed = (place / "old").stat().st_ctime
+    wait_until(lambda: time.time() > changed + 15.3, "it is old enough")
+    for name, ends in (("old", True), ("fresh", False), ("alive", False)):
+        for options in (["-n"], ["-w", "200ms"]):
+            words = [*under(*options, path=name)[1:], "true"]
+            assert swlock.run(*words, cwd=place).returncode == BUSY
+        outcome = swlock.run("break", *SETTLE, name, cwd=place)
+        assert outcome.returncode == (0 if ends else BUSY)
+        assert (place / name).exists() != ends
+    assert container.communicate(timeout=PATIENCE)[0].split() == [str(BUSY), "0"]
