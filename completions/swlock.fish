@@ -23,7 +23,7 @@ complete -c swlock -n __fish_use_subcommand -a help -d 'show help, also of one c
 complete -c swlock -n __fish_use_subcommand -a version -d 'show the version'
 complete -c swlock -n '__swlock_command help -eq' -a 'run acquire release refresh transfer status break cleanup as help version'
 complete -c swlock -n '__swlock_command run' -F
-complete -c swlock -n '__swlock_command run' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock, once it is shown to exclude at PATH'
+complete -c swlock -n '__swlock_command run' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
 complete -c swlock -n '__swlock_command run' -s s -l shared -d 'share the lock with other shared holders'
 complete -c swlock -n '__swlock_command run' -s x -l exclusive -d 'share it with nobody (default)'
 complete -c swlock -n '__swlock_command run' -s n -l nonblock -d 'do not wait for the lock'

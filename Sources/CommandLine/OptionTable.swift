@@ -5,7 +5,7 @@
 package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .run,
-    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock, once it is shown to exclude at PATH"
+    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink"
   ),
   .init(
     .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders"),
