@@ -338,14 +338,21 @@ def test_flufl_reads_owner_and_state_of_a_lock_of_swlock(swlock, folder):
 # Under load
 
 
+class MixedStorm(Storm):
+    """Every other section is under the lock of the other program."""
+
+    def __init__(self, folder, *prefixes):
+        super().__init__(folder, [], loops=6)
+        self.prefixes = prefixes
+
+    def _command(self, tag):
+        return [*self.prefixes[tag % len(self.prefixes)], *super()._command(tag)]
+
+
 @each_style
 def test_no_sections_of_swlock_and_its_peer_overlap(folder, style):
-    area = folder / "area"
-    storm = Storm(folder, [], loops=6)
-    world = KINDS[style](area)
-    prefixes = [world.run("swlock"), world.run(style)]
-    command = storm._command
-    storm._command = lambda tag: [*prefixes[tag % 2], *command(tag)]
+    world = KINDS[style](folder / "area")
+    storm = MixedStorm(folder, world.run("swlock"), world.run(style))
     storm.rage(1.5)
     assert storm.count("enter") > 4
     assert storm.count("overlap") == 0
