@@ -148,7 +148,8 @@ final class ClaimFile {
       try set(seconds: Self.never)
       return Int64.max
     }
-    let (end, overflow) = before.addingReportingOverflow(lifetime - Self.margin)
+    let margin = min(Self.margin, lifetime / 10)
+    let (end, overflow) = before.addingReportingOverflow(lifetime - margin)
     var expiry = seconds(from: clock.now, lifetime)
     try set(seconds: expiry)
     // The folder's clock may have been set since it was looked at last.
