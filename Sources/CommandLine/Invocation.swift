@@ -55,6 +55,8 @@ final class RunOptions {
   var command: CommandWords = .shell("")
   var noFork = false
   var leftovers: LeftoverPolicy = .keep
+  /// Whether that was asked for in so many words.
+  var keepsLeftovers = false
   /// Nanoseconds.
   var maximumRuntime: Int64?
   var killAfter: Int64?

@@ -57,6 +57,7 @@ final class RunDraft: CommandDraft {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")
     }
     options.leftovers = leftovers ?? .keep
+    options.keepsLeftovers = leftovers == .keep
     if options.killAfter != nil, options.maximumRuntime == nil, leftovers != .kill {
       throw .usage("--kill-after needs --max-runtime or --leftovers=kill")
     }

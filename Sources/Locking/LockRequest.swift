@@ -53,6 +53,11 @@ public enum Patience: Equatable, Sendable {
   case never, forever
   case until(Deadline)
 
+  /// `span`, in nanoseconds, or what is left of the patience.
+  func bounding(_ span: Int64) -> Int64 {
+    if case .until(let deadline) = self { min(span, deadline.remaining) } else { span }
+  }
+
   var isOver: Bool {
     switch self {
     case .never: true

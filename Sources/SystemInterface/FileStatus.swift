@@ -20,6 +20,8 @@ public struct FileStatus: Sendable {
   public let identity: FileIdentity
   public let kind: Kind
   public let owner: UInt32
+  /// The lower nine bits of the mode.
+  public let permissions: UInt32
   public let linkCount: UInt64
   public let size: Int64
   /// When the content was written last, or what futimens(2) made of that, and when the file itself
@@ -32,6 +34,7 @@ public struct FileStatus: Sendable {
   private init(_ raw: stat) {
     identity = FileIdentity(device: UInt64(raw.st_dev), inode: UInt64(raw.st_ino))
     owner = raw.st_uid
+    permissions = UInt32(raw.st_mode) & 0o777
     linkCount = UInt64(raw.st_nlink)
     size = Int64(raw.st_size)
     modificationTime = Self.nanoseconds(raw.st_mtim)

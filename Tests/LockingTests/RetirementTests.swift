@@ -99,7 +99,9 @@ import Testing
   ) throws -> [HardlinkRemoval.Kind] {
     var options = HardlinkCleanUpOptions()
     change(&options)
-    return try world.location().cleanUp(options).map { $0.kind }
+    let result = try world.location().cleanUp(options)
+    #expect(result.firstError == nil)
+    return result.removals.map { $0.kind }
   }
 
   @Test func nothingThatIsAliveIsRemoved() throws {
@@ -154,10 +156,10 @@ import Testing
     try other.folder.unlink(claim.name.fileName)
     try world.scratch.write("data", to: "file")
     try world.scratch.write("", to: ".file.hardlock-nowhere-1")
-    let (found, removals) = try HardlinkLocation.cleanUp(
+    let result = try HardlinkLocation.cleanUp(
       folder: ByteString(world.scratch.folder), world.policy)
-    #expect(found == 2)
-    #expect(removals.map { $0.kind } == [.staleLock, .claim, .staleLock])
+    #expect(result.found == 2)
+    #expect(result.removals.map { $0.kind } == [.staleLock, .claim, .staleLock])
     #expect(try world.names() == [".file.hardlock-nowhere-1", "file"])
   }
 }

@@ -19,9 +19,10 @@ struct Cleanup {
     var count: Int64 = 0
     for path in options.paths {
       do throws(Failure) {
-        let removals = try cleanUp(path)
-        for removal in removals { try Output.result(line(removal)) }
-        count += Int64(removals.count)
+        let result = try cleanUp(path)
+        for removal in result.removals { try Output.result(line(removal)) }
+        count += Int64(result.removals.count)
+        if let error = result.firstError { throw .hardlink("clean up", path, error) }
       } catch {
         first.say(error)
       }
@@ -33,26 +34,25 @@ struct Cleanup {
     return first.status
   }
 
-  private func cleanUp(_ path: ByteString) throws(Failure) -> [HardlinkRemoval] {
+  private func cleanUp(_ path: ByteString) throws(Failure) -> HardlinkCleanUpResult {
     let policy = options.lock.hardlink
     let isFolder =
       (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
       && options.lock.sidecar == nil
     let lockPath = try options.lock.lockPath(path)
-    let found: Int
-    let removals: [HardlinkRemoval]
+    let result: HardlinkCleanUpResult
     do throws(LockError) {
       guard isFolder else {
         return try HardlinkLocation(lockPath, policy).cleanUp(options.cleanUp)
       }
-      (found, removals) = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+      result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
     } catch {
       throw .hardlink("clean up", lockPath, error)
     }
     if policy.style == .portage, !options.json {
-      try Output.result("Found \(Int64(found)) locks\n")
+      try Output.result("Found \(Int64(result.found)) locks\n")
     }
-    return removals
+    return result
   }
 
   private func line(_ removal: HardlinkRemoval) -> Message {

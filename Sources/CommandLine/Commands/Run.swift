@@ -31,6 +31,12 @@ struct Run {
       let choice = automaticMode(for: request)
       if case .hardlink(let reason) = choice {
         options.lock.mode = .hardlink
+        if options.noFork || options.keepsLeftovers {
+          let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
+          throw Failure(
+            .unsupported,
+            "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
+        }
         options.lock.say("mode hardlink, since \(Failure.reason(reason, options.lock))")
         return try Run(options).perform()
       }
@@ -92,6 +98,10 @@ struct Run {
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
       if !inheritsLock { try becomeIndependent() }
+      // This process may have been stopped since it won the lock.
+      if let deadline = lock.deadline, bootTime() >= deadline, renew(lock) == .lost {
+        return ExitStatus.notHeld.rawValue
+      }
       let child = try supervisor.start(command)
       options.lock.say("started \(name), pid \(child.identifier)")
       if let deadline = lock.deadline { lease?.deadline = deadline }

@@ -23,16 +23,17 @@ final class ClaimFile {
   /// The latest expiry that every file system and flufl.lock can express: seconds.
   private static let never: Int64 = 0x7fff_ffff
   private static let second: Int64 = 1_000_000_000
+  private static let defaultPermissions: UInt32 = 0o644
 
   /// Makes a claim beside the lock, which nobody takes notice of yet.
   init(
-    _ lock: LockName, _ claimant: Claimant, lifetime: Int64?, permissions: UInt32? = nil,
-    group: UInt32? = nil
+    _ lock: LockName, _ claimant: Claimant, actor: ProcessMark? = nil, lifetime: Int64?,
+    permissions: UInt32? = nil, group: UInt32? = nil
   ) throws(LockError) {
     let name = try step(.create) { () throws(Errno) in
       try ClaimName(
         base: lock.base, host: claimant.hosts.canonical, owner: claimant.owner,
-        partner: claimant.partner, realm: claimant.realm, lifetime: lifetime)
+        partner: claimant.partner, actor: actor, realm: claimant.realm, lifetime: lifetime)
     }
     let descriptor = try Self.create(name.fileName, in: lock)
     self.name = name
@@ -43,7 +44,11 @@ final class ClaimFile {
     deadline = Int64.min
     do throws(LockError) {
       try setAttributes(permissions, group)
-      try fill()
+      let status = try fill()
+      // Whatever the umask took away: whoever may not read it could not wait for it.
+      if permissions == nil, status.permissions & 0o444 != 0o444 {
+        try setAttributes(Self.defaultPermissions, nil)
+      }
     } catch {
       try? lock.folder.unlink(name.fileName)
       throw error
@@ -56,7 +61,7 @@ final class ClaimFile {
     do throws(Errno) {
       // Whoever may read the folder may know who holds the lock: reading it blocks nobody.
       return try lock.folder.open(
-        name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY, permissions: 0o644)
+        name, O_CREAT | O_EXCL | O_RDWR | O_NOFOLLOW | O_NOCTTY, permissions: defaultPermissions)
     } catch {
       // The folder is there, so it is the name that is not possible (FAT has no `|`).
       if error == .missing || error == .invalid, let folder = try? lock.folder.status(),
@@ -83,18 +88,20 @@ final class ClaimFile {
   }
 
   /// Writes the content, and learns from its time stamp what time it is for the folder.
-  private func fill() throws(LockError) {
+  private func fill() throws(LockError) -> FileStatus {
     let content = Array(lock.path(of: name.fileName).bytes)
     let number = number
     try step(.write) { () throws(Errno) in try writeAll(content, to: number) }
-    try lookAtClock()
+    return try lookAtClock()
   }
 
-  private func lookAtClock() throws(LockError) {
+  @discardableResult
+  private func lookAtClock() throws(LockError) -> FileStatus {
     let before = bootTime()
     let number = number
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
     clock = FolderClock(stamp: status.changeTime, bootTime: before)
+    return status
   }
 
   /// Whether most of its lifetime is still to come.

@@ -5,7 +5,8 @@ internal import CSystem
 ///
 /// RANDOM is flufl.lock's word for a number that only keeps names apart. It is the place where
 /// swlock tells more of the owner: `TOKEN.LIFETIME.START.NAMESPACE.BOOT`, and `.PID.START` of a
-/// second process where there is one. So it is there as soon as the name is, with no write of its
+/// second process where there is one, or `.PID.START.a` of the process that makes the claim for the
+/// owner. So it is there as soon as the name is, with no write of its
 /// own, and flufl.lock, which does not look into RANDOM, reads on as ever.
 struct ClaimName: Equatable {
   let fileName: ByteString
@@ -25,28 +26,33 @@ struct ClaimName: Equatable {
     let realm: Realm
     /// A second process; the owner is dead only when both are.
     let partner: ProcessMark?
+    /// The process that uses the claim as a right, where that is not the owner.
+    let actor: ProcessMark?
   }
 
   static let separator = ascii("|")
 
   /// A new claim's name. Takes 128 random bits for its token (getrandom(2)).
   init(
-    base: ByteString, host: ByteString, owner: ProcessMark, partner: ProcessMark?, realm: Realm,
-    lifetime: Int64?
+    base: ByteString, host: ByteString, owner: ProcessMark, partner: ProcessMark?,
+    actor: ProcessMark? = nil, realm: Realm, lifetime: Int64?
   ) throws(Errno) {
     token = try randomToken()
     self.host = host
     process = owner.identifier
-    details = Details(lifetime: lifetime, start: owner.start, realm: realm, partner: partner)
+    details = Details(
+      lifetime: lifetime, start: owner.start, realm: realm, partner: actor == nil ? partner : nil,
+      actor: actor)
     var name = base + "|" + host + "|" + ByteString(decimal: owner.identifier) + "|" + token
     name = name + "." + ByteString(decimal: (lifetime ?? 0) / 1_000_000)
     name = name + "." + ByteString(decimal: owner.start)
     name = name + "." + ByteString(decimal: realm.namespace)
     name = name + "." + realm.boot
-    if let partner {
-      name = name + "." + ByteString(decimal: partner.identifier)
-      name = name + "." + ByteString(decimal: partner.start)
+    if let other = actor ?? partner {
+      name = name + "." + ByteString(decimal: other.identifier)
+      name = name + "." + ByteString(decimal: other.start)
     }
+    if actor != nil { name = name + ".a" }
     fileName = name
   }
 
@@ -77,20 +83,22 @@ struct ClaimName: Equatable {
     else { return nil }
     let token = ByteString(first)
     if fields.count == 1 { return (token, nil) }
-    guard fields.count == 5 || fields.count == 7, let milliseconds = decimalNumber(fields[1]),
+    guard fields.count == 5 || fields.count == 7 || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
+      let milliseconds = decimalNumber(fields[1]),
       milliseconds <= UInt64(Int64.max) / 1_000_000, let start = decimalNumber(fields[2]),
       let namespace = decimalNumber(fields[3]), fields[4].allSatisfy(isHexadecimal)
     else { return nil }
-    var partner: ProcessMark?
-    if fields.count == 7 {
+    var other: ProcessMark?
+    if fields.count > 5 {
       guard let number = decimalNumber(fields[5]), let identifier = Int32(exactly: number),
         identifier > 0, let start = decimalNumber(fields[6])
       else { return nil }
-      partner = ProcessMark(identifier, start: start)
+      other = ProcessMark(identifier, start: start)
     }
     let details = Details(
       lifetime: milliseconds == 0 ? nil : Int64(milliseconds) * 1_000_000, start: start,
-      realm: Realm(namespace: namespace, boot: ByteString(fields[4])), partner: partner)
+      realm: Realm(namespace: namespace, boot: ByteString(fields[4])),
+      partner: fields.count == 7 ? other : nil, actor: fields.count == 8 ? other : nil)
     return (token, details)
   }
 

@@ -124,18 +124,30 @@ struct Judge {
     // claim was last touched. Only once the claim has expired: clocks may have been set.
     if liveness == .alive, claim.name.isForeign, isExpired(claim, clock),
       let mark = try? ProcessMark(claim.name.process), let age = mark.age,
-      age + 2_000_000_000 < clock.now - claim.status.changeTime
+      age + 2_000_000_000 < clock.now - claim.status.changeTime,
+      ProcessMark.isNobody(claim.name.process, ignoringOwn: true)
     {
       return .dead
     }
     return liveness
   }
 
+  /// Whether the process runs that uses the claim as a right.
+  func livenessOfActor(_ name: ClaimName) -> Liveness {
+    guard let details = name.details, let actor = details.actor else { return liveness(of: name) }
+    guard claimant.hosts.contains(name.host), details.realm.isKnown,
+      details.realm == claimant.realm
+    else { return .unknown }
+    return actor.liveness
+  }
+
   /// The same, as far as the name alone tells.
   func liveness(of name: ClaimName) -> Liveness {
     guard name.process > 0, claimant.hosts.contains(name.host) else { return .unknown }
     guard let details = name.details else {
-      return ProcessMark(name.process, start: 0).liveness
+      // Its pid namespace is not known.
+      if ProcessMark(name.process, start: 0).liveness == .alive { return .alive }
+      return ProcessMark.isNobody(name.process) ? .dead : .unknown
     }
     guard details.realm.isKnown, details.realm == claimant.realm else { return .unknown }
     let owner = ProcessMark(name.process, start: details.start).liveness

@@ -124,6 +124,11 @@ extension HardlinkAcquisition {
       }
       guard try own.isSameFile(as: lock.base) else { throw LockError.unsupported(.noHardLinks) }
       if try tidy(), try !settle(own) { return nil }
+      // All that may have taken long: a folder with many files, a server, being stopped.
+      if bootTime() >= own.deadline {
+        try hold.release()
+        return nil
+      }
     } catch {
       try? hold.release()
       if error == .lost { return nil }
@@ -154,7 +159,12 @@ extension HardlinkAcquisition {
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
     let end = Deadline(nanosecondsFromNow: request.hardlink.settle)
     let watch = HolderWatch(judge, interruption: request.interruption)
-    while !end.hasPassed { try watch.pause(nanoseconds: end.remaining) }
+    while !end.hasPassed {
+      if case .until(let deadline) = request.patience, deadline.hasPassed { throw .timedOut }
+      let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? Int64.max
+      try watch.pause(nanoseconds: request.patience.bounding(min(end.remaining, refreshed)))
+      if try !own.refresh() { break }
+    }
     if try lock.isBound(lock.base, to: own.token), bootTime() < own.deadline { return true }
     own.abandon()
     return false
@@ -181,7 +191,8 @@ extension HardlinkAcquisition {
       rule = .staleOrUnchanged(since: held.status.changeTime)
     }
     let outcome = try Retirement(
-      lock: lock, judge: judge, token: held.token, purpose: .breaking(rule)
+      lock: lock, judge: judge, token: held.token, purpose: .breaking(rule),
+      patience: request.patience, interruption: request.interruption
     ).perform()
     if outcome == .busy { return false }
     try countRestart()

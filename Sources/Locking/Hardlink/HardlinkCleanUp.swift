@@ -16,7 +16,7 @@ struct HardlinkCleanUp {
   /// the name that it is the reason for.
   private let inUse: ProtocolFiles
   private let options: HardlinkCleanUpOptions
-  private(set) var removals: [HardlinkRemoval] = []
+  private(set) var result = HardlinkCleanUpResult()
 
   init(
     _ lock: LockName, _ judge: Judge, _ files: ProtocolFiles, inUse: ProtocolFiles,
@@ -29,12 +29,21 @@ struct HardlinkCleanUp {
     self.options = options
   }
 
-  mutating func perform() throws(LockError) {
-    try removeStaleLock()
-    try removeStalePlaceholders()
-    try removeRetireNames()
-    try removeDoors()
-    try removeClaims()
+  /// Goes on after what cannot be looked at or removed.
+  mutating func perform() {
+    note { (cleanUp) throws(LockError) in try cleanUp.removeStaleLock() }
+    note { (cleanUp) throws(LockError) in try cleanUp.removeStalePlaceholders() }
+    note { (cleanUp) throws(LockError) in try cleanUp.removeRetireNames() }
+    note { (cleanUp) throws(LockError) in try cleanUp.removeDoors() }
+    note { (cleanUp) throws(LockError) in try cleanUp.removeClaims() }
+  }
+
+  private mutating func note(_ step: (inout HardlinkCleanUp) throws(LockError) -> Void) {
+    do throws(LockError) {
+      try step(&self)
+    } catch {
+      if result.firstError == nil { result.firstError = error }
+    }
   }
 
   private func isOldEnough(_ status: FileStatus) -> Bool {
@@ -48,17 +57,18 @@ struct HardlinkCleanUp {
     if !options.dryRun {
       do throws(Errno) {
         if isFolder { try lock.folder.removeDirectory(name) } else { try lock.folder.unlink(name) }
-      } catch .missing {
-        return
       } catch {
-        throw .system(.unlink, error)
+        if error != .missing, result.firstError == nil {
+          result.firstError = .system(.unlink, error)
+        }
+        return
       }
     }
     note(name, kind)
   }
 
   private mutating func note(_ name: ByteString, _ kind: HardlinkRemoval.Kind) {
-    removals.append(HardlinkRemoval(kind: kind, path: lock.path(of: name)))
+    result.removals.append(HardlinkRemoval(kind: kind, path: lock.path(of: name)))
   }
 }
 
@@ -91,7 +101,8 @@ extension HardlinkCleanUp {
     let judge = judge
     for placeholder in files.placeholders {
       guard let status = try? lock.folder.status(of: placeholder.fileName),
-        status.kind == .regular, isOldEnough(status)
+        status.kind == .regular, isOldEnough(status),
+        status.size == 0 || status.identity == (try? lock.fileStatus())?.identity
       else { continue }
       let isForced = options.all
       let isDead = {
@@ -138,7 +149,7 @@ extension HardlinkCleanUp {
         FolderClock.local().now - status.changeTime > minimumDoorAge
       else { continue }
       if let claim = claims.first(where: { $0.token == token }) {
-        guard judge.liveness(of: claim) == .dead else { continue }
+        guard judge.livenessOfActor(claim) == .dead else { continue }
       } else if bound.contains(token) {
         continue
       }
@@ -190,11 +201,23 @@ extension HardlinkCleanUp {
         continue
       }
       let isStale = judge.verdict(claim, .local()) == .stale
-      if isStale || options.all, claim.status.linkCount == 1, isOldEnough(claim.status) {
-        try remove(name.fileName, .claim)
+      guard isStale || options.all, isOldEnough(claim.status),
+        let status = try? lock.folder.status(of: name.fileName), status.linkCount == 1
+      else { continue }
+      // One that has only expired may be that of a right holder which was fenced, and will wake up. Its
+      // door stays shut as long as its claim is there. Who has taken its retire name away has shut the
+      // door before, so this look comes after the one at the links.
+      if judge.livenessOfActor(name) != .dead, !claim.wasAbandoned,
+        (try? lock.folder.status(of: lock.exitName(name.token))) != nil,
+        FolderClock.local().now - status.changeTime < Self.week
+      {
+        continue
       }
+      try remove(name.fileName, .claim)
     }
   }
+
+  private static let week: Int64 = 7 * 86400 * 1_000_000_000
 
   /// A claim that its process did not come to fill.
   private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {
@@ -211,11 +234,9 @@ extension HardlinkCleanUp {
 extension HardlinkLocation {
   /// Removes what dead processes left of this lock: its claims, rights, and the lock itself if it is
   /// stale. Never anything that is alive or not recognised.
-  ///
-  /// - Returns: what was removed, or would have been.
   public func cleanUp(
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
-  ) throws(LockError) -> [HardlinkRemoval] {
+  ) throws(LockError) -> HardlinkCleanUpResult {
     let files = try Self.files(in: lock.folder, of: lock.base)
     return try cleanUp(files, inUse: try Self.files(in: lock.folder, of: lock.base), options)
   }
@@ -232,30 +253,27 @@ extension HardlinkLocation {
 
   private func cleanUp(
     _ files: ProtocolFiles, inUse: ProtocolFiles, _ options: HardlinkCleanUpOptions
-  ) throws(LockError) -> [HardlinkRemoval] {
+  ) throws(LockError) -> HardlinkCleanUpResult {
     var cleanUp = HardlinkCleanUp(lock, try judge(for: nil), files, inUse: inUse, options)
-    try cleanUp.perform()
-    return cleanUp.removals
+    cleanUp.perform()
+    return cleanUp.result
   }
 
   /// `cleanUp` for every lock in `folder`.
-  ///
-  /// - Returns: how many claims and placeholders were found, and what was removed.
   public static func cleanUp(
     folder path: ByteString, _ policy: HardlinkPolicy = HardlinkPolicy(),
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
-  ) throws(LockError) -> (found: Int, removals: [HardlinkRemoval]) {
+  ) throws(LockError) -> HardlinkCleanUpResult {
     let folder = try step(.folder) { () throws(Errno) in try Folder(path) }
     let all = try files(in: folder)
     let inUse = try files(in: folder)
     let start = path.bytes.last == ascii("/") ? path : path + "/"
-    var removals: [HardlinkRemoval] = []
-    try all.forEachLock { (base, files) throws(LockError) in
-      do throws(LockError) {
-        removals += try HardlinkLocation(start + base, policy)
+    var result = HardlinkCleanUpResult()
+    result.found = all.claims.count + all.placeholders.count
+    all.forEachLock { (base, files) in
+      result.add { () throws(LockError) in
+        try HardlinkLocation(start + base, policy)
           .cleanUp(files, inUse: inUse.files(of: base), options)
-      } catch .refused {
-        // Nothing of ours after all.
       }
     }
     // A lock whose claim has lost its own name is known by its content alone.
@@ -263,13 +281,27 @@ extension HardlinkLocation {
       guard let status = try? folder.status(of: name), status.kind == .regular, status.size > 0,
         status.size <= Int64(PATH_MAX)
       else { continue }
-      do throws(LockError) {
-        let location = try HardlinkLocation(start + name, policy)
-        if try location.lock.look(name) != nil { removals += try location.cleanUp(options) }
-      } catch .refused {
-        continue
-      }
+      // What cannot be read is none of ours.
+      guard let location = try? HardlinkLocation(start + name, policy),
+        (try? location.lock.look(name)) ?? nil != nil
+      else { continue }
+      result.add { () throws(LockError) in try location.cleanUp(options) }
     }
-    return (all.claims.count + all.placeholders.count, removals)
+    return result
+  }
+}
+
+extension HardlinkCleanUpResult {
+  /// What one more lock came to.
+  fileprivate mutating func add(_ part: () throws(LockError) -> HardlinkCleanUpResult) {
+    do throws(LockError) {
+      let part = try part()
+      removals += part.removals
+      if firstError == nil { firstError = part.firstError }
+    } catch .refused {
+      // Nothing of ours after all.
+    } catch {
+      if firstError == nil { firstError = error }
+    }
   }
 }

@@ -38,7 +38,11 @@ final class HardlinkHold {
       if try lock.isBound(lock.base, to: claim.token) { return }
     } else {
       let outcome = try retire(.reclaim { () throws(LockError) in try claim.restart() })
-      if outcome == .done, bootTime() < claim.deadline { return }
+      if outcome == .done, try lock.hasSettled(claim.token, judge.policy),
+        bootTime() < claim.deadline
+      {
+        return
+      }
     }
     isHeld = false
     claim.abandon()

@@ -94,12 +94,17 @@ extension HardlinkLocation {
       } else { policy.lifetime }
     guard let span else { return }
     let touched = try touch(number, for: span)
-    // Only a touch that came in time proves that nobody had reason to take the lock since.
-    if touched < held.status.modificationTime { return }
+    // Only a touch that came in time proves that nobody had reason to take the lock since; unless
+    // somebody is at it already, and has made it look fresh for a moment.
+    if touched < held.status.modificationTime, try lock.look(lock.retireName(held.token)) == nil,
+      try lock.isBound(lock.base, to: held.token)
+    {
+      return
+    }
     let outcome = try retire(
       held, judge,
       .reclaim { () throws(LockError) in _ = try touch(number, for: span) })
-    if outcome != .done { throw .lost }
+    guard outcome == .done, try lock.hasSettled(held.token, policy) else { throw .lost }
   }
 
   /// Has the lock that is held for `owner` held for `heir` instead; at no time is it free.
@@ -197,8 +202,12 @@ extension HardlinkLocation {
   public func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? {
     if policy.style == .portage { return try breakPortage(force: force) }
     let judge = try judge(for: nil)
+    var first: ByteString?
     for _ in 0..<maximumRestarts {
       guard let held = try lock.look(lock.base) else { return nil }
+      // Force is meant for the holder that was there, not for the next one.
+      if force, let first, first != held.token { throw .busy }
+      first = held.token
       let clock = FolderClock.local()
       if !force, judge.verdict(held, clock) == .live { throw .busy }
       let description = describe(held, judge, clock)

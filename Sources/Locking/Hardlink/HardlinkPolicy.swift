@@ -95,6 +95,15 @@ public struct HardlinkRemoval: Equatable, Sendable {
   public let path: ByteString
 }
 
+/// What `cleanUp` has done, or would do.
+public struct HardlinkCleanUpResult: Equatable, Sendable {
+  public internal(set) var removals: [HardlinkRemoval] = []
+  /// How many claims and placeholders there were, of a folder.
+  public internal(set) var found = 0
+  /// Why something was left that could not be looked at or removed.
+  public internal(set) var firstError: LockError?
+}
+
 public struct HardlinkCleanUpOptions: Sendable {
   /// Remove live locks as well.
   public var all = false

@@ -55,11 +55,11 @@ struct HolderWait {
     try checkPatience()
     if turns > 1, let seen, bootTime() - seen.since <= 2 * longestPause {
       watch.end()
-      return try watch.pause(nanoseconds: bounded(backoff.random(upTo: longestPause)))
+      return try watch.pause(nanoseconds: patience.bounding(backoff.random(upTo: longestPause)))
     }
     // One that is only now being watched may have changed since the look.
     guard watch.begin(held) else { return backoff.reset() }
-    try watch.sleep(nanoseconds: bounded(min(backoff.next(), timeToExpiry(held, clock))))
+    try watch.sleep(nanoseconds: patience.bounding(min(backoff.next(), timeToExpiry(held, clock))))
   }
 
   /// The same for a file that is not a claim, and the process of this host that holds it.
@@ -68,22 +68,18 @@ struct HolderWait {
   ) throws(LockError) {
     try checkPatience()
     guard watch.begin(descriptor, identity, process) else { return backoff.reset() }
-    try watch.sleep(nanoseconds: bounded(backoff.next()))
+    try watch.sleep(nanoseconds: patience.bounding(backoff.next()))
   }
 
   /// The same for something that nobody will tell us about.
   mutating func forAnything() throws(LockError) {
     try checkPatience()
-    try watch.pause(nanoseconds: bounded(backoff.next()))
+    try watch.pause(nanoseconds: patience.bounding(backoff.next()))
   }
 
   private func checkPatience() throws(LockError) {
     if patience == .never { throw .busy }
     if patience.isOver { throw .timedOut }
-  }
-
-  private func bounded(_ pause: Int64) -> Int64 {
-    if case .until(let deadline) = patience { min(pause, deadline.remaining) } else { pause }
   }
 
   private func timeToExpiry(_ held: BoundClaim, _ clock: FolderClock) -> Int64 {

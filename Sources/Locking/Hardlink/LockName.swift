@@ -128,6 +128,14 @@ extension LockName {
     return names
   }
 
+  /// Whether L is still `token` when no client that looks first and unlinks then, as flufl.lock does, can
+  /// be about to remove it any more; true at once where there is no such client.
+  func hasSettled(_ token: ByteString, _ policy: HardlinkPolicy) throws(LockError) -> Bool {
+    guard try claimNames().contains(where: { $0.isForeign }) else { return true }
+    Deadline(nanosecondsFromNow: policy.settle).sleep()
+    return try isBound(base, to: token)
+  }
+
   /// Whether the file of that name is a claim, or one that was never filled, without another link.
   func isUnlinkedClaim(_ name: ClaimName) throws(LockError) -> Bool {
     guard let status = try? folder.status(of: name.fileName), status.kind == .regular,

@@ -205,20 +205,21 @@ struct Placeholder: Equatable {
     return found.flatMap { $0 > 1 ? $0 : nil }
   }
 
-  /// Whether its process runs. A process of this host's that was started after the placeholder was
-  /// made only has the same number.
+  /// Whether its process runs. One that was started after the placeholder was made only has the same
+  /// number; but it may have made a placeholder of its own under the same name meanwhile, and so nothing
+  /// is known then. Except to that process itself.
   func liveness(_ judge: Judge, _ status: FileStatus, _ clock: FolderClock) -> Liveness {
     guard host == judge.claimant.hosts.node else { return .unknown }
     let mark: ProcessMark
     do throws(Errno) {
       mark = try ProcessMark(process)
-    } catch .noProcess {
-      return .dead
     } catch {
-      return .unknown
+      return error == .noProcess && ProcessMark.isNobody(process) ? .dead : .unknown
     }
-    if let age = mark.age, age + 2_000_000_000 < clock.now - status.changeTime { return .dead }
-    return .alive
+    guard let age = mark.age, age + 2_000_000_000 < clock.now - status.changeTime else {
+      return .alive
+    }
+    return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true) ? .dead : .unknown
   }
 }
 
@@ -321,10 +322,10 @@ struct PortageAcquisition {
     do throws(Errno) {
       try lock.folder.link(lock.base, to: own.fileName)
     } catch {
-      // The reply may have been lost.
+      // The reply may have been lost; in another process's name, another may have been faster.
       let isThere = (try? lock.folder.status(of: own.fileName))?.identity == file.identity
       switch error {
-      case _ where !wasThere && isThere: break
+      case _ where !wasThere && isThere && own.process == getpid(): break
       case .missing, .staleHandle: return nil
       case .exists:
         try removeDeadNamesake()
@@ -360,7 +361,7 @@ struct PortageAcquisition {
 
   /// Whether it was made since the owner was started.
   private func isOwn(_ status: FileStatus) -> Bool {
-    own.liveness(judge, status, .local()) != .dead
+    own.liveness(judge, status, .local()) == .alive
   }
 }
 

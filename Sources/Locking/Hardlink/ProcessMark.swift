@@ -64,12 +64,67 @@ struct ProcessMark: Equatable {
     guard let end = text.lastIndex(of: ascii(")")) else { return 0 }
     let fields = text[(end + 1)...].split(separator: ascii(" "), maxSplits: 20)
     guard fields.count > 19 else { return 0 }
-    if fields[0].first == ascii("Z") || fields[0].first == ascii("X") { throw .noProcess }
-    return decimalNumber(fields[19]) ?? 0
+    // A zombie is dead; but the state is that of the first thread, and others may go on.
+    if fields[0].first == ascii("X") { throw .noProcess }
+    if fields[0].first == ascii("Z"), (decimalNumber(fields[17]) ?? 0) < 2 { throw .noProcess }
+    return isTimeShifted ? 0 : decimalNumber(fields[19]) ?? 0
   }
 }
 
 extension ProcessMark {
+  /// Whether this process is in another time namespace than the machine's first one: there /proc shows
+  /// start times that others see otherwise (time_namespaces(7)).
+  private static let isTimeShifted: Bool = {
+    let namespace = try? FileStatus(at: "/proc/self/ns/time", followingLinks: true)
+    return namespace.map { $0.identity.inode != 0xefff_fffa } ?? false
+  }()
+
+  /// Whether for certain no process on this host calls itself `identifier`, in whatever pid namespace:
+  /// what a number without more to it needs to be dead. Only the first namespace sees all the others.
+  ///
+  /// - Parameter ignoringOwn: leave out the one that has this number in this namespace.
+  static func isNobody(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
+    guard
+      let namespace = try? FileStatus(at: "/proc/self/ns/pid", followingLinks: true),
+      namespace.identity.inode == 0xefff_fffc, procIs(of: getpid()),
+      // A /proc that hides others' processes shows not even this one.
+      let first = namespaceNumbers(of: "1"), !first.isEmpty,
+      let folder = try? Folder("/proc")
+    else { return false }
+    var isFound = false
+    let own = ByteString(decimal: identifier)
+    let isComplete = (try? folder.forEachName { name in
+      guard !isFound, let digit = name.bytes.first, digit >= ascii("0"), digit <= ascii("9") else {
+        return
+      }
+      if ignoringOwn, name == own { return }
+      let numbers = namespaceNumbers(of: name) ?? []
+      isFound = numbers.contains(UInt64(identifier))
+    }) != nil
+    return isComplete && !isFound
+  }
+
+  /// The numbers of a process, from this pid namespace's to its own (proc(5), status, NSpid); nil for one
+  /// that has gone, or cannot be read. One that has ended has none.
+  private static func namespaceNumbers(of process: ByteString) -> [UInt64]? {
+    let path: ByteString = "/proc/" + process + "/status"
+    guard let file = try? FileDescriptor.open(path, O_RDONLY),
+      let text = try? file.readAll(limit: 1 << 14)
+    else { return nil }
+    let key: ByteString = "NSpid:"
+    let state: ByteString = "State:\tZ"
+    var numbers: [UInt64] = []
+    for line in text.split(separator: ascii("\n")) {
+      if line.starts(with: state.bytes) { return [] }
+      guard line.starts(with: key.bytes) else { continue }
+      for word in line.dropFirst(key.count).split(whereSeparator: { $0 == ascii("\t") || $0 == ascii(" ") })
+      {
+        if let number = decimalNumber(word) { numbers.append(number) }
+      }
+    }
+    return numbers
+  }
+
   /// 0, if there is such a process; that is all that kill(2) knows.
   private static func existence(of identifier: Int32) throws(Errno) -> UInt64 {
     if kill(identifier, 0) == 0 || Errno.current == .permissionNotGranted { return 0 }

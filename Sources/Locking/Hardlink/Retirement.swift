@@ -49,6 +49,9 @@ struct Retirement {
     let chain: [ByteString]
     /// Whose retire name this right is linked to.
     let tail: ByteString
+    /// Whether it was used, given back or lost. It is given back once at most: afterwards its name may be
+    /// another's.
+    var isOver = false
 
     init(_ claim: ClaimFile, _ chain: [ByteString], tail: ByteString) {
       self.claim = claim
@@ -62,6 +65,9 @@ struct Retirement {
   /// The claim that is to lose the lock.
   let token: ByteString
   let purpose: Purpose
+  /// What ends the waiting for foreign clients.
+  var patience = Patience.forever
+  var interruption: Int32?
 
   /// How long others wait for a right holder that they cannot see.
   private static let rightLifetime: Int64 = 30_000_000_000
@@ -73,7 +79,7 @@ struct Retirement {
       return try exercise(right)
     } catch {
       // A step that failed proves nothing; leave nothing that others would have to wait for.
-      _ = try? backOut(right, .lost)
+      if !right.isOver { _ = try? backOut(right, .lost) }
       throw error
     }
   }
@@ -148,7 +154,8 @@ extension Retirement {
     guard case .transfer(let heir, let lifetime) = purpose else {
       return try ClaimFile(lock, judge.claimant.actingForItself(), lifetime: Self.rightLifetime)
     }
-    let claim = try ClaimFile(lock, heir, lifetime: lifetime)
+    let actor = judge.claimant.actingForItself().owner
+    let claim = try ClaimFile(lock, heir, actor: actor, lifetime: lifetime)
     do throws(LockError) {
       try claim.start()
       // Before the right is linked: from then on others may take this name away again, which is how
@@ -242,7 +249,12 @@ extension Retirement {
     let fresh = (FolderClock.local().now + settle) / 1_000_000_000 + 15
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
     try? setTimes(of: held.descriptor.number, seconds: fresh)
-    Deadline(nanosecondsFromNow: settle).sleep()
+    let end = Deadline(nanosecondsFromNow: settle)
+    let watch = HolderWatch(judge, interruption: interruption)
+    while !end.hasPassed {
+      if case .until(let deadline) = patience, deadline.hasPassed { throw .timedOut }
+      try watch.pause(nanoseconds: patience.bounding(end.remaining))
+    }
     return try lock.isBound(lock.base, to: token)
   }
 
@@ -255,13 +267,11 @@ extension Retirement {
       case .shut: return lose(right)
       case .passed: break
       case .untouched:
-        guard error == .missing || error == .staleHandle else {
-          _ = try backOut(right, .lost)
-          throw .system(.rename, error)
-        }
+        guard error == .missing || error == .staleHandle else { throw .system(.rename, error) }
         return try backOut(right, .gone)
       }
     }
+    right.isOver = true
     // A client that does not keep to the protocol may have changed L in between: put that back.
     let wasOther = (try? lock.look(door)).map { $0?.token != token } ?? false
     if wasOther { try? lock.folder.link(door, to: lock.base) }
@@ -275,11 +285,11 @@ extension Retirement {
       try lock.folder.rename(lock.armName(right.claim.token), to: lock.base)
     } catch {
       if try !lock.isBound(lock.base, to: right.claim.token) {
-        _ = try backOut(right, .lost)
-        if error == .missing || error == .staleHandle { return .lost }
-        throw .system(.rename, error)
+        guard error == .missing || error == .staleHandle else { throw .system(.rename, error) }
+        return try backOut(right, .lost)
       }
     }
+    right.isOver = true
     _ = collectGarbage(right, held)
     return .done
   }
@@ -323,6 +333,7 @@ extension Retirement {
   /// nobody can have used the right's name against its holder.
   private func backOut(_ right: Right, _ outcome: Outcome) throws(LockError) -> Outcome {
     let door = lock.exitName(right.claim.token)
+    right.isOver = true
     do throws(Errno) {
       try lock.folder.rename(lock.retireName(right.tail), to: door)
     } catch {
@@ -340,6 +351,7 @@ extension Retirement {
 
   /// Somebody has shut the door: nothing is touched any more.
   private func lose(_ right: Right) -> Outcome {
+    right.isOver = true
     try? lock.folder.removeDirectory(lock.exitName(right.claim.token))
     if isTransfer { try? lock.folder.unlink(lock.armName(right.claim.token)) }
     right.claim.abandon()
