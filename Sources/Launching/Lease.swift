@@ -91,11 +91,11 @@ struct LeaseWatch: ~Copyable {
     let now = bootTime()
     let deadline = lease.deadline
     if deadline == 0 || isLost { return .nothing }
+    // After a stop or a suspension of all of us the other may still renew the lease, or find it to be its
+    // own, and gets a moment for that.
+    if !renews, expected > 0, now - expected > Self.second { pauseEnds = now + Self.second }
+    if now < pauseEnds { return .nothing }
     if now >= deadline {
-      // After a stop or a suspension of all of us the other may still find the lease to be its own,
-      // and gets a moment for that.
-      if !renews, expected > 0, now - expected > Self.second { pauseEnds = now + Self.second }
-      if now < pauseEnds { return .nothing }
       return renews && nextRenewal != Int64.max ? .renewal : .end
     }
     if renews, now >= nextRenewal { return .renewal }
@@ -133,7 +133,7 @@ struct LeaseWatch: ~Copyable {
     let deadline = lease.deadline
     var next = now + max(50_000_000, lease.warning)
     if deadline > 0 {
-      next = hasWarned ? max(deadline, pauseEnds) : deadline - warning
+      next = max(hasWarned ? deadline : deadline - warning, pauseEnds)
       if renews { next = min(next, nextRenewal) }
       if isLost { next = now + 3600 * Self.second }
     }

@@ -194,18 +194,26 @@ final class ClaimFile {
     try? lock.folder.unlink(name.fileName)
   }
 
-  /// Whether `status` is that of this file under another name. Where a file system does not tell
+  enum Identity {
+    case same
+    /// Something else stands there, or nothing.
+    case other
+    /// A copy, which this file's changes do not reach.
+    case copy
+  }
+
+  /// What this file is to the one of that name, to which it was linked. Where a file system does not tell
   /// which files are the same, a change of the one is a change of the other.
-  func isSameFile(as name: ByteString) throws(LockError) -> Bool {
+  func identity(at name: ByteString) throws(LockError) -> Identity {
     let number = number
     let own = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
-    let other = try step(.lstat) { () throws(Errno) in try lock.folder.status(of: name) }
-    if own.identity == other.identity { return true }
+    if (try? lock.folder.status(of: name))?.identity == own.identity { return .same }
+    guard try lock.isBound(name, to: token) else { return .other }
     let before = own.modificationTime / Self.second
     try set(seconds: before + 1)
-    let changed = try step(.lstat) { () throws(Errno) in try lock.folder.status(of: name) }
+    let changed = try? lock.folder.status(of: name)
     try set(seconds: before)
-    return changed.modificationTime / Self.second == before + 1
+    return changed.map { $0.modificationTime / Self.second == before + 1 } == true ? .same : .copy
   }
 }
 

@@ -83,7 +83,9 @@ struct ClaimName: Equatable {
     else { return nil }
     let token = ByteString(first)
     if fields.count == 1 { return (token, nil) }
-    guard fields.count == 5 || fields.count == 7 || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
+    guard
+      fields.count == 5 || fields.count == 7
+        || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
       let milliseconds = decimalNumber(fields[1]),
       milliseconds <= UInt64(Int64.max) / 1_000_000, let start = decimalNumber(fields[2]),
       let namespace = decimalNumber(fields[3]), fields[4].allSatisfy(isHexadecimal)

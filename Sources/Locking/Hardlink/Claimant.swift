@@ -19,9 +19,11 @@ struct Claimant {
     case .process(let identifier):
       mark = try step(.owner) { () throws(Errno) in try ProcessMark(identifier) }
     }
-    return Claimant(
-      hosts: .current(), realm: .current(), owner: mark,
-      partner: partner.flatMap { try? ProcessMark($0) })
+    var second: ProcessMark?
+    if let partner {
+      second = try step(.owner) { () throws(Errno) in try ProcessMark(partner) }
+    }
+    return Claimant(hosts: .current(), realm: .current(), owner: mark, partner: second)
   }
 
   /// For who only looks, and owns nothing.
@@ -92,6 +94,17 @@ struct Judge {
     case .alive:
       return isExpired(claim, clock) && !claim.name.isForeign ? .overdue : .live
     }
+  }
+
+  /// Whether a right holder may be taken for dead. To do that wrongly does no harm; not to do it would
+  /// keep the lock from everybody, so it is for a short time only, whatever the lifetime of the claim.
+  func mayOvertake(_ right: BoundClaim, _ clock: FolderClock, rightLifetime: Int64) -> Bool {
+    if right.wasAbandoned { return true }
+    guard right.name.details?.actor != nil else { return verdict(right, clock) != .live }
+    if livenessOfActor(right.name) == .dead { return true }
+    let end = right.status.changeTime + rightLifetime
+    let (limit, overflow) = end.addingReportingOverflow(policy.clockSlop)
+    return !overflow && clock.now > limit
   }
 
   /// When the claim's lifetime ends, on the folder's clock; nil: never.

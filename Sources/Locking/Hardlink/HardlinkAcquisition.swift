@@ -64,7 +64,8 @@ struct HardlinkAcquisition {
   }
 
   private mutating func discardClaim() {
-    claim?.discard()
+    // A server may still carry out a link that it has reported to have failed.
+    claim?.abandon()
     claim = nil
   }
 }
@@ -122,7 +123,11 @@ extension HardlinkAcquisition {
         try hold.release()
         return nil
       }
-      guard try own.isSameFile(as: lock.base) else { throw LockError.unsupported(.noHardLinks) }
+      switch try own.identity(at: lock.base) {
+      case .same: break
+      case .copy: throw LockError.unsupported(.noHardLinks)
+      case .other: throw LockError.lost  // broken again by force
+      }
       if try tidy(), try !settle(own) { return nil }
       // All that may have taken long: a folder with many files, a server, being stopped.
       if bootTime() >= own.deadline {

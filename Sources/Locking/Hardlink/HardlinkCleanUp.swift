@@ -256,7 +256,14 @@ extension HardlinkLocation {
   ) throws(LockError) -> HardlinkCleanUpResult {
     var cleanUp = HardlinkCleanUp(lock, try judge(for: nil), files, inUse: inUse, options)
     cleanUp.perform()
-    return cleanUp.result
+    var result = cleanUp.result
+    // What a dead right holder has kept from being garbage may be so now.
+    if !options.dryRun, result.removals.contains(where: { $0.kind == .right }) {
+      let rest = try self.cleanUp(options)
+      result.removals += rest.removals
+      if result.firstError == nil { result.firstError = rest.firstError }
+    }
+    return result
   }
 
   /// `cleanUp` for every lock in `folder`.

@@ -14,11 +14,9 @@ final class HolderWatch {
   private var owners: [Owner] = []
 
   private final class Owner {
-    let mark: ProcessMark
     let handle: FileDescriptor
 
-    init(_ mark: ProcessMark, _ handle: consuming FileDescriptor) {
-      self.mark = mark
+    init(_ handle: consuming FileDescriptor) {
       self.handle = handle
     }
   }
@@ -36,8 +34,8 @@ final class HolderWatch {
     watched = claim.token
     watchFile(claim.descriptor.number)
     if judge.liveness(of: claim.name) == .alive {
-      watchProcess(ProcessMark(claim.name.process, start: claim.name.details?.start ?? 0))
-      if let partner = claim.name.details?.partner { watchProcess(partner) }
+      watchProcess(claim.name.process)
+      if let partner = claim.name.details?.partner { watchProcess(partner.identifier) }
     }
     return false
   }
@@ -49,7 +47,7 @@ final class HolderWatch {
     end()
     watched = key
     watchFile(descriptor)
-    if let process { watchProcess(ProcessMark(process, start: 0)) }
+    if let process { watchProcess(process) }
     return false
   }
 
@@ -67,9 +65,9 @@ final class HolderWatch {
     }
   }
 
-  private func watchProcess(_ mark: ProcessMark) {
-    let handle = csystem_open_process(mark.identifier)
-    if handle >= 0 { owners.append(Owner(mark, FileDescriptor(taking: handle))) }
+  private func watchProcess(_ identifier: Int32) {
+    let handle = csystem_open_process(identifier)
+    if handle >= 0 { owners.append(Owner(FileDescriptor(taking: handle))) }
   }
 
   /// Forgets what was watched.
@@ -85,11 +83,12 @@ final class HolderWatch {
   ///
   /// - Throws: `interrupted` once the caller's descriptor can be read.
   func sleep(nanoseconds: Int64) throws(LockError) {
-    // One that has ended stays readable; the claim is dead only once all have.
-    owners.removeAll { $0.mark.liveness == .dead }
     var numbers = [interruption ?? -1, notifier.number]
     for owner in owners { numbers.append(owner.handle.number) }
-    if try poll(numbers, nanoseconds) { drain() }
+    let readable = try poll(numbers, nanoseconds)
+    if readable.contains(notifier.number) { drain() }
+    // Not to be woken by it again, also where nobody may see that it is a zombie.
+    owners.removeAll { readable.contains($0.handle.number) }
   }
 
   /// Sleeps for `nanoseconds`, whatever becomes of the lock meanwhile.
@@ -97,8 +96,8 @@ final class HolderWatch {
     _ = try poll([interruption ?? -1], nanoseconds)
   }
 
-  /// Returns whether the second of `descriptors` can be read.
-  private func poll(_ descriptors: [Int32], _ nanoseconds: Int64) throws(LockError) -> Bool {
+  /// Returns those of `descriptors` that can be read; the first of them is the interruption.
+  private func poll(_ descriptors: [Int32], _ nanoseconds: Int64) throws(LockError) -> [Int32] {
     var polled: [pollfd] = []
     for number in descriptors {
       polled.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
@@ -107,9 +106,11 @@ final class HolderWatch {
     var timeout = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
     let count = ppoll(&polled, nfds_t(polled.count), &timeout, nil)
     // Interrupted: the caller looks again, which does no harm.
-    if count < 0 { return false }
+    if count < 0 { return [] }
     if polled[0].revents != 0 { throw .interrupted }
-    return polled.count > 1 && polled[1].revents != 0
+    var readable: [Int32] = []
+    for entry in polled where entry.revents != 0 { readable.append(entry.fd) }
+    return readable
   }
 
   private func drain() {

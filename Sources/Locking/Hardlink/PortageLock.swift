@@ -219,7 +219,8 @@ struct Placeholder: Equatable {
     guard let age = mark.age, age + 2_000_000_000 < clock.now - status.changeTime else {
       return .alive
     }
-    return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true) ? .dead : .unknown
+    return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true)
+      ? .dead : .unknown
   }
 }
 

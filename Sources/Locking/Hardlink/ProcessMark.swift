@@ -93,14 +93,16 @@ extension ProcessMark {
     else { return false }
     var isFound = false
     let own = ByteString(decimal: identifier)
-    let isComplete = (try? folder.forEachName { name in
-      guard !isFound, let digit = name.bytes.first, digit >= ascii("0"), digit <= ascii("9") else {
-        return
-      }
-      if ignoringOwn, name == own { return }
-      let numbers = namespaceNumbers(of: name) ?? []
-      isFound = numbers.contains(UInt64(identifier))
-    }) != nil
+    let isComplete =
+      (try? folder.forEachName { name in
+        guard !isFound, let digit = name.bytes.first, digit >= ascii("0"), digit <= ascii("9")
+        else {
+          return
+        }
+        if ignoringOwn, name == own { return }
+        let numbers = namespaceNumbers(of: name) ?? []
+        isFound = numbers.contains(UInt64(identifier))
+      }) != nil
     return isComplete && !isFound
   }
 
@@ -117,8 +119,9 @@ extension ProcessMark {
     for line in text.split(separator: ascii("\n")) {
       if line.starts(with: state.bytes) { return [] }
       guard line.starts(with: key.bytes) else { continue }
-      for word in line.dropFirst(key.count).split(whereSeparator: { $0 == ascii("\t") || $0 == ascii(" ") })
-      {
+      for word in line.dropFirst(key.count).split(whereSeparator: {
+        $0 == ascii("\t") || $0 == ascii(" ")
+      }) {
         if let number = decimalNumber(word) { numbers.append(number) }
       }
     }

@@ -97,7 +97,7 @@ extension Retirement {
       var tail = token
       let clock = claim?.clock ?? .local()
       while let holder = try look(lock.retireName(tail), orDiscard: claim) {
-        if !isForced, judge.verdict(holder, clock) == .live {
+        if !isForced, !judge.mayOvertake(holder, clock, rightLifetime: Self.rightLifetime) {
           discard(claim)
           return nil
         }
@@ -147,7 +147,8 @@ extension Retirement {
   private func discard(_ claim: ClaimFile?) {
     guard let claim else { return }
     if isTransfer { try? lock.folder.unlink(lock.armName(claim.token)) }
-    claim.discard()
+    // A server may still carry out a link that it has reported to have failed.
+    claim.abandon()
   }
 
   private func newClaim() throws(LockError) -> ClaimFile {
@@ -272,12 +273,26 @@ extension Retirement {
       }
     }
     right.isOver = true
-    // A client that does not keep to the protocol may have changed L in between: put that back.
-    let wasOther = (try? lock.look(door)).map { $0?.token != token } ?? false
-    if wasOther { try? lock.folder.link(door, to: lock.base) }
-    try? lock.folder.unlink(door)
+    let isOurs = putBackUnlessOurs(door)
     if collectGarbage(right, held) { right.claim.discard() } else { right.claim.abandon() }
-    return wasOther ? .gone : .done
+    return isOurs ? .done : .gone
+  }
+
+  /// A client that does not keep to the protocol may have changed L just before it was moved. What is not
+  /// the claim that was to be taken gets its place back; if that is taken by now, it stays where it is,
+  /// and nothing is lost.
+  private func putBackUnlessOurs(_ door: ByteString) -> Bool {
+    if (try? lock.isBound(door, to: token)) != true {
+      do throws(Errno) {
+        try lock.folder.link(door, to: lock.base)
+      } catch {
+        return false
+      }
+      try? lock.folder.unlink(door)
+      return false
+    }
+    try? lock.folder.unlink(door)
+    return true
   }
 
   private func handOver(_ right: Right, _ held: BoundClaim) throws(LockError) -> Outcome {
