@@ -115,7 +115,9 @@ class Trial:
     def owner_is_unknown(self):
         """Whether the claim does not say enough of its owner for others to know when it is dead."""
         claim = None if self.style else holder(self.lock)
-        return claim is not None and (".0." in claim.tag or claim.tag.endswith("."))
+        return claim is not None and (
+            ".0." in claim.tag or ".." in claim.tag or claim.tag.endswith(".")
+        )
 
     def next(self):
         """Somebody else tries to get the lock."""

@@ -364,7 +364,7 @@ def test_no_sections_of_swlock_and_its_peer_overlap(folder, style):
 
 
 @needs_namespaces
-def test_old_locks_of_flufl_are_ended_on_demand_or_when_their_owner_is_seen_to_be_dead(
+def test_old_locks_of_flufl_are_ended_on_demand(
     swlock, old_claims
 ):
     place, container = old_claims
@@ -377,4 +377,5 @@ def test_old_locks_of_flufl_are_ended_on_demand_or_when_their_owner_is_seen_to_b
         outcome = swlock.run("break", *SETTLE, name, cwd=place)
         assert outcome.returncode == (0 if ends else BUSY)
         assert (place / name).exists() != ends
-    assert container.communicate(timeout=PATIENCE)[0].split() == [str(BUSY), "0"]
+    # In a pid namespace of its own nobody can tell whether the number is somebody's elsewhere.
+    assert container.communicate(timeout=PATIENCE)[0].split() == [str(BUSY), str(BUSY)]

@@ -195,7 +195,7 @@ extension Retirement {
       }
       previous = holder
     }
-    guard let held = try lock.look(lock.base), held.token == token else {
+    guard let held = try lookAtLock(), held.token == token else {
       return try backOut(right, .gone)
     }
     switch purpose {
@@ -211,6 +211,15 @@ extension Retirement {
       guard try waitForForeignClients(held) else { return try backOut(right, .gone) }
     }
     return isTransfer ? try handOver(right, held) : try takeAway(right, held)
+  }
+
+  /// Nil also for something that is no claim, and so is not the one that was there.
+  private func lookAtLock() throws(LockError) -> BoundClaim? {
+    do throws(LockError) {
+      return try lock.look(lock.base)
+    } catch .refused {
+      return nil
+    }
   }
 
   /// From here on that right holder cannot take anything: neither through its door, nor by handing
