@@ -10,15 +10,17 @@ PERSONALITYDIR ?= $(PREFIX)/libexec/swlock/bin
 PERSONALITIES ?=
 SWIFT ?= swift
 CC ?= cc
+OBJCOPY ?= objcopy
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/install-test-tools scripts/check-binary scripts/personalities
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
-# Embedded Swift, static, on libc alone. One section a function lets the linker drop the others.
+# Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
+# those that are equal to another one. Nothing here is ever unwound, so the tables for that are left out.
 EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scratch-path .build-embedded --product swlock \
 	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
-	-Xlinker --gc-sections -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
+	-Xlinker --gc-sections -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
 .PHONY: all test check model format lint docs docs-check bench install uninstall clean
@@ -28,7 +30,7 @@ all: build/swlock
 build/swlock: $(SOURCES) Makefile
 	$(SWIFT) build $(EMBEDDED)
 	mkdir -p build
-	cp .build-embedded/release/swlock $@.new
+	$(OBJCOPY) --remove-section=.eh_frame .build-embedded/release/swlock $@.new
 	mv $@.new $@
 
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.
