@@ -79,6 +79,13 @@ struct GivenOption {
     return Int32(number)
   }
 
+  func descriptor() throws(Failure) -> Int32 {
+    guard let number = parseNumber(value.bytes), number <= Int64(Int32.max) else {
+      throw invalid("expected the number of a descriptor")
+    }
+    return Int32(number)
+  }
+
   func errorName() throws(Failure) -> Errno {
     if let error = parseErrorName(value) { return error }
     if let meant = suggestion(for: value, from: errorNames.map { $0.name }) {

@@ -21,6 +21,7 @@ final class HolderDraft: CommandDraft {
     case .owner: options.owner = try given.owner().map { .process($0) } ?? .nobody
     case .take: options.takesOver = true
     case .any: any = true
+    case .descriptor: options.descriptor = try given.descriptor()
     case .heir: options.heir = try given.owner().map { .process($0) } ?? .nobody
     default: break
     }
@@ -33,8 +34,6 @@ final class HolderDraft: CommandDraft {
   }
 
   func finished() throws(Failure) -> Invocation {
-    guard let path else { throw usage("no lock file given: \(subcommand.synopses[0])") }
-    options.path = path
     if any {
       if options.owner != .caller { throw usage("--any and --owner exclude each other") }
       options.owner = .anybody
@@ -44,6 +43,13 @@ final class HolderDraft: CommandDraft {
     }
     if subcommand == .refresh, lock.style == .portage {
       throw usage("locks of --style portage have no lifetime to refresh")
+    }
+    options.anyMode = subcommand == .release && !lock.modeIsGiven && lock.style != .portage
+    if options.descriptor != nil { try checkDescriptor() }
+    if let path {
+      options.path = path
+    } else if options.descriptor == nil {
+      throw usage("no lock file given: \(subcommand.synopses[0])")
     }
     try checkMode()
     try lock.finish()
@@ -56,14 +62,31 @@ final class HolderDraft: CommandDraft {
     }
   }
 
-  /// Locks of the kernel do not stay, and cannot be handed around.
   private func checkMode() throws(Failure) {
     if lock.mode == .hardlink { return }
-    if subcommand == .acquire {
-      throw usage(
-        "acquire needs --mode hardlink; the kernel's locks end with the process that takes them")
+    if subcommand == .refresh || subcommand == .transfer {
+      throw usage("\(subcommand.name) needs --mode hardlink")
     }
-    throw usage("\(subcommand.name) needs --mode hardlink")
+    if options.takesOver { throw usage("--take needs --mode hardlink") }
   }
 
+  private func checkDescriptor() throws(Failure) {
+    if path != nil { throw usage("--fd takes the place of PATH") }
+    if options.owner != .caller {
+      throw usage("a lock stays with the descriptor of --fd: no --owner, no --any")
+    }
+    if lock.options.unlink || lock.options.sidecar != nil || lock.options.mustExist {
+      throw usage("--fd has no path: no --unlink, --sidecar or --no-create")
+    }
+    // Without a word about it, as `swlock as flock` does.
+    if !lock.modeIsGiven { lock.options.mode = .flock }
+    switch lock.mode {
+    case .flock, .ofd: break
+    case .posix:
+      throw usage(
+        "a posix lock belongs to a process, and would end with swlock: --fd needs --mode flock or ofd"
+      )
+    case .hardlink, nil: throw usage("--fd needs --mode flock or ofd")
+    }
+  }
 }

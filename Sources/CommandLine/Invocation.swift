@@ -88,6 +88,10 @@ final class HolderOptions {
   var takesOver = false
   /// Who is to hold the lock.
   var heir: LockOwner?
+  /// An inherited descriptor, instead of a path.
+  var descriptor: Int32?
+  /// Whether the kind of the lock does not matter.
+  var anyMode = false
 
   init(_ lock: LockOptions) {
     self.lock = lock

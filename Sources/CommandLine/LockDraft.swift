@@ -5,11 +5,11 @@ struct LockDraft {
   private let subcommand: Subcommand
   let options: LockOptions
   private var hardlink: HardlinkDraft
+  private(set) var modeIsGiven = false
 
   init(_ subcommand: Subcommand) {
     self.subcommand = subcommand
     options = LockOptions(subcommand)
-    // Without a word about it, `acquire` would take a lock that does not exclude other programs'.
     if subcommand != .run, subcommand != .acquire { options.mode = .hardlink }
     hardlink = HardlinkDraft(subcommand)
   }
@@ -25,7 +25,9 @@ struct LockDraft {
   mutating func take(_ given: GivenOption) throws(Failure) -> Bool {
     if try hardlink.take(given) { return true }
     switch given.identity {
-    case .mode: options.mode = try given.mode()
+    case .mode:
+      options.mode = try given.mode()
+      modeIsGiven = true
     case .shared: options.sharing = .shared
     case .exclusive: options.sharing = .exclusive
     case .nonblock: options.nonblock = true

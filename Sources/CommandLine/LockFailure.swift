@@ -11,9 +11,9 @@ extension Failure {
   ) -> Failure {
     let isBusy = error == .busy || error == .timedOut
     var reason = reason(error, options)
-    if isBusy, let holder = holder(of: request) {
+    if isBusy, let holder = holderPhrase(of: request) {
       let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
-      reason = "\(timedOut)it is held \(holder.ownerPhrase)\(holder.expiryInBrackets)"
+      reason = "\(timedOut)it is held \(holder)"
     }
     let message: Message = "unable to lock \(request.path): \(reason)"
     if let code = options.conflictExitCode, isBusy { return Failure(status: code, message) }

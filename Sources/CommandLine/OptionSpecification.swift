@@ -4,7 +4,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
-  case owner, take, any, heir
+  case owner, take, any, heir, descriptor
   case json, watch
   case force, dryRun, all, olderThan
   case help, version

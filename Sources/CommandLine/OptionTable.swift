@@ -4,7 +4,7 @@
 /// in all of them.
 package let optionTable: [OptionSpecification] = [
   .init(
-    .mode, "m", "mode", .mode, .lock, .run,
+    .mode, "m", "mode", .mode, .lock, .lockers,
     "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink"
   ),
   .init(
@@ -80,8 +80,14 @@ package let optionTable: [OptionSpecification] = [
     .killAfter, nil, "kill-after", .duration, .own, .run,
     "send SIGKILL that long after SIGTERM; default 10s"),
   .init(
-    .mode, "m", "mode", .mode, .own, .acquire + .holders,
-    "kind of lock: hardlink (link(2)), so far the only one that can outlive swlock"),
+    .mode, "m", "mode", .mode, .own, .release,
+    "release only a lock of this kind; default: whatever kind is held"),
+  .init(
+    .mode, "m", "mode", .mode, .own, .refresh + .transfer,
+    "kind of lock: hardlink (default), the only one with a lifetime"),
+  .init(
+    .descriptor, nil, "fd", .number, .own, .acquire + .release,
+    "lock an open file of the calling process, by its descriptor, instead of PATH"),
   .init(
     .owner, nil, "owner", .owner, .own, .acquire + .holders,
     "the process that holds the lock, or none; default: the calling process"),

@@ -41,8 +41,8 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
         "swlock run [OPTION...] PATH [--] COMMAND [ARG...]",
         "swlock run [OPTION...] PATH -c 'SHELL COMMAND'",
       ]
-    case .acquire: ["swlock acquire [OPTION...] PATH"]
-    case .release: ["swlock release [OPTION...] PATH"]
+    case .acquire: ["swlock acquire [OPTION...] PATH", "swlock acquire [OPTION...] --fd N"]
+    case .release: ["swlock release [OPTION...] PATH", "swlock release [OPTION...] --fd N"]
     case .refresh: ["swlock refresh [OPTION...] PATH"]
     case .transfer: ["swlock transfer [OPTION...] --to PID|none PATH"]
     case .status: ["swlock status [OPTION...] PATH..."]

@@ -12,6 +12,8 @@ public struct Command {
   public var parentDeathSignal: Int32?
   public var group: ProcessGroup = .inherited
   public var signals: Signals = .reset
+  /// The program is that of this process; the first argument is only what it is called.
+  public var isThisProgram = false
 
   public enum Signals: Equatable, Sendable {
     /// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM
@@ -57,6 +59,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   case clone, setpgid, prctl, dup2, fcntl, sigprocmask, exec
   case sigaction, sigtimedwait, waitpid
   case mmap, timer
+  case socketpair, setsid, pidfdOpen, signalfd, poll
 
   public var name: StaticString {
     switch self {
@@ -72,6 +75,11 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .waitpid: "waitpid"
     case .mmap: "mmap"
     case .timer: "timer_create"
+    case .socketpair: "socketpair"
+    case .setsid: "setsid"
+    case .pidfdOpen: "pidfd_open"
+    case .signalfd: "signalfd"
+    case .poll: "poll"
     }
   }
 }

@@ -88,6 +88,7 @@ private struct Preparation {
   private let parent: Int32
   private let group: Command.ProcessGroup
   private let signals: Command.Signals
+  private let isThisProgram: Bool
   var inheritedMask = SignalSet()
   /// Where the command's own group is to be in the foreground.
   var terminal: Int32?
@@ -102,6 +103,7 @@ private struct Preparation {
     parent = parentDeathSignal == nil ? 0 : getpid()
     group = command.group
     signals = command.signals
+    isThisProgram = command.isThisProgram
   }
 
   /// The child's side; what it returns is its exit status, which nobody reads.
@@ -133,7 +135,11 @@ private struct Preparation {
       _ = fail(.sigprocmask)
       return
     }
-    execvpe(arguments[0]!, arguments, environment)
+    if isThisProgram {
+      csystem_execute_self(arguments, environment)
+    } else {
+      execvpe(arguments[0]!, arguments, environment)
+    }
     _ = fail(.exec)
   }
 

@@ -24,6 +24,20 @@ public struct HeldLock: ~Copyable {
     storage = .kernel(KernelPart(file: file, removal: removal))
   }
 
+  /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
+  /// since before an exec(2).
+  public init(
+    adopting descriptor: Int32, path: ByteString, mode: LockMode, removesFile: Bool = false
+  ) throws(LockError) {
+    let file = LockFile(adopting: descriptor, KernelLock(mode: mode))
+    var removal: FileRemoval?
+    if removesFile {
+      let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
+      removal = FileRemoval(path, status.identity, mode)
+    }
+    self.init(path: path, mode: mode, file: file, removal: removal)
+  }
+
   init(_ hold: HardlinkHold) {
     path = hold.path
     mode = .hardlink

@@ -106,13 +106,29 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
 }
 
 @Suite struct HolderCommandTests {
-  @Test(arguments: [[], ["-m", "flock"], ["-m", "auto"]])
-  func acquireSaysWhyItNeedsHardlinkMode(_ mode: [String]) throws {
-    let failure = try #require(complaint(["acquire"] + mode + ["l"]))
-    #expect(failure.status == 64)
-    #expect(
-      failure.text.hasPrefix(
-        "acquire needs --mode hardlink; the kernel's locks end with the process that takes them"))
+  @Test func acquireTakesTheModesOfRun() throws {
+    guard case .acquire(let plain) = try parse(["acquire", "l"]),
+      case .acquire(let posix) = try parse(["acquire", "-m", "posix", "l"]),
+      case .release(let any) = try parse(["release", "l"]),
+      case .release(let ofd) = try parse(["release", "-m", "ofd", "l"])
+    else { return #expect(Bool(false)) }
+    #expect(plain.lock.mode == .flock)
+    #expect(posix.lock.mode == .posix)
+    #expect(any.anyMode)
+    #expect(!ofd.anyMode && ofd.lock.mode == .ofd)
+  }
+
+  @Test func keptLockIsWhatItsWordsSay() throws {
+    let own = try #require(ObservedProcess(getpid()))
+    let kept = KeptLock(path: "/a b", owner: own, mode: .ofd, descriptor: 5, unlinks: true)
+    let read = try #require(KeptLock(kept.words))
+    #expect(read.path == "/a b" && read.mode == .ofd && read.descriptor == 5 && read.unlinks)
+    #expect(read.isOwned(by: own) && read.isFor(.process(getpid())) && read.isFor(nil))
+    #expect(!read.isFor(.nobody) && !read.isFor(.process(getppid())))
+    let nobody = KeptLock(path: "/a", owner: nil, mode: .flock, descriptor: 3, unlinks: false)
+    #expect(try #require(KeptLock(nobody.words)).isFor(.nobody))
+    #expect(KeptLock(["swlock", "hold", "/a", "for", "x", "0", "flock", "3"]) == nil)
+    #expect(KeptLock(["swlock", "run", "/a", "for", "1", "0", "flock", "3"]) == nil)
   }
 
   @Test func theCallerIsTheOwnerUnlessAnotherIsNamed() throws {
@@ -141,7 +157,7 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
 
   @Test(arguments: [
     ["release"], ["release", "a", "b"], ["release", ""], ["release", "--take", "l"],
-    ["release", "--any", "--owner", "1", "l"], ["release", "-m", "posix", "l"],
+    ["release", "--any", "--owner", "1", "l"], ["refresh", "-m", "posix", "l"],
     ["refresh", "--style", "portage", "l"], ["refresh", "--any", "l"],
     ["acquire", "-m", "hardlink", "l", "cmd"], ["acquire", "-m", "hardlink", "-c", "x", "l"],
     ["status"], ["status", "-q", "--json", "l"], ["status", "-q", "--watch", "l"],

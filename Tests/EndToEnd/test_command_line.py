@@ -236,12 +236,6 @@ def test_every_command_is_listed_has_help_and_needs_a_path(swlock, folder, word)
     assert os.listdir(folder) == []
 
 
-@pytest.mark.parametrize("mode", [[], ["-m", "flock"], ["-m", "posix"], ["-m", "ofd"]])
-def test_acquire_creates_nothing_in_modes_that_it_does_not_have(swlock, folder, mode):
-    assert has_failed(swlock.run("acquire", *mode, "lock"), 64, b"--mode hardlink")
-    assert os.listdir(folder) == []
-
-
 def test_removing_live_locks_needs_force_where_nobody_can_be_asked(swlock, folder):
     assert has_failed(swlock.run("cleanup", "--all", "."), 64, b"--force")
 

@@ -31,6 +31,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -68,13 +69,17 @@ static inline int csystem_fcntl_lock(int descriptor, int command, struct flock *
 static inline int csystem_clone(int (*body)(void *), void *stack_top, int flags, void *argument) {
   return clone(body, stack_top, flags, argument);
 }
-// fork(2), but parent and child share one descriptor table, and with it every file lock.
+// fork(2), the system call itself: glibc's brings what threads need with it.
+static inline int csystem_fork(void) { return (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+// The same, but parent and child share one descriptor table, and with it every file lock.
 static inline int csystem_fork_sharing_files(void) {
   return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 }
 static inline int csystem_prctl(int option, unsigned long argument) {
   return prctl(option, argument, 0, 0, 0);
 }
+
+static inline void csystem_name_process(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 static inline const char *csystem_entry_name(const struct dirent *entry) { return entry->d_name; }
 static inline int csystem_open_process(pid_t process) {
@@ -86,6 +91,14 @@ static inline long csystem_compare_descriptors(pid_t one, int first, pid_t other
 }
 static inline long csystem_compare_tables(pid_t one, pid_t other) {
   return syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
+}
+// close_range(2), as a system call: an error where the kernel has none (before Linux 5.9).
+static inline int csystem_close_range(unsigned first, unsigned last) {
+  return (int)syscall(SYS_close_range, first, last, 0);
+}
+// The program of this very process, whatever its file is called by now.
+static inline int csystem_execute_self(char *const *arguments, char *const *environment) {
+  return execve("/proc/self/exe", arguments, environment);
 }
 static inline int csystem_signal_process(int process, int signal) {
   return (int)syscall(SYS_pidfd_send_signal, process, signal, NULL, 0);

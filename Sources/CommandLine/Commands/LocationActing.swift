@@ -19,6 +19,13 @@ extension OwnerChoice {
           "the calling process has no number here: --owner says who holds the lock",
           of: subcommand)
       }
+      // The machine's first process adopts whatever has lost its parent: it would hold the lock for
+      // ever. It is the caller only where it is the shell of a container, say.
+      if parent == 1, subcommand == .acquire, getsid(0) != getsid(1) {
+        throw .usage(
+          "the calling process is pid 1, or has ended: --owner says who holds the lock",
+          of: subcommand)
+      }
       return .process(parent)
     }
   }
@@ -66,7 +73,7 @@ extension LockOptions {
     }
   }
 
-  private func notHeldReason(_ owner: LockOwner?, _ holder: HardlinkClaim?) -> Message {
+  func notHeldReason(_ owner: LockOwner?, _ holder: HardlinkClaim?) -> Message {
     if let holder { return "it is held \(holder.ownerPhrase)" }
     return switch owner {
     case .process(let number)?: "it is not held by pid \(number)"

@@ -30,6 +30,17 @@ extension LockOptions {
     return request
   }
 
+  /// Has the mode `auto` become one that works there.
+  func chooseMode(for request: inout LockRequest) {
+    if request.mode != nil { return }
+    request.mode = .flock
+    if case .hardlink(let reason) = automaticMode(for: request) {
+      mode = .hardlink
+      request.mode = .hardlink
+      say("mode hardlink, since \(Failure.reason(reason, self))")
+    }
+  }
+
   /// Takes the lock, and waits for it as the options say. While it waits, a signal that ends
   /// processes ends this one.
   ///
@@ -37,12 +48,20 @@ extension LockOptions {
   /// clean up.
   func acquire(_ request: LockRequest) throws(Failure) -> HeldLock {
     if request.mode == .hardlink { return try acquireClaim(request) }
+    return try take(request) { (request) throws(LockError) in try Locking.acquire(request) }
+  }
+
+  /// The same of any way to take a lock of the kernel's, with and without patience.
+  func take(
+    _ request: LockRequest, _ take: (LockRequest) throws(LockError) -> HeldLock
+  ) throws(Failure) -> HeldLock {
     var request = request
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return try announced(try Locking.acquire(request))
+      return try announced(try take(request))
     } catch .busy where patience != .never {
+      try checkNotKept(request)
       say("waiting for \(request.path)")
       exitOnTerminationSignals()
       request.patience = patience
@@ -50,16 +69,30 @@ extension LockOptions {
       throw .locking(error, request, self)
     }
     do throws(LockError) {
-      return try announced(try Locking.acquire(request))
+      return try announced(try take(request))
     } catch {
       throw .locking(error, request, self)
+    }
+  }
+
+  /// Throws where a process keeps the lock for the very owner that wants it: it would never be free.
+  private func checkNotKept(_ request: LockRequest) throws(Failure) {
+    guard subcommand == .acquire, let inspection = try? inspectLocks(at: request.path) else {
+      return
+    }
+    for lock in inspection.locks where lock.excludes(request) {
+      for holder in lock.holders {
+        if let kept = KeptLock(of: holder.process), kept.isFor(request.owner) {
+          throw .locking(.alreadyHeld, request, self)
+        }
+      }
     }
   }
 
   /// The signals end the wait and not the process, since the claim of a waiter is to be removed.
   private func acquireClaim(_ request: LockRequest) throws(Failure) -> HeldLock {
     let signals = terminationSignals()
-    let interruption = try Self.interruption(by: signals)
+    let interruption = try blockedDescriptor(of: signals)
     var request = request
     request.interruption = interruption.number
     defer { interruption.keepOpen() }
@@ -75,16 +108,6 @@ extension LockOptions {
       throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
     } catch {
       throw .locking(error, request, self)
-    }
-  }
-
-  /// Blocks `signals`, and makes a descriptor of them.
-  private static func interruption(by signals: SignalSet) throws(Failure) -> FileDescriptor {
-    do throws(Errno) {
-      try signals.block()
-      return try signals.makeDescriptor()
-    } catch {
-      throw Failure(.systemCall, "unable to wait for signals: signalfd: \(error.text)")
     }
   }
 
@@ -125,6 +148,16 @@ extension LockOptions {
   }
 }
 
+/// Blocks `signals`, and makes a descriptor of them.
+func blockedDescriptor(of signals: SignalSet) throws(Failure) -> FileDescriptor {
+  do throws(Errno) {
+    try signals.block()
+    return try signals.makeDescriptor()
+  } catch {
+    throw Failure(.systemCall, "unable to wait for signals: signalfd: \(error.text)")
+  }
+}
+
 /// The signals that end a wait: SIGTERM, SIGINT, SIGQUIT, and SIGHUP, unless that is ignored
 /// (nohup(1)). Also those that a shell has a background job ignore: they are blocked, and a blocked
 /// signal becomes pending even where it is ignored.
@@ -142,6 +175,24 @@ func holder(of request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? 
     let report = try? location.report()
   else { return nil }
   return thatLives && report.state == .stale ? nil : report.holder
+}
+
+/// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as
+/// that can be seen.
+func holderPhrase(of request: LockRequest) -> Message? {
+  if request.mode == .hardlink {
+    return holder(of: request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
+  }
+  guard let inspection = try? inspectLocks(at: request.path) else { return nil }
+  var phrase: Message?
+  var others: Int64 = 0
+  for lock in inspection.locks where lock.excludes(request) {
+    for holder in lock.holders {
+      if phrase == nil { phrase = "by \(holder.process.phrase)" } else { others += 1 }
+    }
+  }
+  guard let phrase, others > 0 else { return phrase }
+  return others == 1 ? "\(phrase) and another one" : "\(phrase) and \(others) others"
 }
 
 extension LockMode {

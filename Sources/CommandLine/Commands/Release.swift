@@ -1,4 +1,6 @@
+internal import CSystem
 internal import Locking
+internal import SystemInterface
 
 /// `swlock release`: ends a lock that was acquired.
 struct Release {
@@ -9,10 +11,94 @@ struct Release {
   }
 
   func perform() throws(Failure) -> Int32 {
+    if let descriptor = options.descriptor { return try unlockDescriptor(descriptor) }
     let path = try options.lock.lockPath(options.path)
     let owner = try options.owner.resolved(for: .release)
-    try options.lock.act("release", path, as: owner, .release)
+    if isHardlink(path) {
+      try options.lock.act("release", path, as: owner, .release)
+    } else {
+      try releaseKept(path, owner)
+    }
     options.lock.say("released \(path)")
     return ExitStatus.done.rawValue
+  }
+
+  private func isHardlink(_ path: ByteString) -> Bool {
+    guard options.anyMode else { return options.lock.mode == .hardlink }
+    guard let location = try? HardlinkLocation(path, options.lock.hardlink),
+      let report = try? location.report()
+    else { return false }
+    return report.state != .unlocked
+  }
+
+  /// Ends all processes that keep a lock there for this owner, and waits until they have ended.
+  private func releaseKept(_ path: ByteString, _ owner: LockOwner?) throws(Failure) {
+    let inspection = try inspection(of: path, "release")
+    var isHeld = false
+    for lock in inspection?.locks ?? [] {
+      if !options.anyMode, let mode = options.lock.mode, lock.mode != mode { continue }
+      for holder in lock.holders where holder.isVerified {
+        let process = holder.process
+        guard let kept = KeptLock(of: process), kept.isFor(owner),
+          process.user == geteuid() || geteuid() == 0
+        else { continue }
+        isHeld = true
+        do throws(Errno) {
+          try end(process, SIGTERM, grace: 10_000_000_000)
+        } catch {
+          throw Failure(
+            .systemCall,
+            "unable to release \(path): unable to end pid \(process.identifier): \(error.text)")
+        }
+      }
+    }
+    if isHeld { return }
+    let holder = inspection?.locks.lazy.compactMap { $0.holders.first }.first
+    let reason = holder.map { Message("it is held by \($0.process.phrase)") }
+    throw .hardlink(
+      "release", path, .notHeld, reason ?? options.lock.notHeldReason(owner, nil))
+  }
+
+  private func unlockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
+    do throws(LockError) {
+      try KernelLock(mode: options.lock.mode ?? .flock).drop(descriptor)
+    } catch {
+      throw Failure(
+        Failure.status(error),
+        "unable to release descriptor \(descriptor): \(Failure.reason(error))")
+    }
+    return ExitStatus.done.rawValue
+  }
+}
+
+/// Has `process`, and no other that has got its number, end: by `signal`, and after `grace` nanoseconds
+/// by SIGKILL. Returns once it has ended.
+func end(_ process: ObservedProcess, _ signal: Int32, grace: Int64) throws(Errno) {
+  do throws(Errno) {
+    // Looked at again once it is held: as long as the one that is meant lived until then, the handle
+    // is its.
+    let handle = try ProcessHandle(process.identifier)
+    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
+    try handle.send(signal)
+    // A stopped one would not notice.
+    try handle.send(SIGCONT)
+    if try handle.waitForEnd(by: Deadline(nanosecondsFromNow: grace)) { return }
+    try handle.send(SIGKILL)
+    _ = try handle.waitForEnd()
+  } catch .noProcess {
+    return
+  }
+}
+
+/// Who has kernel locks at `path`; nil where no file is there.
+func inspection(
+  of path: ByteString, _ verb: StaticString
+) throws(Failure) -> LockInspection? {
+  do throws(LockError) {
+    return try inspectLocks(at: path)
+  } catch .system(.open, .missing) {
+    return nil
+  } catch {
+    throw .hardlink(verb, path, error)
   }
 }

@@ -28,19 +28,16 @@ struct Run {
   func perform() throws(Failure) -> Int32 {
     var request = try options.lock.request(for: options.path)
     if request.mode == nil {
-      let choice = automaticMode(for: request)
-      if case .hardlink(let reason) = choice {
-        options.lock.mode = .hardlink
+      options.lock.chooseMode(for: &request)
+      if request.mode == .hardlink {
         if options.noFork || options.keepsLeftovers {
           let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
           throw Failure(
             .unsupported,
             "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
         }
-        options.lock.say("mode hardlink, since \(Failure.reason(reason, options.lock))")
         return try Run(options).perform()
       }
-      request.mode = .flock
     }
     if options.leftovers == .kill, !Supervisor.canFindLeftovers {
       throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")

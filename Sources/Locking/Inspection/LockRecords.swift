@@ -19,7 +19,8 @@ struct LockRecords {
 
   init(_ locks: [LockTable.Lock]) {
     records = locks.map { Record(lock: $0) }
-    order = locks.indices.sorted { locks[$0].entry.key < locks[$1].entry.key }
+    let keys = locks.map { $0.entry.key }
+    order = sortedIndices(keys.count) { keys[$0] < keys[$1] }
   }
 
   /// A descriptor of `file` keeps `entry`: the record of that, a new one if the table had none.

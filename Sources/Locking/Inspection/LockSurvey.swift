@@ -27,9 +27,8 @@ struct LockSurvey {
     var locks = file?.filter(table) ?? table.locks
     if onlyWaitedFor { locks.removeAll { $0.waiters.isEmpty } }
     records = LockRecords(locks)
-    var inodes = locks.map { $0.entry.inode }
-    inodes.sort()
-    self.inodes = inodes
+    let inodes = locks.map { $0.entry.inode }
+    self.inodes = sortedIndices(inodes.count) { inodes[$0] < inodes[$1] }.map { inodes[$0] }
     hasUnnamedWaiters = locks.contains { $0.waiters.contains { $0.process == -1 } }
   }
 

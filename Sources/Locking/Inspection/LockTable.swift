@@ -54,9 +54,9 @@ struct LockTable {
   }
 
   private mutating func putEqualsTogether() {
-    let order = locks.indices.sorted {
-      locks[$0].entry.key == locks[$1].entry.key
-        ? $0 < $1 : locks[$0].entry.key < locks[$1].entry.key
+    let keys = locks.map { $0.entry.key }
+    let order = sortedIndices(keys.count) {
+      keys[$0] == keys[$1] ? $0 < $1 : keys[$0] < keys[$1]
     }
     var first: Int?
     for index in order {

@@ -14,6 +14,10 @@ struct LockFile: ~Copyable {
     self.registered = registered
   }
 
+  init(adopting number: Int32, _ lock: KernelLock) {
+    self.init(number, lock, registered: nil)
+  }
+
   deinit {
     if isOpen { try? Self.close(number, lock, registered) }
   }

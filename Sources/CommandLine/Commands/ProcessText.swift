@@ -1,0 +1,63 @@
+internal import CSystem
+internal import Locking
+internal import SystemInterface
+
+// How processes are described to people.
+
+extension ObservedProcess {
+  /// `pid 4711 (rsync -a /srv/ backup:/srv/, root)`; of a process that keeps a lock for another, the
+  /// other.
+  var phrase: Message {
+    if let kept = KeptLock(of: self), let number = kept.owner, let owner = ObservedProcess(number),
+      kept.isOwned(by: owner)
+    {
+      return owner.plainPhrase
+    }
+    return plainPhrase
+  }
+
+  private var plainPhrase: Message {
+    "pid \(identifier) (\(commandText(upTo: 40)), \(userName(user)))"
+  }
+
+  /// The command, cut where it would be wider than `width`.
+  func commandText(upTo width: Int) -> Message { Message(command, upTo: width) }
+}
+
+extension Message {
+  /// `text`, escaped, and cut where it would be wider than `width`.
+  init(_ text: ByteString, upTo width: Int) {
+    self.init()
+    var rest = text.bytes
+    var columns = 0
+    while !rest.isEmpty {
+      let length = max(1, Self.lengthOfPrintable(rest))
+      let piece = Message("\(ByteString(rest.prefix(length)))")
+      // What has more bytes may be two columns wide.
+      let columnsOfPiece = length > 2 ? 2 : length > 1 ? 1 : piece.count
+      let isLast = rest.count == length
+      if columns + columnsOfPiece > (isLast ? width : width - 1) {
+        append("…")
+        return
+      }
+      append(piece)
+      columns += columnsOfPiece
+      rest = rest.dropFirst(length)
+    }
+  }
+}
+
+/// The name of a user (passwd(5)), or the number of one without.
+func userName(_ user: UInt32?) -> ByteString {
+  guard let user else { return "?" }
+  let number = ByteString(decimal: user)
+  guard let file = try? FileDescriptor.open("/etc/passwd", O_RDONLY),
+    let text = try? file.readAll(limit: 1 << 20)
+  else { return number }
+  for line in text.split(separator: ascii("\n")) {
+    let fields = line.split(
+      separator: ascii(":"), maxSplits: 3, omittingEmptySubsequences: false)
+    if fields.count > 2, fields[2].elementsEqual(number.bytes) { return ByteString(fields[0]) }
+  }
+  return number
+}

@@ -1,0 +1,108 @@
+internal import CSystem
+
+/// A process that is to stay and keep something when the one that made it has ended, and the word
+/// between the two: the front returns to its caller once the keeper says that all is well.
+///
+/// Until then the keeper ends with its front, and the front tells how the keeper ended. Neither can be
+/// wrong about the other: the keeper stays only if the front has answered, and from then on the front
+/// exits with 0, whatever comes.
+public struct Keeping: ~Copyable {
+  /// The keeper's number, in the front.
+  private let keeper: Int32?
+  private let link: FileDescriptor
+
+  /// Forks. What the keeper inherits is closed in it, but for standard error, so that nobody waits for
+  /// a pipe which only it has open. Its word to the front is its standard input.
+  ///
+  /// That is done now, before there is a lock: closing a descriptor of the lock file would drop one of
+  /// `posix` mode.
+  public static func begin() throws(LaunchError) -> Keeping {
+    // Whatever is closed of 0, 1 and 2 is opened with this.
+    let null = try? FileDescriptor.open("/dev/null", O_RDWR)
+    try makeChildrenWaitable()
+    var ends: (Int32, Int32) = (-1, -1)
+    try step(.socketpair) { () throws(Errno) in
+      _ = try retryingOnInterrupt {
+        withUnsafeMutablePointer(to: &ends) { ends in
+          ends.withMemoryRebound(to: Int32.self, capacity: 2) {
+            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
+          }
+        }
+      }
+    }
+    let near = FileDescriptor(taking: ends.0)
+    let far = FileDescriptor(taking: ends.1)
+    let front = getpid()
+    let keeper = try step(.clone) { () throws(Errno) in try retryingOnInterrupt { csystem_fork() } }
+    if keeper > 0 {
+      try? far.close()
+      return Keeping(keeper: keeper, link: near)
+    }
+    _ = near.leak()
+    try endWithParent(front)
+    if dup2(far.leak(), STDIN_FILENO) < 0 { throw LaunchError(step: .dup2, errno: .current) }
+    if let null { dup2(null.leak(), STDOUT_FILENO) }
+    csystem_close_range(UInt32(STDERR_FILENO) + 1, UInt32.max)
+    return Keeping(keeper: nil, link: FileDescriptor(taking: STDIN_FILENO))
+  }
+
+  public var isFront: Bool { keeper != nil }
+
+  /// In the front: waits for the keeper's word.
+  ///
+  /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
+  public consuming func wait() -> Int32 {
+    guard let keeper else { return 0 }
+    exitOnTerminationSignals()
+    var byte: UInt8 = 0
+    let number = link.number
+    let count = (try? retryingOnInterrupt { read(number, &byte, 1) }) ?? 0
+    if count == 1 {
+      _ = try? SignalSet.all.block()
+      if answer(number) { return 0 }
+    }
+    // It cannot be anybody else's to wait for.
+    return (try? ChildProcess(identifier: keeper).wait())?.exitStatus ?? EX_OSERR
+  }
+
+  /// In the keeper: becomes `command` in this process, which is to call `confirmKeeping`. In a session
+  /// of its own, and in no folder that somebody may want to unmount.
+  public func become(_ command: Command) -> LaunchError {
+    if setsid() < 0 { return LaunchError(step: .setsid, errno: .current) }
+    _ = chdir("/")
+    return replaceProcess(with: command)
+  }
+}
+
+private func endWithParent(_ parent: Int32) throws(LaunchError) {
+  // One that was started with TERM blocked or ignored is to be ended all the same.
+  csystem_reset_signal(SIGTERM)
+  _ = try? SignalSet([SIGTERM]).unblock()
+  if csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM)) != 0 {
+    throw LaunchError(step: .prctl, errno: .current)
+  }
+  if parentHasDied(parent) { _exit(1) }
+}
+
+/// Writes the one byte that is the word; the other end may be gone (SIGPIPE).
+private func answer(_ descriptor: Int32) -> Bool {
+  var byte: UInt8 = 1
+  return send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL)) == 1
+}
+
+/// In the program that the keeper has become: tells the front that all is well, and has /dev/null as
+/// standard input, output and error from then on.
+///
+/// - Returns: false if the front has gone meanwhile: nobody knows then that something is kept.
+public func confirmKeeping() -> Bool {
+  // From here on it is the front's answer that tells, or that there will be none.
+  csystem_prctl(PR_SET_PDEATHSIG, 0)
+  var byte: UInt8 = 0
+  guard answer(STDIN_FILENO),
+    (try? retryingOnInterrupt({ read(STDIN_FILENO, &byte, 1) })) == 1
+  else { return false }
+  if let null = try? FileDescriptor.open("/dev/null", O_RDWR) {
+    for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(null.number, number) }
+  }
+  return true
+}

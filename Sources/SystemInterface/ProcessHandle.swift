@@ -1,0 +1,53 @@
+internal import CSystem
+
+/// A process that is held by a descriptor (pidfd_open(2)): it stays that very process, also when it has
+/// ended and another one has got its number.
+public struct ProcessHandle: ~Copyable {
+  /// For poll(2): it can be read once the process has ended.
+  public let number: Int32
+
+  /// The process that has this number now. Whether that is the one that is meant has to be looked up
+  /// afterwards.
+  public init(_ process: Int32) throws(Errno) {
+    number = try retryingOnInterrupt { csystem_open_process(process) }
+  }
+
+  deinit {
+    close(number)
+  }
+
+  /// pidfd_send_signal(2)
+  public func send(_ signal: Int32) throws(Errno) {
+    try retryingOnInterrupt { csystem_signal_process(number, signal) }
+  }
+
+  /// Waits until the process has ended, and with it all that it had open; false once `deadline` has
+  /// passed.
+  public func waitForEnd(by deadline: Deadline? = nil) throws(Errno) -> Bool {
+    try waitUntilReadable([number], by: deadline) != nil
+  }
+}
+
+/// Waits until one of these descriptors can be read, or is at its end (poll(2)).
+///
+/// - Returns: the place of the first one that can; nil once `deadline` has passed.
+public func waitUntilReadable(
+  _ descriptors: [Int32], by deadline: Deadline? = nil
+) throws(Errno) -> Int? {
+  var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+  while true {
+    var pause: Int32 = -1
+    if let deadline {
+      pause = Int32(min(Int64(Int32.max), (deadline.remaining + 999_999) / 1_000_000))
+    }
+    do throws(Errno) {
+      // Not again with the same pause after a signal: that would begin it anew.
+      let count = poll(&polled, nfds_t(polled.count), pause)
+      if count < 0 { throw .current }
+      if count > 0 { return polled.firstIndex { $0.revents != 0 } }
+      if let deadline, deadline.hasPassed { return nil }
+    } catch .interrupted {
+      continue
+    }
+  }
+}
