@@ -9,15 +9,73 @@ internal import SystemInterface
 enum JSON {
   static func report(_ report: PathReport) -> Message {
     let hardlink = report.hardlink
-    var waiters = Message()
-    for waiter in hardlink.waiters {
-      if waiters.count > 0 { waiters.append(",") }
-      waiters.append(claim(waiter))
-    }
-    let holder = hardlink.holder.map(claim) ?? "null"
-    let path = string(report.path)
+    let locks = report.kernel?.locks ?? []
+    let state: StaticString = hardlink?.state.name ?? (locks.isEmpty ? "unlocked" : "held")
+    let mode: Message =
+      if hardlink != nil { "\"hardlink\"" } else if let first = locks.first {
+        "\"\(first.mode.name)\""
+      } else { "null" }
+    let waiters = array(hardlink?.waiters.map(claim) ?? [])
+    let holder = hardlink?.holder.map(claim) ?? "null"
+    let kernel = array(locks.map(lock))
+    let (path, limits) = (string(report.path), limits(report.kernel))
     return
-      "{\"path\":\(path),\"mode\":\"hardlink\",\"state\":\"\(hardlink.state.name)\",\"holder\":\(holder),\"waiters\":[\(waiters)]}\n"
+      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\(limits)}\n"
+  }
+
+  /// An object a lock of the kernel's, on a line of its own.
+  static func locks(_ found: LockInspection) -> Message {
+    var text = Message()
+    for lock in found.locks {
+      let path = lock.path.map(string) ?? "null"
+      text.append("{\"path\":\(path),\"locks\":[\(Self.lock(lock))],\(limits(found))}\n")
+    }
+    return text
+  }
+
+  private static func limits(_ found: LockInspection?) -> Message {
+    let unreadable = array((found?.unreadable ?? []).map { "\($0)" })
+    let isComplete: StaticString = found?.isPartial == true ? "false" : "true"
+    return "\"unreadable\":\(unreadable),\"complete\":\(isComplete)"
+  }
+
+  private static func lock(_ lock: ObservedLock) -> Message {
+    let holders = array(
+      lock.holders.map { holder in
+        process(
+          holder.process,
+          ",\"verified\":\(truth(holder.isVerified)),\"took\":\(truth(holder.isLocker))")
+      })
+    let waiters = array(
+      lock.waiters.map { waiter in
+        let processes = array(waiter.processes.map { process($0) })
+        return
+          "{\(kind(waiter.mode, waiter.sharing, waiter.range)),\"depth\":\(Int64(waiter.depth)),\"processes\":\(processes)}"
+      })
+    return
+      "{\(kind(lock.mode, lock.sharing, lock.range)),\"count\":\(Int64(lock.count)),\"certain\":\(truth(lock.isCertain)),\"holders\":\(holders),\"waiters\":\(waiters)}"
+  }
+
+  private static func kind(_ mode: LockMode, _ sharing: Sharing, _ range: ByteRange) -> Message {
+    "\"mode\":\"\(mode.name)\",\"shared\":\(truth(sharing == .shared)),\"start\":\(range.start),\"length\":\(range.length)"
+  }
+
+  private static func process(_ process: ObservedProcess, _ more: Message = "") -> Message {
+    let (user, command) = (string(userName(process.user)), string(process.command))
+    return
+      "{\"pid\":\(process.identifier),\"user\":\(user),\"command\":\(command),\"started\":\(process.startTime)\(more)}"
+  }
+
+  private static func truth(_ value: Bool) -> StaticString { value ? "true" : "false" }
+
+  private static func array(_ values: [Message]) -> Message {
+    var array: Message = "["
+    for index in values.indices {
+      if index > 0 { array.append(",") }
+      array.append(values[index])
+    }
+    array.append("]")
+    return array
   }
 
   static func removal(_ removal: HardlinkRemoval, isDryRun: Bool) -> Message {

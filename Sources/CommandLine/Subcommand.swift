@@ -45,7 +45,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release: ["swlock release [OPTION...] PATH", "swlock release [OPTION...] --fd N"]
     case .refresh: ["swlock refresh [OPTION...] PATH"]
     case .transfer: ["swlock transfer [OPTION...] --to PID|none PATH"]
-    case .status: ["swlock status [OPTION...] PATH..."]
+    case .status: ["swlock status [OPTION...] [PATH...]"]
     case .break: ["swlock break [OPTION...] PATH..."]
     case .cleanup: ["swlock cleanup [OPTION...] PATH|DIR..."]
     case .as: ["swlock as flock|lockrun [ARG...]"]

@@ -38,7 +38,9 @@ final class ViewerDraft: CommandDraft {
   }
 
   func finished() throws(Failure) -> Invocation {
-    if options.paths.isEmpty { throw usage("no lock file given: \(subcommand.synopses[0])") }
+    if options.paths.isEmpty, subcommand != .status || options.quiet {
+      throw usage("no lock file given: \(subcommand.synopses[0])")
+    }
     try lock.finish()
     switch subcommand {
     case .break: return .break(options)

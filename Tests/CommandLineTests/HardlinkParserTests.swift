@@ -160,7 +160,7 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
     ["release", "--any", "--owner", "1", "l"], ["refresh", "-m", "posix", "l"],
     ["refresh", "--style", "portage", "l"], ["refresh", "--any", "l"],
     ["acquire", "-m", "hardlink", "l", "cmd"], ["acquire", "-m", "hardlink", "-c", "x", "l"],
-    ["status"], ["status", "-q", "--json", "l"], ["status", "-q", "--watch", "l"],
+    ["status", "-q"], ["status", "-q", "--json", "l"], ["status", "-q", "--watch", "l"],
     ["status", "--watch=0", "l"], ["status", "--watch=x", "l"], ["break"],
     ["break", "--dry-run", "l"], ["cleanup"], ["cleanup", "--force", "l"],
     ["cleanup", "--older-than", "x", "l"],

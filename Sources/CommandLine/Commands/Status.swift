@@ -3,21 +3,46 @@ internal import Launching
 internal import Locking
 internal import SystemInterface
 
-/// What was seen of the lock at a path.
+/// What was seen of the locks at a path.
 final class PathReport {
   let path: ByteString
-  let hardlink: HardlinkReport
+  /// Nil where there is no `hardlink` lock, and nothing of one.
+  let hardlink: HardlinkReport?
+  /// Locks of the kernel; nil where there is no file.
+  let kernel: LockInspection?
 
-  init(path: ByteString, hardlink: HardlinkReport) {
+  init(path: ByteString, hardlink: HardlinkReport?, kernel: LockInspection? = nil) {
     self.path = path
     self.hardlink = hardlink
+    self.kernel = kernel
   }
 }
 
 /// `swlock status`: who holds locks, and who waits for them. Takes no lock, and changes nothing.
 struct Status {
-  /// What a look at one path gave.
-  private typealias Look = Result<PathReport, Failure>
+  /// What a look gave, at one path or at all locks.
+  private final class Look {
+    let text: Message
+    /// The same as long as nothing has happened but that time passed.
+    let key: Message
+    let isHeld: Bool
+    /// Why there was nothing to be seen; then the text is what is said of that.
+    let failure: Failure?
+
+    init(_ text: Message, key: Message, isHeld: Bool) {
+      self.text = text
+      self.key = key
+      self.isHeld = isHeld
+      failure = nil
+    }
+
+    init(_ failure: Failure) {
+      text = failure.message
+      key = failure.message
+      isHeld = false
+      self.failure = failure
+    }
+  }
 
   private let options: ViewerOptions
 
@@ -30,11 +55,11 @@ struct Status {
     var first = FirstFailure()
     var allAreHeld = true
     for look in try lookAtAll() {
-      switch look {
-      case .success(let report):
-        if !options.quiet { try Output.result(text(report)) }
-        allAreHeld = allAreHeld && isHeld(report)
-      case .failure(let failure): first.say(failure)
+      if let failure = look.failure {
+        first.say(failure)
+      } else {
+        if !options.quiet { try Output.result(look.text) }
+        allAreHeld = allAreHeld && look.isHeld
       }
     }
     if options.quiet, !allAreHeld, first.status == ExitStatus.done.rawValue { return 1 }
@@ -42,42 +67,73 @@ struct Status {
   }
 
   private func lookAtAll() throws(Failure) -> [Look] {
+    if options.paths.isEmpty { return [lookAtTheMachine()] }
     // What "ours" means: held for the shell that asks.
     let owner = try? OwnerChoice.caller.resolved(for: .status)
     var looks: [Look] = []
     for path in options.paths {
-      looks.append(look(try options.lock.lockPath(path), owner))
+      looks.append(look(at: try options.lock.lockPath(path), owner))
     }
     return looks
   }
 
-  private func look(_ path: ByteString, _ owner: LockOwner?) -> Look {
+  private func lookAtTheMachine() -> Look {
     do throws(LockError) {
-      let location = try HardlinkLocation(path, options.lock.hardlink)
-      return .success(PathReport(path: path, hardlink: try location.report(for: owner)))
+      let found = try inspectAllLocks()
+      let json = JSON.locks(found)
+      return Look(options.json ? json : found.table, key: json, isHeld: !found.locks.isEmpty)
     } catch {
-      return .failure(.hardlink("look at", path, error))
+      return Look(
+        Failure(Failure.status(error), "unable to look at locks: \(Failure.reason(error))"))
     }
   }
 
-  private func show(_ look: Look) throws(Failure) {
-    switch look {
-    case .success(let report): try Output.result(text(report))
-    case .failure(let failure): Output.say(failure.message)
+  private func look(at path: ByteString, _ owner: LockOwner?) -> Look {
+    do throws(LockError) {
+      let kernel = try kernelLocks(at: path)
+      let hardlink = try hardlinkLock(at: path, owner, isFile: kernel != nil)
+      let report = PathReport(path: path, hardlink: hardlink, kernel: kernel)
+      return Look(
+        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: isHeld(report))
+    } catch {
+      return Look(.hardlink("look at", path, error))
     }
   }
 
-  private func text(_ report: PathReport) -> Message {
-    options.json ? JSON.report(report) : report.text
+  private func kernelLocks(at path: ByteString) throws(LockError) -> LockInspection? {
+    do throws(LockError) {
+      return try inspectLocks(at: path)
+    } catch .system(.open, .missing) {
+      return nil
+    }
+  }
+
+  private func hardlinkLock(
+    at path: ByteString, _ owner: LockOwner?, isFile: Bool
+  ) throws(LockError) -> HardlinkReport? {
+    do throws(LockError) {
+      let report = try HardlinkLocation(path, options.lock.hardlink).report(for: owner)
+      return report.state == .unlocked && report.waiters.isEmpty ? nil : report
+    } catch {
+      // Any other file or folder has only locks of the kernel.
+      switch error {
+      case .refused, .system(_, .isADirectory), .system(_, .accessDenied):
+        if isFile { return nil }
+      default: break
+      }
+      throw error
+    }
   }
 
   /// Whether somebody who wants the lock has to wait for it.
   private func isHeld(_ report: PathReport) -> Bool {
-    switch report.hardlink.state {
+    if let kernel = report.kernel, !kernel.locks.isEmpty { return true }
+    guard let hardlink = report.hardlink else { return false }
+    switch hardlink.state {
     case .unlocked, .stale: return false
     case .ours, .theirs: return true
     case .oursExpired, .theirsExpired:
-      guard let remaining = report.hardlink.holder?.remaining else { return true }
+      guard let remaining = hardlink.holder?.remaining else { return true }
       return remaining > -options.lock.hardlink.clockSlop
     }
   }
@@ -108,11 +164,7 @@ extension Status {
   private func draw(_ looks: [Look]) throws(Failure) {
     var screen: Message = "\u{1b}[H"
     for look in looks {
-      let text: Message =
-        switch look {
-        case .success(let report): report.text
-        case .failure(let failure): "\(failure.message)\n"
-        }
+      let text: Message = look.failure == nil ? look.text : "\(look.text)\n"
       for byte in text.bytes {
         if byte == ascii("\n") { screen.append("\u{1b}[K") }
         screen.append(byte: byte)
@@ -123,30 +175,32 @@ extension Status {
   }
 
   private func showChanges(_ looks: [Look], since previous: [Look]) throws(Failure) {
-    for (index, look) in looks.enumerated() {
-      if index < previous.count, isLike(look, previous[index]) { continue }
-      try show(look)
-    }
-  }
-
-  private func isLike(_ look: Look, _ old: Look) -> Bool {
-    switch (look, old) {
-    case (.success(let report), .success(let old)): report.isLike(old)
-    case (.failure(let failure), .failure(let old)): failure.message.bytes == old.message.bytes
-    default: false
+    for index in looks.indices {
+      let look = looks[index]
+      if index < previous.count, look.key.bytes == previous[index].key.bytes { continue }
+      if look.failure == nil {
+        try Output.result(look.text)
+      } else {
+        Output.say(look.text)
+      }
     }
   }
 }
 
 extension PathReport {
-  /// Whether nothing has happened but that time passed, or that the holder refreshed the lock.
-  fileprivate func isLike(_ other: PathReport) -> Bool {
-    guard hardlink.state == other.hardlink.state,
-      hardlink.holder?.fileName == other.hardlink.holder?.fileName,
-      hardlink.waiters.count == other.hardlink.waiters.count
-    else { return false }
-    return zip(hardlink.waiters, other.hardlink.waiters).allSatisfy {
-      $0.fileName == $1.fileName && $0.liveness == $1.liveness
+  /// The same as long as nothing has happened but that time passed, or that the holder refreshed the
+  /// lock.
+  fileprivate var key: Message {
+    var key = Message()
+    if let kernel { key.append(JSON.locks(kernel)) }
+    guard let hardlink else { return key }
+    key.append(text: hardlink.state.name)
+    if let holder = hardlink.holder { key.append(escaping: holder.fileName) }
+    for waiter in hardlink.waiters {
+      let isDead: StaticString = waiter.liveness == .dead ? " dead " : " "
+      key.append(text: isDead)
+      key.append(escaping: waiter.fileName)
     }
+    return key
   }
 }

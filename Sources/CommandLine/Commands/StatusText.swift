@@ -8,22 +8,35 @@ extension PathReport {
   /// Lines, with their ends. A line that is longer than a terminal is wide continues, indented, on
   /// the next one.
   var text: Message {
+    let locks = kernel?.locks ?? []
     var text = Message()
+    if hardlink != nil || locks.isEmpty {
+      appendHardlink(to: &text)
+    } else {
+      text = "\(path)  held\n"
+    }
+    for lock in locks { lock.append(to: &text) }
+    kernel?.appendLimits(to: &text)
+    return text
+  }
+
+  private func appendHardlink(to text: inout Message) {
     Self.append(["\(path)  \(state.first)"] + state.rest, to: &text)
     if text.count > Self.width + 1, !state.first.bytes.isEmpty {
       text = "\(path)\n"
       Self.append(["  \(state.first)"] + state.rest, to: &text)
     }
-    for waiter in hardlink.waiters {
+    for waiter in hardlink?.waiters ?? [] {
       let dead: StaticString = waiter.liveness == .dead ? ", which is dead" : ""
       text.append("  waiting: \(waiter.ownerName)\(dead)\n")
     }
-    return text
   }
 
   /// The state of the lock in parts that may stand on lines of their own.
   private var state: (first: Message, rest: [Message]) {
-    guard let holder = hardlink.holder, hardlink.state != .unlocked else { return ("free", []) }
+    guard let hardlink, let holder = hardlink.holder, hardlink.state != .unlocked else {
+      return ("free", [])
+    }
     if hardlink.state == .stale {
       return holder.liveness == .dead
         ? ("stale: its owner is dead", [holder.ownerName])
@@ -43,5 +56,120 @@ extension PathReport {
       }
     }
     text.append("\(line)\n")
+  }
+}
+
+// MARK: - Locks of the kernel
+
+extension ObservedLock {
+  private var kind: StaticString { sharing == .shared ? "shared" : "exclusive" }
+
+  /// ` bytes 4-5`, ` bytes 4-`, or nothing.
+  fileprivate var rangePhrase: Message {
+    if range == .wholeFile { return "" }
+    if range.length == 0 { return " bytes \(range.start)-" }
+    return " bytes \(range.start)-\(range.start + (range.length - 1))"
+  }
+
+  fileprivate func append(to text: inout Message) {
+    let number: Message = count > 1 ? ", \(Int64(count)) times" : ""
+    text.append("  \(mode.name), \(kind)\(rangePhrase)\(number)\n")
+    for holder in holders {
+      let unproven: StaticString = holder.isVerified ? "held" : "held?"
+      holder.process.appendRow(unproven, to: &text)
+    }
+    if holders.isEmpty {
+      switch locker {
+      case .process(let number):
+        text.append("    held     by nobody to be seen here; pid \(number) took it\n")
+      case .openFile, .elsewhere: text.append("    held     by nobody to be seen here\n")
+      }
+    }
+    for waiter in waiters {
+      // `waits?` where it is one of several, and not known which.
+      let role: StaticString = waiter.processes.count > 1 ? "waits?" : "waits"
+      for process in waiter.processes { process.appendRow(role, to: &text) }
+      if waiter.processes.isEmpty { text.append("    waits    somebody who cannot be seen here\n") }
+    }
+  }
+
+  fileprivate func appendTableRows(to table: inout Message) {
+    for holder in holders { appendTableRow(holder.process, kind, to: &table) }
+    if holders.isEmpty { appendTableRow(nil, kind, to: &table) }
+    for waiter in waiters {
+      for process in waiter.processes { appendTableRow(process, "waits", to: &table) }
+      if waiter.processes.isEmpty { appendTableRow(nil, "waits", to: &table) }
+    }
+  }
+
+  private func appendTableRow(
+    _ process: ObservedProcess?, _ kind: StaticString, to table: inout Message
+  ) {
+    var row = Message()
+    row.append(process.map { "\($0.identifier)" } ?? "-", width: -8)
+    row.append("  ")
+    row.append(process.map { Message(userName($0.user), upTo: 8) } ?? "-", width: 9)
+    row.append("\(mode.name)", width: 6)
+    row.append("\(kind)", width: 10)
+    row.append(process.map { $0.commandText(upTo: 16) } ?? "-", width: 17)
+    let path: Message =
+      path.map { "\($0)\(rangePhrase)" } ?? "file \(Int64(bitPattern: file.inode))"
+    if row.columns + path.columns > 80 { row.append("\n    ") }
+    table.append("\(row)\(path)\n")
+  }
+}
+
+extension ObservedProcess {
+  /// `    held      4711  root       3h 5m  rsync -a /srv/ backup:/srv/`
+  fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
+    var row: Message = "    "
+    row.append("\(role)", width: 6)
+    row.append("\(identifier)", width: -9)
+    row.append("  ")
+    row.append(Message(userName(user), upTo: 8), width: 9)
+    row.append(spanText(max(0, wallTime() / 1_000_000_000 - startTime)), width: -8)
+    text.append("\(row)  \(commandText(upTo: 40))\n")
+  }
+}
+
+extension LockInspection {
+  /// All locks, a line for each process that has one or waits for it.
+  var table: Message {
+    var table: Message = "     PID  USER     MODE  KIND      COMMAND          PATH\n"
+    for lock in locks { lock.appendTableRows(to: &table) }
+    appendLimits(to: &table)
+    return table
+  }
+
+  /// What could not be looked at.
+  fileprivate func appendLimits(to text: inout Message) {
+    if unreadable.count == 1 {
+      text.append("  pid \(unreadable[0]) may not be inspected, and may have inherited a lock\n")
+    } else if !unreadable.isEmpty {
+      text.append(
+        "  \(Int64(unreadable.count)) processes may not be inspected, and may have inherited a lock\n"
+      )
+    }
+    if !seesAllNamespaces { text.append("  seen from inside a pid namespace: there may be more\n") }
+  }
+}
+
+extension Message {
+  /// How wide it is on a terminal, about: two columns for what has more than two bytes, but for `…`.
+  var columns: Int {
+    var rest = bytes[...]
+    var columns = 0
+    while let (scalar, length) = Self.firstScalar(rest) {
+      columns += length > 2 && scalar != 0x2026 ? 2 : 1
+      rest = rest.dropFirst(length)
+    }
+    return columns + rest.count
+  }
+
+  /// Adds a column of a table, filled up with spaces to `width`: behind it, or before it if negative.
+  fileprivate mutating func append(_ cell: Message, width: Int) {
+    if width < 0 { append(spaces: -width - cell.columns) }
+    append(cell)
+    append(spaces: width - cell.columns)
   }
 }

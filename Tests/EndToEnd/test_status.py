@@ -1,0 +1,187 @@
+"""status: who has a lock of the kernel's and who waits for it, as people and programs read it."""
+
+import fcntl
+import json
+import os
+import subprocess
+
+import pytest
+
+from conftest import SWLOCK, needs_root, needs_tool
+from observing import (  # noqa: F401
+    MODES,
+    has_failed,
+    held,
+    nothing_left,
+    wait_until,
+    waits_on,
+)
+
+every_mode = pytest.mark.parametrize("mode", MODES)
+
+
+def objects(result):
+    assert result.returncode == 0, result
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def shown(swlock, *words):
+    result = swlock.run("status", *words)
+    assert result.returncode == 0, result
+    return result.stdout.decode()
+
+
+def test_a_free_path_is_free_with_or_without_a_file(swlock, folder):
+    (folder / "file").write_text("data")
+    assert shown(swlock, "file", "none") == "file  free\nnone  free\n"
+    assert [found["state"] for found in objects(swlock.run("status", "--json", "file"))] == ["unlocked"]
+
+
+@every_mode
+def test_holders_and_waiters_are_shown_in_order(swlock, folder, mode):
+    holder = swlock.start("run", "-m", mode, "lock", "sleep", "1000")
+    wait_until(lambda: (folder / "lock").exists() and b"held" in swlock.run("status", "lock").stdout)
+    waiters = []
+    for count in (1, 2):
+        waiters.append(swlock.start("run", "-m", mode, "lock", "true"))
+        wait_until(
+            lambda: len(objects(swlock.run("status", "--json", "lock"))[0]["locks"][0]["waiters"])
+            == count
+        )
+    (found,) = objects(swlock.run("status", "--json", "lock"))
+    (lock,) = found["locks"]
+    assert (lock["mode"], lock["shared"], lock["start"], lock["length"]) == (mode, False, 0, 0)
+    # In posix mode two processes share the lock, and the command has none.
+    pids = {process["pid"] for process in lock["holders"]}
+    assert holder.pid in pids and all(process["verified"] for process in lock["holders"])
+    queue = [[process["pid"] for process in waiter["processes"]] for waiter in lock["waiters"]]
+    assert len(queue) == 2
+    if mode == "flock":
+        assert queue == [[waiter.pid] for waiter in waiters]
+    text = shown(swlock, "lock")
+    assert text.startswith(f"lock  held\n  {mode}, exclusive\n")
+    assert f"held {holder.pid:10}  " in text and text.count("    waits") >= 2
+    for process in [*waiters, holder]:
+        process.terminate()
+
+
+def test_every_mode_is_shown_at_once(swlock, folder):
+    with held(folder / "lock", "flock"), held(folder / "lock", "ofd"):
+        text = shown(swlock, "lock")
+    assert "  flock, exclusive\n" in text and "  ofd, exclusive\n" in text
+
+
+def test_ranges_and_shared_locks_are_shown(swlock, folder):
+    (folder / "lock").touch()
+    with open(folder / "lock") as file:
+        fcntl.lockf(file, fcntl.LOCK_SH, 3, 5)
+        assert "  posix, shared bytes 5-7\n" in shown(swlock, "lock")
+        (lock,) = objects(swlock.run("status", "--json", "lock"))[0]["locks"]
+        assert (lock["shared"], lock["start"], lock["length"]) == (True, 5, 3)
+
+
+def test_quiet_says_by_its_status_whether_a_path_is_held(swlock, folder):
+    (folder / "lock").touch()
+    assert swlock.run("status", "-q", "lock").returncode == 1
+    with held(folder / "lock"):
+        result = swlock.run("status", "-q", "lock")
+        assert (result.returncode, result.stdout) == (0, b"")
+        assert swlock.run("status", "-q", "lock", "other").returncode == 1
+
+
+def test_a_directory_is_looked_at(swlock, folder):
+    (folder / "place").mkdir()
+    descriptor = os.open(folder / "place", os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    assert f"held {os.getpid():10}" in shown(swlock, "place")
+    os.close(descriptor)
+
+
+def test_without_a_path_every_lock_is_in_the_table(swlock, folder):
+    with held(folder / "lock"), held(folder / "other", "ofd"):
+        lines = shown(swlock).splitlines()
+        assert lines[0].split() == ["PID", "USER", "MODE", "KIND", "COMMAND", "PATH"]
+        for name, mode in (("lock", "flock"), ("other", "ofd")):
+            (place,) = [i for i, line in enumerate(lines) if line.endswith(str(folder / name))]
+            row = lines[place] if not lines[place].startswith("    /") else lines[place - 1]
+            assert row.split()[0] == str(os.getpid()) and row.split()[2] == mode
+        everything = objects(swlock.run("status", "--json"))
+    assert str(folder / "lock") in [found["path"] for found in everything]
+
+
+@needs_tool("lslocks")
+def test_nothing_is_missing_or_wrong_against_lslocks(swlock, folder):
+    with held(folder / "a", "flock"), held(folder / "b", "ofd"):
+        listed = json.loads(
+            subprocess.run(
+                ["lslocks", "--json", "--notruncate", "-o", "PID,TYPE,PATH"], stdout=subprocess.PIPE
+            ).stdout
+        )["locks"]
+        seen = objects(swlock.run("status", "--json"))
+    mine = [lock for lock in listed if (lock["path"] or "").startswith(str(folder))]
+    assert mine
+    for lock in mine:
+        (found,) = [found for found in seen if found["path"] == lock["path"]]
+        assert found["locks"][0]["mode"] == lock["type"].lower().replace("lck", "")
+        pids = [process["pid"] for process in found["locks"][0]["holders"]]
+        # It does not know who has an open file description lock.
+        assert lock["pid"] in pids or lock["pid"] == -1
+
+
+@needs_tool("fuser")
+def test_every_holder_that_fuser_finds_is_a_holder(swlock, folder):
+    process = swlock.start("run", "lock", "sleep", "1000")
+    wait_until(lambda: b"sleep" in swlock.run("status", "lock").stdout)
+    found = subprocess.run(["fuser", folder / "lock"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    (lock,) = objects(swlock.run("status", "--json", "lock"))[0]["locks"]
+    assert {process["pid"] for process in lock["holders"]} == {int(pid) for pid in found.stdout.split()}
+    process.terminate()
+
+
+def test_hostile_names_are_escaped_and_lines_fit_a_terminal(swlock, folder):
+    name = b"l\n\x1b[31m\xff" + b"x" * 60
+    hostile = "sleep 1000; \x1b[2J\u202e" + "鍵" * 60 + "\n\n"
+    os.close(os.open(os.fsencode(folder) + b"/" + name, os.O_CREAT))
+    process = swlock.start("run", "--leftovers=kill", name, "sh", "-c", hostile)
+    wait_until(lambda: b"sleep" in swlock.run("status", name).stdout)
+    for result in (swlock.run("status", name), swlock.run("status")):
+        assert b"\x1b" not in result.stdout and b"\xff" not in result.stdout
+        assert b"\xe2\x80\xae" not in result.stdout
+        for line in result.stdout.decode().splitlines():
+            wide = sum(2 if character == "鍵" else 1 for character in line)
+            assert wide <= 80 or line.endswith("free") or "l\\n" in line
+    process.terminate()
+
+
+@needs_root
+def test_a_user_sees_what_may_not_be_inspected(swlock, folder):
+    os.chmod(folder, 0o755)
+    process = swlock.start("run", "lock", "sleep", "1000")
+    wait_until(lambda: b"sleep" in swlock.run("status", "lock").stdout)
+    try:
+        os.chmod(folder / "lock", 0o644)
+        result = subprocess.run(
+            [SWLOCK, "status", "--json", "lock"], cwd=folder, user=65534, stdout=subprocess.PIPE
+        )
+    except PermissionError:
+        pytest.skip("the binary is where other users cannot execute it")
+    (found,) = objects(result)
+    assert process.pid in found["unreadable"] and found["complete"] is False
+    for holder in found["locks"][0]["holders"]:
+        assert holder["verified"] is False
+    process.terminate()
+
+
+def test_watching_writes_a_line_when_something_changes(swlock, folder):
+    (folder / "lock").touch()
+    process = swlock.start("status", "--watch=10ms", "--json", "lock")
+    assert json.loads(process.stdout.readline())["state"] == "unlocked"
+    with held(folder / "lock"):
+        assert json.loads(process.stdout.readline())["state"] == "held"
+    assert json.loads(process.stdout.readline())["state"] == "unlocked"
+    process.terminate()
+    assert process.wait(10) == 128 + 15
+
+
+def test_quiet_needs_a_path(swlock, folder):
+    assert has_failed(swlock.run("status", "-q"), 64)
