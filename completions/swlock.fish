@@ -52,7 +52,7 @@ complete -c swlock -n '__swlock_command run' -l kill-after -x -d 'send SIGKILL t
 complete -c swlock -n '__swlock_command run' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command run' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command acquire' -F
-complete -c swlock -n '__swlock_command acquire' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock, once it is shown to exclude at PATH'
+complete -c swlock -n '__swlock_command acquire' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
 complete -c swlock -n '__swlock_command acquire' -s s -l shared -d 'share the lock with other shared holders'
 complete -c swlock -n '__swlock_command acquire' -s x -l exclusive -d 'share it with nobody (default)'
 complete -c swlock -n '__swlock_command acquire' -s n -l nonblock -d 'do not wait for the lock'
