@@ -10,6 +10,7 @@ _swlock_value() {
     --range) : ;;
     --perm) : ;;
     --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
+    --message) : ;;
     --lifetime) : ;;
     --style) mapfile -t COMPREPLY < <(compgen -W "flufl portage" -- "$current") ;;
     --clock-slop) : ;;
@@ -49,8 +50,8 @@ _swlock() {
       fi
       return
       ;;
-    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;
-    acquire) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version' ;;
+    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;
+    acquire) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version' ;;
     release) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version' ;;
     refresh) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version' ;;
     transfer) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version' ;;
@@ -67,7 +68,7 @@ _swlock() {
     word=${COMP_WORDS[index]}
     case $word in
       --) [[ $paths -gt 0 ]] && paths=2 ;;
-      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | -c | --command | --leftovers | --max-runtime | --kill-after | --fd | --owner | --to | --older-than) index=$((index + 1)) ;;
+      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | -c | --command | --leftovers | --max-runtime | --kill-after | --fd | --owner | --to | --older-than) index=$((index + 1)) ;;
       -*) ;;
       *) paths=$((paths + 1)) ;;
     esac

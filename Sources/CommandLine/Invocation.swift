@@ -37,11 +37,19 @@ final class LockOptions {
   var unlink = false
   var sidecar: SidecarNaming?
   var verbose = false
+  var progress = Progress.onTerminal
+  var message: ByteString?
+  var reentrant = false
   var hardlink = HardlinkPolicy()
 
   init(_ subcommand: Subcommand) {
     self.subcommand = subcommand
   }
+}
+
+/// Where it is shown who is waited for.
+enum Progress {
+  case never, onTerminal, always
 }
 
 /// What becomes of processes that outlive the command.

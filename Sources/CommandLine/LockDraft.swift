@@ -43,7 +43,12 @@ struct LockDraft {
     case .unlink: options.unlink = true
     case .sidecar: options.sidecar = try given.sidecar()
     case .verbose: options.verbose = true
-    case .quiet: options.verbose = false
+    case .quiet:
+      options.verbose = false
+      options.progress = .never
+    case .progress: options.progress = .always
+    case .message: options.message = given.value
+    case .reentrant: options.reentrant = true
     default: return false
     }
     return true

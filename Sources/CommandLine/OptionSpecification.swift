@@ -2,6 +2,7 @@
 package enum OptionIdentity: UInt8, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
+  case progress, message, reentrant
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
@@ -14,7 +15,7 @@ package enum OptionIdentity: UInt8, Sendable {
 package enum OptionValue: Sendable {
   case none
   case mode, leftovers, style, error
-  case duration, number, range, permissions, group, shellCommand, poll, owner
+  case duration, number, text, range, permissions, group, shellCommand, poll, owner
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration
 
@@ -35,6 +36,7 @@ package enum OptionValue: Sendable {
     case .error: "NAME"
     case .duration, .optionalDuration: "DURATION"
     case .number: "N"
+    case .text: "TEXT"
     case .range: "START[:LENGTH]"
     case .permissions: "MODE"
     case .group: "NAME"

@@ -34,10 +34,19 @@ package let optionTable: [OptionSpecification] = [
     "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile"
   ),
   .init(
-    .quiet, "q", "quiet", .none, .lock, .lockers, "say nothing but errors: undoes --verbose"),
+    .quiet, "q", "quiet", .none, .lock, .lockers,
+    "say nothing but errors, and nothing while waiting"),
   .init(
     .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
     "say each step on standard error"),
+  .init(
+    .progress, nil, "progress", .none, .lock, .lockers,
+    "say after a second of waiting who has the lock, also where standard error is no terminal"),
+  .init(
+    .message, nil, "message", .text, .lock, .lockers, "say TEXT instead while waiting"),
+  .init(
+    .reentrant, nil, "reentrant", .none, .lock, .lockers,
+    "if an ancestor of this process has the lock, go on without locking again"),
   .init(
     .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
     "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it"

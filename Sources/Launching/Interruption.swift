@@ -3,11 +3,21 @@ internal import CSystem
 /// From here on SIGTERM, SIGINT, SIGHUP and SIGQUIT end this process at once, with exit status
 /// 128+N, whatever their dispositions and mask were; only an ignored SIGHUP stays (nohup(1)).
 ///
-/// For the time of waiting, when there is nothing to clean up that the kernel does not.
-public func exitOnTerminationSignals() {
+/// For the time of waiting, when there is nothing to clean up that the kernel does not; but for a line
+/// on the terminal at standard error, with `erasingLine`.
+public func exitOnTerminationSignals(erasingLine: Bool = false) {
   var signals = [SIGTERM, SIGINT, SIGQUIT]
   if csystem_is_ignored(SIGHUP) == 0 { signals.append(SIGHUP) }
-  for signal in signals { csystem_set_handler(signal) { _exit(128 + $0) } }
+  for signal in signals {
+    if erasingLine {
+      csystem_set_handler(signal) {
+        _ = write(STDERR_FILENO, "\r\u{1b}[K", 4)
+        _exit(128 + $0)
+      }
+    } else {
+      csystem_set_handler(signal) { _exit(128 + $0) }
+    }
+  }
   _ = try? SignalSet(signals).unblock()
 }
 

@@ -106,3 +106,26 @@ public func confirmKeeping() -> Bool {
   }
   return true
 }
+
+/// Forks a process that does something beside this one, and ends with it at the latest.
+///
+/// - Returns: nil in that process.
+public func forkCompanion() throws(LaunchError) -> ChildProcess? {
+  let parent = getpid()
+  try makeChildrenWaitable()
+  let child = try step(.clone) { () throws(Errno) in
+    try retryingOnInterrupt { csystem_fork() }
+  }
+  if child > 0 { return ChildProcess(identifier: child) }
+  csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
+  if parentHasDied(parent) { _exit(1) }
+  return nil
+}
+
+extension ChildProcess {
+  /// Kills it, and returns once it has ended.
+  public func end() {
+    kill(identifier, SIGKILL)
+    _ = try? wait()
+  }
+}

@@ -14,6 +14,7 @@ public struct HeldLock: ~Copyable {
     case kernel(KernelPart)
     case hardlink(HardlinkHold)
     case portage(PortageHold)
+    case ofAncestor
   }
 
   init(
@@ -36,6 +37,14 @@ public struct HeldLock: ~Copyable {
       removal = FileRemoval(path, status.identity, mode)
     }
     self.init(path: path, mode: mode, file: file, removal: removal)
+  }
+
+  /// A lock that an ancestor of this process has, and with which this one has nothing to do: it is not
+  /// released.
+  public init(ofAncestor path: ByteString, mode: LockMode) {
+    self.path = path
+    self.mode = mode
+    storage = .ofAncestor
   }
 
   init(_ hold: HardlinkHold) {
@@ -61,6 +70,7 @@ public struct HeldLock: ~Copyable {
     case .kernel(let part): part.file.number
     case .hardlink: nil
     case .portage: nil
+    case .ofAncestor: nil
     }
   }
 
@@ -78,6 +88,7 @@ public struct HeldLock: ~Copyable {
       try removal?.perform()
     case .hardlink(let hold): try hold.release()
     case .portage(let hold): try hold.release()
+    case .ofAncestor: break
     }
   }
 }
@@ -92,6 +103,7 @@ extension HeldLock {
     case .hardlink(let hold): hold.deadline == Int64.max ? nil : hold.deadline
     case .kernel: nil
     case .portage: nil
+    case .ofAncestor: nil
     }
   }
 
@@ -103,6 +115,7 @@ extension HeldLock {
     case .hardlink(let hold): try hold.refresh()
     case .kernel: break
     case .portage: break
+    case .ofAncestor: break
     }
   }
 
@@ -115,6 +128,7 @@ extension HeldLock {
     case .hardlink(let hold): try hold.transfer(to: heir)
     case .kernel: throw .unsupported(.noLifetime)
     case .portage: throw .unsupported(.noLifetime)
+    case .ofAncestor: throw .unsupported(.noLifetime)
     }
   }
 
@@ -125,6 +139,7 @@ extension HeldLock {
     case .kernel: break
     case .hardlink(let hold): hold.leaveBehind()
     case .portage(let hold): hold.leaveBehind()
+    case .ofAncestor: break
     }
   }
 }

@@ -43,6 +43,10 @@ public struct ByteRange: Equatable, Sendable {
 
   private var last: Int64 { length == 0 ? Int64.max : start + (length - 1) }
 
+  func contains(_ other: ByteRange) -> Bool {
+    start <= other.start && other.last <= last
+  }
+
   func overlaps(_ other: ByteRange) -> Bool {
     start <= other.last && other.start <= last
   }
@@ -56,6 +60,15 @@ public enum Patience: Equatable, Sendable {
   /// `span`, in nanoseconds, or what is left of the patience.
   func bounding(_ span: Int64) -> Int64 {
     if case .until(let deadline) = self { min(span, deadline.remaining) } else { span }
+  }
+
+  /// The same, but not longer than until `end`.
+  public func cut(at end: Deadline) -> Patience {
+    switch self {
+    case .never: .never
+    case .forever: .until(end)
+    case .until(let deadline): deadline.nanoseconds <= end.nanoseconds ? self : .until(end)
+    }
   }
 
   var isOver: Bool {

@@ -71,9 +71,14 @@ struct Acquire {
     keeper keeping: borrowing Keeping, of request: LockRequest, for owner: ObservedProcess?
   ) throws(Failure) -> LaunchError {
     let lock = try options.lock.acquire(request)
+    guard let descriptor = lock.descriptor else {
+      // An ancestor has the lock, and there is nothing to keep.
+      lock.leaveBehind()
+      _exit(confirmKeeping() ? ExitStatus.done.rawValue : 1)
+    }
     let kept = KeptLock(
-      path: request.path.absolutePath, owner: owner, mode: lock.mode,
-      descriptor: lock.descriptor ?? -1, unlinks: options.lock.unlink)
+      path: request.path.absolutePath, owner: owner, mode: lock.mode, descriptor: descriptor,
+      unlinks: options.lock.unlink)
     var command = Command(CStringVector(kept.words), environment: CStringVector([]))
     command.isThisProgram = true
     command.inheritedDescriptors = [kept.descriptor]

@@ -61,31 +61,41 @@ extension LockOptions {
     do throws(LockError) {
       return try announced(try take(request))
     } catch .busy where patience != .never {
-      try checkNotKept(request)
-      say("waiting for \(request.path)")
-      exitOnTerminationSignals()
-      request.patience = patience
     } catch {
       throw .locking(error, request, self)
     }
-    do throws(LockError) {
-      return try announced(try take(request))
-    } catch {
-      throw .locking(error, request, self)
-    }
+    if let above = try lockAbove(request) { return above }
+    say("waiting for \(request.path)")
+    exitOnTerminationSignals()
+    return try wait(request, patience, take)
   }
 
-  /// Throws where a process keeps the lock for the very owner that wants it: it would never be free.
-  private func checkNotKept(_ request: LockRequest) throws(Failure) {
-    guard subcommand == .acquire, let inspection = try? inspectLocks(at: request.path) else {
-      return
-    }
-    for lock in inspection.locks where lock.excludes(request) {
-      for holder in lock.holders {
-        if let kept = KeptLock(of: holder.process), kept.isFor(request.owner) {
-          throw .locking(.alreadyHeld, request, self)
+  /// Waits in the kernel; where it is to be seen, first for a second, and then as long as it takes while
+  /// a companion tells of it. The place in the kernel's queue is lost once, and nothing is told of waits
+  /// that are short.
+  private func wait(
+    _ request: LockRequest, _ patience: Patience,
+    _ take: (LockRequest) throws(LockError) -> HeldLock
+  ) throws(Failure) -> HeldLock {
+    var request = request
+    var line: WaitingLine?
+    do throws(LockError) {
+      if showsWaiting {
+        let silence = Deadline.seconds(1)
+        request.patience = patience.cut(at: silence)
+        do throws(LockError) {
+          return try announced(try take(request))
+        } catch .timedOut where request.patience != patience {
         }
+        line = WaitingLine(request, self)
       }
+      request.patience = patience
+      let lock = try take(request)
+      line?.end()
+      return try announced(lock)
+    } catch {
+      line?.end()
+      throw .locking(error, request, self)
     }
   }
 
@@ -178,8 +188,8 @@ func holder(of request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? 
 }
 
 /// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as
-/// that can be seen.
-func holderPhrase(of request: LockRequest) -> Message? {
+/// that can be seen. The command is cut to a width.
+func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Message? {
   if request.mode == .hardlink {
     return holder(of: request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
   }
@@ -188,7 +198,11 @@ func holderPhrase(of request: LockRequest) -> Message? {
   var others: Int64 = 0
   for lock in inspection.locks where lock.excludes(request) {
     for holder in lock.holders {
-      if phrase == nil { phrase = "by \(holder.process.phrase)" } else { others += 1 }
+      if phrase == nil {
+        phrase = "by \(holder.process.phrase(commandUpTo: width))"
+      } else {
+        others += 1
+      }
     }
   }
   guard let phrase, others > 0 else { return phrase }

@@ -7,17 +7,20 @@ internal import SystemInterface
 extension ObservedProcess {
   /// `pid 4711 (rsync -a /srv/ backup:/srv/, root)`; of a process that keeps a lock for another, the
   /// other.
-  var phrase: Message {
-    if let kept = KeptLock(of: self), let number = kept.owner, let owner = ObservedProcess(number),
-      kept.isOwned(by: owner)
-    {
-      return owner.plainPhrase
-    }
-    return plainPhrase
+  var phrase: Message { phrase(commandUpTo: 40) }
+
+  func phrase(commandUpTo width: Int) -> Message {
+    let process = beneficiary ?? self
+    return
+      "pid \(process.identifier) (\(process.commandText(upTo: width)), \(userName(process.user)))"
   }
 
-  private var plainPhrase: Message {
-    "pid \(identifier) (\(commandText(upTo: 40)), \(userName(user)))"
+  /// For whom this process keeps a lock, if it does.
+  var beneficiary: ObservedProcess? {
+    guard let kept = KeptLock(of: self), let number = kept.owner,
+      let owner = ObservedProcess(number), kept.isOwned(by: owner)
+    else { return nil }
+    return owner
   }
 
   /// The command, cut where it would be wider than `width`.

@@ -167,7 +167,7 @@ extension Run {
   private func environment(_ lock: borrowing HeldLock) -> CStringVector {
     let path = lock.path.absolutePath
     let mode = ByteString(stringLiteral: lock.mode.name)
-    var held = mode + "=" + escapedForList(path)
+    var held = mode + "=" + HeldList.escaped(path)
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
     }
@@ -176,20 +176,5 @@ extension Run {
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
     ])
-  }
-
-  /// Entries of SWLOCK_HELD are separated by colons; a colon within one is `%3A`, a percent sign
-  /// `%25`.
-  private func escapedForList(_ path: ByteString) -> ByteString {
-    guard path.contains(ascii(":")) || path.contains(ascii("%")) else { return path }
-    var escaped: [UInt8] = []
-    for byte in path.bytes {
-      switch byte {
-      case ascii(":"): escaped += ("%3A" as StaticString).utf8
-      case ascii("%"): escaped += ("%25" as StaticString).utf8
-      default: escaped.append(byte)
-      }
-    }
-    return ByteString(escaped)
   }
 }

@@ -62,7 +62,7 @@ struct LockSurvey {
   }
 
   /// Who may well have the locks: a few processes that the table names.
-  private var lockers: [Int32] {
+  var lockers: [Int32] {
     guard file != nil else { return [] }
     var lockers: [Int32] = []
     for record in records.records.prefix(16) {

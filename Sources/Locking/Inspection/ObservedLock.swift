@@ -36,6 +36,14 @@ public struct ObservedLock: Equatable, Sendable {
   }
 }
 
+extension ObservedLock {
+  /// Whether who has this lock has all that `request` asks for.
+  public func covers(_ request: LockRequest) -> Bool {
+    excludes(request) && (sharing == .exclusive || request.sharing == .shared)
+      && (mode == .flock || range.contains(request.range))
+  }
+}
+
 /// Who took a lock, as the kernel noted it then. It may have ended, or closed the file, while the
 /// lock lives on with whoever inherited it.
 public enum Locker: Equatable, Sendable {

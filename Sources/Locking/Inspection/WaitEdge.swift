@@ -1,8 +1,10 @@
+internal import CSystem
+
 /// A process that waits for a lock, and those it waits for.
 public struct WaitEdge: Equatable, Sendable {
   public let waiter: Int32
   /// Who has the lock, or has queued for it before the waiter. Empty where they cannot be seen.
-  public let blockers: [Int32]
+  public internal(set) var blockers: [Int32]
   public let mode: LockMode
   public let file: FileIdentity
   /// A name of the file, as `ObservedLock.path`.
@@ -88,6 +90,32 @@ public func waitCycle(
 /// - Throws: as `inspectAllLocks`.
 public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
   waitCycle(through: process, in: try waitEdges()) { process in
+    ancestry(of: process).dropFirst().map { $0.identifier }
+  }
+}
+
+/// The circle that the calling process would close if it waited for the lock of `request`: its own wait
+/// first; nil where there is none.
+///
+/// - Parameter beneficiary: on whose behalf a process has its locks; nil: on its own.
+/// - Throws: as `inspectAllLocks`.
+public func waitCycle(
+  closingWith request: LockRequest, beneficiary: (Int32) -> Int32?
+) throws(LockError) -> [WaitEdge]? {
+  var edges = try waitEdges()
+  if edges.isEmpty { return nil }
+  for lock in try inspectLocks(at: request.path).locks where lock.excludes(request) {
+    edges.append(
+      WaitEdge(
+        waiter: getpid(), blockers: lock.holders.map { $0.process.identifier }, mode: lock.mode,
+        file: lock.file, path: lock.path))
+  }
+  for index in edges.indices {
+    for blocker in edges[index].blockers {
+      if let process = beneficiary(blocker) { edges[index].blockers.append(process) }
+    }
+  }
+  return waitCycle(through: getpid(), in: edges) { process in
     ancestry(of: process).dropFirst().map { $0.identifier }
   }
 }

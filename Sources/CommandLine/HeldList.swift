@@ -1,0 +1,47 @@
+internal import Launching
+internal import SystemInterface
+
+/// SWLOCK_HELD: the locks under which a command runs, as MODE=PATH, separated by colons; a colon within
+/// one is `%3A`, a percent sign `%25`.
+enum HeldList {
+  static func escaped(_ path: ByteString) -> ByteString {
+    guard path.contains(ascii(":")) || path.contains(ascii("%")) else { return path }
+    var escaped: [UInt8] = []
+    for byte in path.bytes {
+      switch byte {
+      case ascii(":"): escaped += ("%3A" as StaticString).utf8
+      case ascii("%"): escaped += ("%25" as StaticString).utf8
+      default: escaped.append(byte)
+      }
+    }
+    return ByteString(escaped)
+  }
+
+  /// Whether this process's environment has a lock of the file at `path` in it. Anybody can set that.
+  static func names(_ path: ByteString) -> Bool {
+    guard let list = CStringVector.environmentValue("SWLOCK_HELD"), !list.isEmpty,
+      let file = try? FileStatus(at: path, followingLinks: true).identity
+    else { return false }
+    for entry in list.bytes.split(separator: ascii(":")) {
+      let path = unescaped(entry.drop { $0 != ascii("=") }.dropFirst())
+      if let other = try? FileStatus(at: path, followingLinks: true).identity, other == file {
+        return true
+      }
+    }
+    return false
+  }
+
+  private static func unescaped(_ path: ArraySlice<UInt8>) -> ByteString {
+    var bytes: [UInt8] = []
+    var rest = path
+    while let byte = rest.popFirst() {
+      if byte == ascii("%") {
+        bytes.append(rest.starts(with: ("3A" as StaticString).utf8) ? ascii(":") : byte)
+        rest = rest.dropFirst(2)
+      } else {
+        bytes.append(byte)
+      }
+    }
+    return ByteString(bytes)
+  }
+}

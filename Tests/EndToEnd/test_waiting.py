@@ -1,0 +1,127 @@
+"""The waiting line: who is waited for, after a second, on a terminal or when asked for."""
+
+import os
+import pty
+import re
+import select
+import signal
+import time
+
+import pytest
+
+from conftest import SWLOCK, needs_tool
+from observing import (  # noqa: F401
+    children_of,
+    has_failed,
+    held,
+    locks_on,
+    nothing_left,
+    wait_until,
+    waits_on,
+)
+
+
+class Screen:
+    """A terminal for standard error, and what was written on it."""
+
+    def __init__(self, swlock, *words, term="xterm"):
+        self.reading, writing = pty.openpty()
+        env = {**os.environ, "TERM": term}
+        env.pop("NO_COLOR", None)
+        self.process = swlock.start(*words, stderr=writing, env=env)
+        os.close(writing)
+        self.written = b""
+
+    def read(self, timeout=0):
+        while select.select([self.reading], [], [], timeout)[0]:
+            try:
+                chunk = os.read(self.reading, 65536)
+            except OSError:
+                break
+            if not chunk:
+                break
+            self.written += chunk
+        return self.written
+
+    def shows(self, pattern):
+        wait_until(lambda: re.search(pattern, self.read()))
+        return self.written
+
+
+def test_a_terminal_is_told_after_a_second_who_has_the_lock(swlock, folder):
+    with held(folder / "lock"):
+        since = time.monotonic()
+        screen = Screen(swlock, "run", "lock", "true")
+        screen.shows(rb"waiting for lock, held by pid %d \(.*\) for 1s" % os.getpid())
+        assert time.monotonic() - since > 0.9
+        screen.shows(rb"\r.* for 2s\x1b\[K")
+        for line in screen.written.decode().replace("\x1b[K", "").split("\r"):
+            assert len(line) < 80 and "\n" not in line
+    assert screen.process.wait(10) == 0
+    assert screen.read(0.1).endswith(b"\r\x1b[K")
+
+
+def test_the_line_is_erased_by_a_signal_and_nothing_is_left(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "lock", "true")
+        screen.shows(rb" for 1s")
+        screen.process.send_signal(signal.SIGTERM)
+        assert screen.process.wait(10) == 128 + 15
+        assert screen.read(0.1).endswith(b"\x1b[K")
+
+
+def test_a_killed_waiter_takes_the_line_with_it(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "lock", "true")
+        screen.shows(rb" for 1s")
+        screen.process.kill()
+
+
+def test_a_dumb_terminal_gets_a_line_and_no_escapes(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "lock", "true", term="dumb")
+        screen.shows(rb"waiting for lock, held by pid %d \(.*\)\r\n" % os.getpid())
+        assert b"\x1b" not in screen.written
+    assert screen.process.wait(10) == 0
+
+
+def test_a_pipe_is_told_nothing_unless_asked(swlock, folder):
+    with held(folder / "lock"):
+        silent = swlock.start("run", "-w", "1.2", "lock", "true")
+        asked = swlock.start("run", "--progress", "-w", "1.2", "lock", "true")
+        assert (silent.wait(10), asked.wait(10)) == (75, 75)
+    said = asked.stderr.read()
+    assert re.match(rb"swlock: waiting for lock, held by pid %d \(.*\)\n" % os.getpid(), said)
+    assert said.count(b"\n") == 2
+    assert silent.stderr.read().count(b"\n") == 1
+
+
+def test_quiet_says_nothing_on_a_terminal(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "-q", "-w", "1.2", "lock", "true")
+        assert screen.process.wait(10) == 75
+    assert b"waiting" not in screen.read(0.1)
+
+
+def test_message_is_what_it_says_instead(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "--message", "the backup\x1b[2J is busy", "lock", "true")
+        screen.shows(rb"the backup\\x1b\[2J is busy")
+        assert b"waiting for" not in screen.written
+    assert screen.process.wait(10) == 0
+
+
+def test_acquire_tells_as_run_does(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "acquire", "-w", "1.5", "lock", "--owner", str(os.getpid()))
+        screen.shows(rb"waiting for lock, held by pid %d" % os.getpid())
+        assert screen.process.wait(10) == 75
+
+
+def test_a_short_wait_says_nothing(swlock, folder):
+    with held(folder / "lock"):
+        screen = Screen(swlock, "run", "lock", "true")
+        wait_until(lambda: waits_on(folder / "lock"))
+        assert children_of(screen.process.pid) == []
+    assert screen.process.wait(10) == 0
+    assert screen.read(0.1) == b""
