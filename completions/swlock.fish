@@ -138,6 +138,8 @@ complete -c swlock -n '__swlock_command break' -l clock-slop -x -d 'how long aft
 complete -c swlock -n '__swlock_command break' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command break' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
 complete -c swlock -n '__swlock_command break' -l force -d 'break a lock whose owner is alive, too'
+complete -c swlock -n '__swlock_command break' -l kill -d 'end the processes that hold a lock of the kernel\'s: with SIGTERM, or SIGNAL'
+complete -c swlock -n '__swlock_command break' -l kill-after -x -d 'send SIGKILL that long after the signal of --kill; default 10s'
 complete -c swlock -n '__swlock_command break' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command break' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command cleanup' -F
@@ -149,6 +151,7 @@ complete -c swlock -n '__swlock_command cleanup' -l retry-errno -x -a 'EACCES EA
 complete -c swlock -n '__swlock_command cleanup' -l dry-run -d 'only show what would be removed'
 complete -c swlock -n '__swlock_command cleanup' -l all -d 'remove live locks as well; asks on a terminal, and needs --force elsewhere'
 complete -c swlock -n '__swlock_command cleanup' -l force -d 'do not ask'
+complete -c swlock -n '__swlock_command cleanup' -l unused -d 'remove lock files as well that nobody holds and that are empty; in a folder, those of --sidecar'
 complete -c swlock -n '__swlock_command cleanup' -l older-than -x -d 'leave alone what was changed later than that long ago'
 complete -c swlock -n '__swlock_command cleanup' -l json -d 'show one JSON object a file, one line each'
 complete -c swlock -n '__swlock_command cleanup' -s h -l help -d 'show this help'

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Locking
 internal import SystemInterface
 
@@ -84,6 +85,21 @@ struct GivenOption {
       throw invalid("expected the number of a descriptor")
     }
     return Int32(number)
+  }
+
+  /// A name of kill(1), with or without SIG, or a number.
+  func signal() throws(Failure) -> Int32 {
+    if let number = parseNumber(value.bytes), number > 0, number < Int64(csystem_signal_count()) {
+      return Int32(number)
+    }
+    let prefix: StaticString = "SIG"
+    let name = value.bytes.starts(with: prefix.utf8) ? value.bytes.dropFirst(3) : value.bytes
+    let names: [(StaticString, Int32)] = [
+      ("TERM", SIGTERM), ("KILL", SIGKILL), ("INT", SIGINT), ("HUP", SIGHUP), ("QUIT", SIGQUIT),
+      ("USR1", SIGUSR1), ("USR2", SIGUSR2), ("ABRT", SIGABRT), ("ALRM", SIGALRM),
+    ]
+    for (known, number) in names where name.elementsEqual(known.utf8) { return number }
+    throw invalid("expected a signal such as TERM, INT, KILL, or its number")
   }
 
   func errorName() throws(Failure) -> Errno {

@@ -77,7 +77,8 @@ enum Help {
     }
     switch option.value {
     case .none: break
-    case .optionalSidecar, .optionalDuration: heading.append("[=\(option.value.placeholder)]")
+    case .optionalSidecar, .optionalDuration, .optionalSignal:
+      heading.append("[=\(option.value.placeholder)]")
     default: heading.append(" \(option.value.placeholder)")
     }
     return heading

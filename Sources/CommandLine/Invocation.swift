@@ -114,6 +114,12 @@ final class ViewerOptions {
   var json = false
   /// Nanoseconds between two looks; nil: look once.
   var watch: Int64?
+  /// The signal for those who hold a lock of the kernel's.
+  var kill: Int32?
+  /// Nanoseconds.
+  var killAfter: Int64?
+  /// Remove lock files that nobody holds.
+  var unused = false
   /// Break a live lock; do not ask before all are removed.
   var force = false
   var cleanUp = HardlinkCleanUpOptions()

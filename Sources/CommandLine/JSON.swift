@@ -78,11 +78,11 @@ enum JSON {
     return array
   }
 
-  static func removal(_ removal: HardlinkRemoval, isDryRun: Bool) -> Message {
+  static func removal(_ path: ByteString, _ kind: StaticString, isDryRun: Bool) -> Message {
     let removed: StaticString = isDryRun ? "false" : "true"
-    let path = string(removal.path)
+    let path = string(path)
     return
-      "{\"path\":\(path),\"kind\":\"\(removal.kind.name)\",\"removed\":\(removed)}\n"
+      "{\"path\":\(path),\"kind\":\"\(kind)\",\"removed\":\(removed)}\n"
   }
 
   private static func claim(_ claim: HardlinkClaim) -> Message {

@@ -6,6 +6,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
+  case kill, unused
   case json, watch
   case force, dryRun, all, olderThan
   case help, version
@@ -17,11 +18,11 @@ package enum OptionValue: Sendable {
   case mode, leftovers, style, error
   case duration, number, text, range, permissions, group, shellCommand, poll, owner
   /// Only in the form `--option=value`.
-  case optionalSidecar, optionalDuration
+  case optionalSidecar, optionalDuration, optionalSignal
 
   package var isOptional: Bool {
     switch self {
-    case .optionalSidecar, .optionalDuration: true
+    case .optionalSidecar, .optionalDuration, .optionalSignal: true
     default: false
     }
   }
@@ -44,6 +45,7 @@ package enum OptionValue: Sendable {
     case .poll: "MIN:MAX"
     case .owner: "PID|none"
     case .optionalSidecar: "portage"
+    case .optionalSignal: "SIGNAL"
     }
   }
 

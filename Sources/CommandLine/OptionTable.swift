@@ -115,11 +115,21 @@ package let optionTable: [OptionSpecification] = [
     .watch, nil, "watch", .optionalDuration, .own, .status,
     "go on, and look again each second, or each DURATION"),
   .init(.force, nil, "force", .none, .own, .break, "break a lock whose owner is alive, too"),
+  .init(
+    .kill, nil, "kill", .optionalSignal, .own, .break,
+    "end the processes that hold a lock of the kernel's: with SIGTERM, or SIGNAL"),
+  .init(
+    .killAfter, nil, "kill-after", .duration, .own, .break,
+    "send SIGKILL that long after the signal of --kill; default 10s"),
   .init(.dryRun, nil, "dry-run", .none, .own, .cleanup, "only show what would be removed"),
   .init(
     .all, nil, "all", .none, .own, .cleanup,
     "remove live locks as well; asks on a terminal, and needs --force elsewhere"),
   .init(.force, nil, "force", .none, .own, .cleanup, "do not ask"),
+  .init(
+    .unused, nil, "unused", .none, .own, .cleanup,
+    "remove lock files as well that nobody holds and that are empty; in a folder, those of --sidecar"
+  ),
   .init(
     .olderThan, nil, "older-than", .duration, .own, .cleanup,
     "leave alone what was changed later than that long ago"),

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Locking
 internal import SystemInterface
 
@@ -25,6 +26,9 @@ final class ViewerDraft: CommandDraft {
       options.watch = given.value.isEmpty ? 1_000_000_000 : try given.duration()
       if options.watch == 0 { throw given.invalid("it must be longer than 0") }
     case .force: options.force = true
+    case .kill: options.kill = given.value.isEmpty ? SIGTERM : try given.signal()
+    case .killAfter: options.killAfter = try given.duration()
+    case .unused: options.unused = true
     case .dryRun: options.cleanUp.dryRun = true
     case .all: options.cleanUp.all = true
     case .olderThan: options.cleanUp.olderThan = try given.duration()
@@ -43,7 +47,9 @@ final class ViewerDraft: CommandDraft {
     }
     try lock.finish()
     switch subcommand {
-    case .break: return .break(options)
+    case .break:
+      if options.killAfter != nil, options.kill == nil { throw usage("--kill-after needs --kill") }
+      return .break(options)
     case .cleanup:
       if options.force, !options.cleanUp.all {
         throw usage("--force is for --all, which removes live locks")

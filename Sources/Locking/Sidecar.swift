@@ -15,4 +15,12 @@ extension ByteString {
     let folder = ByteString(withoutTrailingSlashes.bytes.dropLast(name.count))
     return folder + "." + name + (naming == .swlock ? ".swlock" : ".portage_lockfile")
   }
+
+  /// Whether it is a name that `sidecar` gives.
+  public var isSidecar: Bool {
+    let (own, portage): (StaticString, StaticString) = (".swlock", ".portage_lockfile")
+    return bytes.first == ascii(".")
+      && (bytes.dropFirst(2).suffix(7).elementsEqual(own.utf8)
+        || bytes.dropFirst(2).suffix(17).elementsEqual(portage.utf8))
+  }
 }

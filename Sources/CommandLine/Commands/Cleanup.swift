@@ -22,6 +22,7 @@ struct Cleanup {
         let result = try cleanUp(path)
         for removal in result.removals { try Output.result(line(removal)) }
         count += Int64(result.removals.count)
+        if options.unused { count += try removeUnused(path) }
         if let error = result.firstError { throw .hardlink("clean up", path, error) }
       } catch {
         first.say(error)
@@ -55,10 +56,51 @@ struct Cleanup {
     return result
   }
 
+  /// Lock files without a lock; in a folder, only those whose names say that they are lock files.
+  private func removeUnused(_ path: ByteString) throws(Failure) -> Int64 {
+    let isFolder = (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
+    guard isFolder, options.lock.sidecar == nil else {
+      return try removeUnusedFile(try options.lock.lockPath(path))
+    }
+    var names: [ByteString] = []
+    do throws(Errno) {
+      try Folder(path).forEachName { name in
+        if name.isSidecar { names.append(name) }
+      }
+    } catch {
+      throw Failure(.systemCall, "unable to clean up \(path): \(error.text)")
+    }
+    var count: Int64 = 0
+    for name in names { count += try removeUnusedFile(path + "/" + name) }
+    return count
+  }
+
+  private func removeUnusedFile(_ path: ByteString) throws(Failure) -> Int64 {
+    if let span = options.cleanUp.olderThan,
+      let status = try? FileStatus(at: path, followingLinks: false),
+      wallTime() - status.modificationTime < span
+    {
+      return 0
+    }
+    do throws(LockError) {
+      guard try Locking.removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun) else {
+        return 0
+      }
+    } catch {
+      throw .hardlink("clean up", path, error)
+    }
+    try Output.result(line(path, "unused lock file"))
+    return 1
+  }
+
   private func line(_ removal: HardlinkRemoval) -> Message {
-    if options.json { return JSON.removal(removal, isDryRun: options.cleanUp.dryRun) }
+    line(removal.path, removal.kind.name)
+  }
+
+  private func line(_ path: ByteString, _ kind: StaticString) -> Message {
+    if options.json { return JSON.removal(path, kind, isDryRun: options.cleanUp.dryRun) }
     let verb: StaticString = options.cleanUp.dryRun ? "would remove" : "removed"
-    return "\(verb) \(removal.path) (\(removal.kind.name))\n"
+    return "\(verb) \(path) (\(kind))\n"
   }
 
   /// Whether whoever sits at the terminal wants live locks to be removed.

@@ -44,7 +44,8 @@ struct Release {
         else { continue }
         isHeld = true
         do throws(Errno) {
-          try end(process, SIGTERM, grace: 10_000_000_000)
+          try send(SIGTERM, to: process)
+          try waitForEnd(of: process, killingAt: .seconds(10))
         } catch {
           throw Failure(
             .systemCall,
@@ -71,9 +72,8 @@ struct Release {
   }
 }
 
-/// Has `process`, and no other that has got its number, end: by `signal`, and after `grace` nanoseconds
-/// by SIGKILL. Returns once it has ended.
-func end(_ process: ObservedProcess, _ signal: Int32, grace: Int64) throws(Errno) {
+/// Sends `signal` to `process`, and to no other that has got its number; nothing where it has ended.
+func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
   do throws(Errno) {
     // Looked at again once it is held: as long as the one that is meant lived until then, the handle
     // is its.
@@ -81,8 +81,18 @@ func end(_ process: ObservedProcess, _ signal: Int32, grace: Int64) throws(Errno
     guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
     try handle.send(signal)
     // A stopped one would not notice.
-    try handle.send(SIGCONT)
-    if try handle.waitForEnd(by: Deadline(nanosecondsFromNow: grace)) { return }
+    if signal != SIGKILL { try handle.send(SIGCONT) }
+  } catch .noProcess {
+    return
+  }
+}
+
+/// Waits until `process` has ended, and has it killed at `deadline`.
+func waitForEnd(of process: ObservedProcess, killingAt deadline: Deadline) throws(Errno) {
+  do throws(Errno) {
+    let handle = try ProcessHandle(process.identifier)
+    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
+    if try handle.waitForEnd(by: deadline) { return }
     try handle.send(SIGKILL)
     _ = try handle.waitForEnd()
   } catch .noProcess {

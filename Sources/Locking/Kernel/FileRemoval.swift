@@ -63,3 +63,23 @@ struct FileRemoval: Sendable {
     try lock.release()
   }
 }
+
+/// Removes the lock file at `path` if it is an empty regular file that nobody has locked, in any mode.
+///
+/// - Returns: whether it was removed, or with `isDryRun` would be.
+/// - Throws: `LockError`; nothing is changed then.
+public func removeUnusedFile(at path: ByteString, isDryRun: Bool = false) throws(LockError) -> Bool
+{
+  let status: FileStatus
+  do throws(Errno) {
+    status = try FileStatus(at: path, followingLinks: false)
+  } catch .missing {
+    return false
+  } catch {
+    throw .system(.lstat, error)
+  }
+  guard FileRemoval.isRemovable(status) else { return false }
+  if isDryRun { return try inspectLocks(at: path).locks.isEmpty }
+  try FileRemoval(path, status.identity, .flock).perform()
+  return try identity(at: path) != status.identity
+}
