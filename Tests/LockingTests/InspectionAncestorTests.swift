@@ -51,6 +51,33 @@ import Testing
     #expect(chain.last?.parent == 0)
   }
 
+  @Test func whoKeepsALockForAnAncestorCountsAsOne() throws {
+    let held = try acquire(request(.posix))
+    let keeper = getpid()
+    // Seen from a process that is not below the one that has the lock.
+    let found = try ancestorHolding(request(.posix), above: getppid()) { (process, chain) in
+      process.identifier == keeper && chain.first?.identifier == getppid()
+    }
+    #expect(found?.process.identifier == keeper)
+    #expect(try ancestorHolding(request(.posix), above: getppid()) == nil)
+    #expect(try lockers(at: scratch.path()) == [keeper])
+    try held.release()
+  }
+
+  @Test func onlyAnExclusiveLockCoversAnExclusiveRequest() throws {
+    let held = try acquire(request(.ofd, .shared))
+    let lock = try #require(try inspectLocks(at: scratch.path()).locks.first)
+    #expect(!lock.covers(request(.ofd)))
+    try held.release()
+    var part = request(.ofd)
+    part.range = try #require(ByteRange(start: 2, length: 3))
+    let partly = try acquire(part)
+    let range = try #require(try inspectLocks(at: scratch.path()).locks.first)
+    #expect(range.covers(part))
+    #expect(!range.covers(request(.ofd)))
+    try partly.release()
+  }
+
   // MARK: - Circles
 
   private func edge(_ waiter: Int32, _ blockers: [Int32]) -> WaitEdge {

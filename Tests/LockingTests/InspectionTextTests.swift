@@ -158,3 +158,13 @@ import Testing
     _ = commandLine(text)
   }
 }
+
+@Suite struct SortedIndicesTests {
+  @Test(arguments: [0, 1, 2, 3, 10, 100, 1000])
+  func theyAreInOrderAndEachIsThereOnce(_ count: Int) {
+    let values = (0..<count).map { ($0 &* 7919 &+ 13) % 101 }
+    let order = sortedIndices(count) { values[$0] < values[$1] }
+    #expect(order.sorted() == Array(0..<count))
+    #expect(order.map { values[$0] } == values.sorted())
+  }
+}

@@ -130,3 +130,32 @@ import Testing
     #expect(scratch.exists())
   }
 }
+
+@Suite(.takingTurns) struct UnusedFileTests {
+  @Test func onlyAnEmptyFileThatNobodyHasLockedIsRemoved() throws {
+    let scratch = try Scratch()
+    let path = scratch.path()
+    #expect(try !removeUnusedFile(at: path))
+    for mode: LockMode in [.flock, .ofd] {
+      let held = try acquire(LockRequest(path: path, mode: mode, patience: .never))
+      #expect(try !removeUnusedFile(at: path))
+      #expect(try !removeUnusedFile(at: path, isDryRun: true))
+      try held.release()
+    }
+    #expect(try removeUnusedFile(at: path, isDryRun: true))
+    #expect(try removeUnusedFile(at: path))
+    #expect(!FileManager.default.fileExists(atPath: String(decoding: path.bytes, as: UTF8.self)))
+  }
+}
+
+@Suite(.takingTurns) struct ProcessHandleTests {
+  @Test func itIsToldOfTheEndAndSignalsNobodyAfterwards() throws {
+    let child = try Child()
+    let handle = try ProcessHandle(child.identifier)
+    #expect(try !handle.waitForEnd(by: .milliseconds(1)))
+    try handle.send(SIGKILL)
+    #expect(try handle.waitForEnd())
+    child.end()
+    #expect(throws: Errno.noProcess) { try handle.send(SIGTERM) }
+  }
+}
