@@ -33,6 +33,8 @@ public struct Keeping: ~Copyable {
     let near = FileDescriptor(taking: ends.0)
     let far = FileDescriptor(taking: ends.1)
     let front = getpid()
+    // For both: as soon as somebody can see that the keeper waits, a signal to the front ends both.
+    exitOnTerminationSignals()
     let keeper = try step(.clone) { () throws(Errno) in try retryingOnInterrupt { csystem_fork() } }
     if keeper > 0 {
       try? far.close()
@@ -53,7 +55,6 @@ public struct Keeping: ~Copyable {
   /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
   public consuming func wait() -> Int32 {
     guard let keeper else { return 0 }
-    exitOnTerminationSignals()
     var byte: UInt8 = 0
     let number = link.number
     let count = (try? retryingOnInterrupt { read(number, &byte, 1) }) ?? 0
@@ -75,9 +76,6 @@ public struct Keeping: ~Copyable {
 }
 
 private func endWithParent(_ parent: Int32) throws(LaunchError) {
-  // One that was started with TERM blocked or ignored is to be ended all the same.
-  csystem_reset_signal(SIGTERM)
-  _ = try? SignalSet([SIGTERM]).unblock()
   if csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM)) != 0 {
     throw LaunchError(step: .prctl, errno: .current)
   }
