@@ -54,6 +54,8 @@ extension Failure {
     case .missing where step == .open: .missing
     case .accessDenied, .permissionNotGranted: .notPermitted
     case .inputOutput: .inputOutput
+    // A symbolic link that leads to itself.
+    case .tooManyLinks: .notALock
     case .noLocks, .notImplemented, .notSupported: .unsupported
     case .missing, .notADirectory, .isADirectory, .nameTooLong, .noSpace, .quotaExceeded,
       .readOnlyFileSystem:

@@ -107,7 +107,10 @@ def test_new_empty_file_is_respected(folder, verb):
     path = folder / "lock"
     path.touch()
     outcome = perform(folder, verb)
-    assert has_refused(folder, verb, outcome, NOT_A_LOCK, BUSY, NOT_HELD)
+    if verb.startswith("break"):
+        assert outcome.returncode == 0  # it may be a lock file of the kernel's, and is free
+    else:
+        assert has_refused(folder, verb, outcome, NOT_A_LOCK, BUSY, NOT_HELD)
     assert path.exists() and os.listdir(folder) == ["lock"]
 
 
