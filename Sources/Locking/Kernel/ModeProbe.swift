@@ -1,8 +1,7 @@
 internal import CSystem
 
-/// Whether a flock lock that was just won means anything on its file system.
-///
-/// Asked on the lock file itself, after the lock was won: other folders say nothing about it.
+/// Whether a flock lock that was just won means anything on its file system. Asked on a file of its own
+/// in the lock's folder (`automaticMode`): other folders say nothing about it.
 struct ModeProbe {
   let path: ByteString
   let file: Int32

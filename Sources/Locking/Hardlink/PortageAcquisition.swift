@@ -1,0 +1,143 @@
+internal import CSystem
+
+/// Takes a lock in portage's style.
+struct PortageAcquisition {
+  private let request: LockRequest
+  private let lock: LockName
+  private let judge: Judge
+  private let own: Placeholder
+
+  init(_ request: LockRequest) throws(LockError) {
+    self.request = request
+    lock = try LockName(request.path)
+    let claimant = try Claimant.current(for: request.owner)
+    judge = Judge(claimant: claimant, policy: request.hardlink)
+    own = Placeholder(
+      base: lock.base, host: claimant.hosts.node, process: claimant.owner.identifier)
+    if own.process == 0 { throw .unsupported(.noLifetime) }
+    if own.fileName.count > NAME_MAX { throw .system(.link, .nameTooLong) }
+  }
+
+  func perform() throws(LockError) -> PortageHold {
+    var wait = HolderWait(lock, judge, request)
+    var restarts = 0
+    var unexplained: (status: FileStatus, looks: Int)?
+    while true {
+      guard let file = try openFile() else {
+        restarts += 1
+        if restarts > maximumRestarts { throw .system(.create, .exists) }
+        continue
+      }
+      do throws(LockError) {
+        if file.status.linkCount < 2, let hold = try link(file.status) { return hold }
+      } catch .unsupported {
+        if file.isNew { try? lock.folder.unlink(lock.base) }
+        throw .unsupported(.noHardLinks)
+      }
+      let held = try lock.holdingPlaceholder()
+      if let held {
+        unexplained = nil
+        if held.placeholder.originalName == own.fileName, isOwn(held.status) { throw .alreadyHeld }
+        let judge = judge
+        let isDead = { held.placeholder.liveness(judge, held.status, .local()) == .dead }
+        if isDead(), try lock.retire(held.placeholder, held.status.identity, isDead: isDead) {
+          continue
+        }
+      } else if file.status.linkCount >= 2 {
+        // A link that nobody makes who wants the lock would keep everybody out for ever. Those of
+        // others who try come and go, and change the file each time.
+        let isSame =
+          unexplained?.status.identity == file.status.identity
+          && unexplained?.status.changeTime == file.status.changeTime
+        unexplained = (file.status, isSame ? (unexplained?.looks ?? 0) + 1 : 1)
+        if let unexplained, unexplained.looks > 3 { throw .refused(.notAClaim) }
+      }
+      let holder = held.flatMap { $0.placeholder.host == own.host ? $0.placeholder.process : nil }
+      try wait.forChange(ofFile: file.descriptor.number, file.status.identity, holder)
+    }
+  }
+
+  private final class OpenFile {
+    let descriptor: FileDescriptor
+    let status: FileStatus
+    /// Whether it was made just now.
+    let isNew: Bool
+
+    init(_ descriptor: consuming FileDescriptor, _ status: FileStatus, isNew: Bool) {
+      self.descriptor = descriptor
+      self.status = status
+      self.isNew = isNew
+    }
+  }
+
+  /// L, created if need be; nil when it was exchanged meanwhile.
+  private func openFile() throws(LockError) -> OpenFile? {
+    guard let descriptor = try lock.openIfPresent(lock.base) else {
+      guard case .ifMissing(let permissions, let group) = request.creation else {
+        throw .system(.open, .missing)
+      }
+      // As portage makes it, so that those of its group can lock it as well.
+      let created = try LockFileCreation(
+        path: lock.path, permissions: permissions ?? 0o660, group: group
+      ).perform()
+      guard let created else { return nil }
+      let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: created.number) }
+      return OpenFile(created, status, isNew: true)
+    }
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor.number) }
+    guard status.kind == .regular else { throw .refused(.notAClaim) }
+    if status.owner != 0, geteuid() == 0 {
+      let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
+      if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
+    }
+    return OpenFile(descriptor, status, isNew: false)
+  }
+
+  /// Nil when somebody else was faster.
+  private func link(_ file: FileStatus) throws(LockError) -> PortageHold? {
+    let wasThere = (try? lock.folder.status(of: own.fileName)) != nil
+    do throws(Errno) {
+      try lock.folder.link(lock.base, to: own.fileName)
+    } catch {
+      // The reply may have been lost; in another process's name, another may have been faster.
+      let isThere = (try? lock.folder.status(of: own.fileName))?.identity == file.identity
+      switch error {
+      case _ where !wasThere && isThere && own.process == getpid(): break
+      case .missing, .staleHandle: return nil
+      case .exists:
+        try removeDeadNamesake()
+        return nil
+      case .linkCountTooLarge, .permissionNotGranted, .notSupported, .notImplemented:
+        throw .unsupported(.noHardLinks)
+      default: throw .system(.link, error)
+      }
+    }
+    guard let now = try lock.fileStatus(), let ours = try? lock.folder.status(of: own.fileName)
+    else {
+      try? lock.folder.unlink(own.fileName)
+      return nil
+    }
+    // L's count may be one that the file system has kept from before; the placeholder's cannot.
+    let linkCount = max(now.linkCount, ours.linkCount)
+    if now.identity == ours.identity, linkCount == 2 {
+      return PortageHold(lock, own, now.identity, removesFile: request.removesFile)
+    }
+    try? lock.folder.unlink(own.fileName)
+    // With our own link there are two at least; where that is not counted nobody ever holds anything.
+    if now.identity == ours.identity, linkCount < 2 { throw .unsupported(.noHardLinks) }
+    return nil
+  }
+
+  /// A placeholder of our own name that does not hold L: a process with our number left it.
+  private func removeDeadNamesake() throws(LockError) {
+    guard let status = try? lock.folder.status(of: own.fileName), !isOwn(status) else { return }
+    let judge = judge
+    let own = own
+    _ = try lock.retire(own, status.identity) { own.liveness(judge, status, .local()) == .dead }
+  }
+
+  /// Whether it was made since the owner was started.
+  private func isOwn(_ status: FileStatus) -> Bool {
+    own.liveness(judge, status, .local()) == .alive
+  }
+}

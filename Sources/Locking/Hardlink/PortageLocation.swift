@@ -1,0 +1,56 @@
+internal import CSystem
+
+extension HardlinkLocation {
+  func releasePortage(of owner: LockOwner?) throws(LockError) {
+    guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
+    if owner != nil {
+      let claimant = try judge(for: owner).claimant
+      guard held.placeholder.host == claimant.hosts.node,
+        held.placeholder.process == claimant.owner.identifier
+      else { throw .notHeld }
+    }
+    try lock.releasePortage(
+      held.placeholder.fileName, held.status.identity, removesFile: false)
+  }
+
+  func reportPortage(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
+    let judge = try judge(for: owner)
+    let clock = FolderClock.local()
+    let held = try lock.holdingPlaceholder()
+    var waiters: [HardlinkClaim] = []
+    for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
+      if let status = try? lock.folder.status(of: placeholder.fileName) {
+        waiters.append(describe(placeholder, placeholder.liveness(judge, status, clock)))
+      }
+    }
+    guard let held else {
+      return HardlinkReport(state: .unlocked, holder: nil, waiters: waiters)
+    }
+    let liveness = held.placeholder.liveness(judge, held.status, clock)
+    let isOurs =
+      owner != nil && held.placeholder.host == judge.claimant.hosts.node
+      && held.placeholder.process == judge.claimant.owner.identifier
+    return HardlinkReport(
+      state: isOurs ? .ours : liveness == .dead ? .stale : .theirs,
+      holder: describe(held.placeholder, liveness), waiters: waiters)
+  }
+
+  private func describe(_ placeholder: Placeholder, _ liveness: Liveness) -> HardlinkClaim {
+    HardlinkClaim(
+      fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
+      liveness: liveness, isForeign: true, expiry: nil, remaining: nil)
+  }
+
+  func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
+    let judge = try judge(for: nil)
+    guard let held = try lock.holdingPlaceholder() else { return nil }
+    let isDead = {
+      force || held.placeholder.liveness(judge, held.status, .local()) == .dead
+    }
+    guard isDead() else { throw .busy }
+    let description = describe(
+      held.placeholder, held.placeholder.liveness(judge, held.status, .local()))
+    let isRetired = try lock.retire(held.placeholder, held.status.identity, isDead: isDead)
+    return isRetired ? description : nil
+  }
+}
