@@ -20,7 +20,7 @@ GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completion
 # those that are equal to another one. Nothing here is ever unwound, so the tables for that are left out.
 EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scratch-path .build-embedded --product swlock \
 	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
-	-Xlinker --gc-sections -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
+	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
 .PHONY: all test check model format lint docs docs-check bench install uninstall clean

@@ -1,0 +1,61 @@
+// What the static binary leaves out of glibc.
+//
+// glibc refers to stdio, gettext, iconv and locales from functions that every static program has:
+// from malloc's reports about itself, from failed assertions, from the table of the C locale. With
+// them a program of a few lines has 600 kB, of which it runs a tenth. swlock writes with write(2),
+// asks for no locale and for none of malloc's reports, so that none of this is ever called; the
+// definitions here only keep the linker from looking further (250 kB less, and fewer pages to map).
+// A linker flag (--allow-multiple-definition) makes these the ones taken if another glibc brings its
+// own in by some other way: the binary is larger then, not broken.
+#ifdef SWLOCK_STATIC
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *strerrordesc_np(int code);
+
+// Called when one of the library's own assertions fails.
+void __assert_fail(
+    const char *assertion, const char *file, unsigned int line, const char *function) {
+  (void)file, (void)line, (void)function;
+  ssize_t ignored = write(STDERR_FILENO, assertion, strlen(assertion));
+  (void)ignored;
+  abort();
+}
+
+// Translations: the message itself.
+char *dcgettext(const char *domain, const char *message, int category) {
+  (void)domain, (void)category;
+  return (char *)message;
+}
+char *__dcgettext(const char *domain, const char *message, int category)
+    __attribute__((alias("dcgettext")));
+
+// Texts of errors, without those that are put together with printf.
+char *strerror(int code) {
+  const char *text = strerrordesc_np(code);
+  return (char *)(text ? text : "Unknown error");
+}
+char *__strerror_r(int code, char *buffer, size_t size) {
+  (void)buffer, (void)size;
+  return strerror(code);
+}
+
+// malloc_stats(3) and malloc_info(3), which stand in one object file with malloc.
+void *stderr;
+int fprintf(void *file, const char *format, ...) {
+  (void)file, (void)format;
+  return -1;
+}
+int _IO_fputs(const char *text, void *file) {
+  (void)text, (void)file;
+  return -1;
+}
+size_t fwrite(const void *data, size_t size, size_t count, void *file) {
+  (void)data, (void)size, (void)count, (void)file;
+  return 0;
+}
+
+// The C locale's conversions between bytes and wide characters.
+const void *const __wcsmbs_gconv_fcts_c[8];
+#endif
