@@ -21,7 +21,20 @@ _swlock_value() {
     --leftovers) mapfile -t COMPREPLY < <(compgen -W "keep wait kill release" -- "$current") ;;
     --max-runtime) : ;;
     --kill-after) : ;;
+    --chdir) : ;;
+    --umask) : ;;
+    --env) : ;;
+    --unset) : ;;
+    --argv0) : ;;
+    --user) : ;;
+    --groups) : ;;
     --fd) : ;;
+    --stdin) mapfile -t COMPREPLY < <(compgen -W "null" -- "$current") ;;
+    --path-lookup) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$current") ;;
+    --nice) : ;;
+    --ionice) mapfile -t COMPREPLY < <(compgen -W "realtime best-effort idle" -- "$current") ;;
+    --rlimit) : ;;
+    --cgroup) : ;;
     --owner) : ;;
     --to) : ;;
     --older-than) : ;;
@@ -50,7 +63,7 @@ _swlock() {
       fi
       return
       ;;
-    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;
+    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --warn-large-env -h --help -V --version' ;;
     acquire) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version' ;;
     release) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version' ;;
     refresh) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version' ;;
@@ -68,7 +81,7 @@ _swlock() {
     word=${COMP_WORDS[index]}
     case $word in
       --) [[ $paths -gt 0 ]] && paths=2 ;;
-      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | -c | --command | --leftovers | --max-runtime | --kill-after | --fd | --owner | --to | --older-than) index=$((index + 1)) ;;
+      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | -c | --command | --leftovers | --max-runtime | --kill-after | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --owner | --to | --older-than) index=$((index + 1)) ;;
       -*) ;;
       *) paths=$((paths + 1)) ;;
     esac

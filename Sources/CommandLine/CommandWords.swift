@@ -14,6 +14,40 @@ enum CommandWords {
     }
   }
 
+  var arguments: [ByteString] {
+    switch self {
+    case .process(let first, let count): (0..<count).map { ByteString(cString: first[$0]!) }
+    case .shell(let string): [shell, "-c", string]
+    }
+  }
+
+  /// What follows the -c of a shell: the first word, or the string, is the shell command, and the other
+  /// words are its arguments.
+  var shellArguments: [ByteString] {
+    switch self {
+    case .process:
+      let words = arguments
+      return words.count == 1 ? words : [words[0], "bash"] + words[1...]
+    case .shell(let string): return [string]
+    }
+  }
+
+  /// One word for a shell that means the whole.
+  var shellCommand: ByteString {
+    if case .shell(let string) = self { return string }
+    var text: [UInt8] = []
+    for word in arguments {
+      if !text.isEmpty { text.append(ascii(" ")) }
+      text.append(ascii("'"))
+      for byte in word.bytes {
+        if byte == ascii("'") { text += ByteString("'\\'").bytes }
+        text.append(byte)
+      }
+      text.append(ascii("'"))
+    }
+    return ByteString(text)
+  }
+
   /// What messages call it.
   var name: ByteString {
     switch self {

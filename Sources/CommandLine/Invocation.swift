@@ -61,6 +61,8 @@ final class RunOptions {
   let lock: LockOptions
   var path: ByteString = ""
   var command: CommandWords = .shell("")
+  /// Nil: the plain way.
+  var launch: LaunchOptions?
   var noFork = false
   var leftovers: LeftoverPolicy = .keep
   /// Whether that was asked for in so many words.

@@ -117,6 +117,11 @@ extension Failure {
     }
   }
 
+  /// `unable to open PATH: REASON`, of a file for the command.
+  static func opening(_ path: ByteString, _ errno: Errno) -> Failure {
+    Failure(status(.create, errno), "unable to open \(path): \(errno.text)")
+  }
+
   /// `unable to execute COMMAND: REASON`
   static func launching(_ error: LaunchError, _ command: ByteString) -> Failure {
     guard error.step == .exec else {
@@ -126,5 +131,19 @@ extension Failure {
     let status: ExitStatus =
       error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
     return Failure(status, "unable to execute \(command): \(error.errno.text)")
+  }
+
+  /// The same with what was too long.
+  static func launching(_ error: LaunchError, _ name: ByteString, _ command: Command) -> Failure {
+    guard error.step == .exec, error.errno == .argumentsTooLong else {
+      return launching(error, name)
+    }
+    let arguments = command.arguments.size
+    let variables = command.environment.size
+    let variable = split(variables.largest, at: "=")?.0 ?? variables.largest
+    return Failure(
+      .cannotExecute,
+      "unable to execute \(name): \(error.errno.text): arguments of \(Int64(arguments.total)) bytes, environment of \(Int64(variables.total)), its largest variable is \(variable) with \(Int64(variables.largest.count))"
+    )
   }
 }

@@ -80,7 +80,7 @@ struct OptionReader {
     case "--wait": return ", here it is --timeout"
     case "--fcntl": return ", here it is --mode ofd"
     case "--start", "--length": return ", here it is --range"
-    case "-u", "--unlock", "--fd": return "; 'swlock as flock' has it"
+    case "-u", "--unlock": return "; 'swlock as flock' has it"
     case "--maxtime": return ", here it is --max-runtime"
     case "-L", "--lockfile": return ", here PATH stands without an option"
     default: return nil

@@ -6,6 +6,10 @@ package enum OptionIdentity: UInt8, Sendable {
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
+  case folder, creationMask, setVariable, unsetVariable, clearEnvironment, argumentZero
+  case user, groups, mapping, standardInput, closeDescriptors, pathLookup
+  case shell, trace, sandbox, fakeroot
+  case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case kill, unused
   case json, watch
   case force, dryRun, all, olderThan
@@ -17,12 +21,14 @@ package enum OptionValue: Sendable {
   case none
   case mode, leftovers, style, error
   case duration, number, text, range, permissions, group, shellCommand, poll, owner
+  case directory, variable, variableName, user, groups, descriptor, null, yesOrNo
+  case niceness, ioPriority, limit
   /// Only in the form `--option=value`.
-  case optionalSidecar, optionalDuration, optionalSignal
+  case optionalSidecar, optionalDuration, optionalSignal, optionalState
 
   package var isOptional: Bool {
     switch self {
-    case .optionalSidecar, .optionalDuration, .optionalSignal: true
+    case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState: true
     default: false
     }
   }
@@ -46,6 +52,18 @@ package enum OptionValue: Sendable {
     case .owner: "PID|none"
     case .optionalSidecar: "portage"
     case .optionalSignal: "SIGNAL"
+    case .directory: "DIR"
+    case .variable: "NAME=VALUE"
+    case .variableName: "NAME"
+    case .user: "USER[:GROUP]"
+    case .groups: "GROUP,..."
+    case .descriptor: "N=M|FILE|-"
+    case .null: "null"
+    case .yesOrNo: "yes|no"
+    case .niceness: "N"
+    case .ioPriority: "CLASS[:LEVEL]"
+    case .limit: "NAME=SOFT[:HARD]"
+    case .optionalState: "FILE"
     }
   }
 
@@ -57,6 +75,9 @@ package enum OptionValue: Sendable {
     case .style: ["flufl", "portage"]
     case .error: errorNames.map { $0.name }
     case .optionalSidecar: ["portage"]
+    case .null: ["null"]
+    case .yesOrNo: ["yes", "no"]
+    case .ioPriority: ["realtime", "best-effort", "idle"]
     default: []
     }
   }
@@ -65,11 +86,13 @@ package enum OptionValue: Sendable {
 /// Options that stand together in help and in the man page.
 package enum OptionSection: Sendable {
   case lock, hardlink
+  /// How a command is started.
+  case launch
   /// What a subcommand does not share with those that take locks.
   case own
   case general
 
-  package static var all: [OptionSection] { [.lock, .hardlink, .own, .general] }
+  package static var all: [OptionSection] { [.lock, .hardlink, .own, .launch, .general] }
 }
 
 /// One row of the option table.
@@ -86,7 +109,12 @@ package struct OptionSpecification: Sendable {
   package let summary: StaticString
 
   /// Whether each time it is given counts, and not only the last one.
-  package var repeats: Bool { identity == .retriedError }
+  package var repeats: Bool {
+    switch identity {
+    case .retriedError, .setVariable, .unsetVariable, .mapping, .limit: true
+    default: false
+    }
+  }
 
   /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
   @inline(__always)

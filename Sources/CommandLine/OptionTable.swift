@@ -88,6 +88,62 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .killAfter, nil, "kill-after", .duration, .own, .run,
     "send SIGKILL that long after SIGTERM; default 10s"),
+  .init(.folder, nil, "chdir", .directory, .launch, .run, "work in that folder"),
+  .init(
+    .creationMask, nil, "umask", .permissions, .launch, .run,
+    "file mode creation mask of the command"),
+  .init(.setVariable, nil, "env", .variable, .launch, .run, "set a variable of the environment"),
+  .init(
+    .unsetVariable, nil, "unset", .variableName, .launch, .run,
+    "remove a variable from the environment"),
+  .init(
+    .clearEnvironment, nil, "clear-env", .none, .launch, .run,
+    "start with an empty environment, but for what follows and SWLOCK_*"),
+  .init(
+    .argumentZero, nil, "argv0", .text, .launch, .run,
+    "what the command is told that it is called"),
+  .init(
+    .user, nil, "user", .user, .launch, .run,
+    "run as that user, with its primary and supplementary groups; or with that primary group"),
+  .init(
+    .groups, nil, "groups", .groups, .launch, .run,
+    "supplementary groups instead of the user's; empty for none"),
+  .init(
+    .mapping, nil, "fd", .descriptor, .launch, .run,
+    "descriptor N of the command is swlock's M, or a file (<FILE, >FILE, >>FILE), or closed"),
+  .init(.standardInput, nil, "stdin", .null, .launch, .run, "standard input is /dev/null"),
+  .init(
+    .closeDescriptors, nil, "close-fds", .none, .launch, .run,
+    "close all descriptors above 2 but those of --fd, and the lock's"),
+  .init(
+    .pathLookup, nil, "path-lookup", .yesOrNo, .launch, .run,
+    "whether COMMAND is looked up in $PATH; no: it is a path"),
+  .init(
+    .shell, nil, "shell", .none, .launch, .run,
+    "have bash -c run COMMAND as a shell command, or the one of -c"),
+  .init(
+    .trace, nil, "trace", .none, .launch, .run,
+    "the same, and have bash show each command (bash -x)"),
+  .init(
+    .sandbox, nil, "sandbox", .none, .launch, .run,
+    "run the command by sandbox(1); by bash, with a warning, where there is none"),
+  .init(
+    .fakeroot, nil, "fakeroot", .optionalState, .launch, .run,
+    "run the command by fakeroot(1), which loads and saves its state in FILE"),
+  .init(.niceness, nil, "nice", .niceness, .launch, .run, "add N to the nice value"),
+  .init(
+    .ioPriority, nil, "ionice", .ioPriority, .launch, .run,
+    "priority of input and output: realtime, best-effort or idle, and a level 0 to 7"),
+  .init(
+    .limit, nil, "rlimit", .limit, .launch, .run,
+    "resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited"
+  ),
+  .init(
+    .controlGroup, nil, "cgroup", .directory, .launch, .run,
+    "run in that control group, a folder of the cgroup file system"),
+  .init(
+    .warnLargeEnvironment, nil, "warn-large-env", .none, .launch, .run,
+    "warn if the environment has more than 96 KiB"),
   .init(
     .mode, "m", "mode", .mode, .own, .release,
     "release only a lock of this kind; default: whatever kind is held"),

@@ -10,6 +10,7 @@ final class RunDraft: CommandDraft {
   private var path: ByteString?
   private var command: CommandWords?
   private var lock = LockDraft(.run)
+  private var launch = LaunchDraft()
   private let options: RunOptions
   private var shellCommand: ByteString?
   private var leftovers: LeftoverPolicy?
@@ -20,6 +21,7 @@ final class RunDraft: CommandDraft {
 
   func take(_ given: GivenOption) throws(Failure) {
     if try lock.take(given) { return }
+    if try launch.take(given) { return }
     switch given.identity {
     case .command: shellCommand = given.value
     case .noFork: options.noFork = true
@@ -53,6 +55,8 @@ final class RunDraft: CommandDraft {
     options.command = try command(after: path)
     try lock.finish(defaultLifetime: Self.lifetime)
     if options.noFork { try checkNoFork() }
+    try launch.finish(noFork: options.noFork)
+    if !launch.options.isPlain { options.launch = launch.options }
     if leftovers == .keep, let mode = lock.mode, !mode.isInherited {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")
     }

@@ -80,6 +80,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     switch section {
     case .lock: "Lock options"
     case .hardlink: "Options of --mode hardlink"
+    case .launch: "How the command is started"
     case .own: "Options of \(name)"
     case .general: "General options"
     }

@@ -12,6 +12,14 @@ public struct EnvironmentVariable: Equatable, Sendable {
   }
 }
 
+/// A change of an environment.
+public enum EnvironmentChange: Equatable, Sendable {
+  case set(EnvironmentVariable)
+  case unset(ByteString)
+  /// No variable is left of those before.
+  case clear
+}
+
 /// A null-terminated array of C strings, as execve(2) takes its arguments and its environment.
 public final class CStringVector {
   private let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
@@ -60,6 +68,38 @@ public final class CStringVector {
     }
     for change in changes { vector.append(copying: change.name + "=" + change.value) }
     return vector
+  }
+
+  /// This process's environment with `changes` made to it one after the other.
+  public static func environment(_ changes: [EnvironmentChange]) -> CStringVector {
+    var entries: [ByteString] = []
+    var next = csystem_environment()!
+    while let entry = next.pointee {
+      entries.append(ByteString(cString: entry))
+      next += 1
+    }
+    for change in changes {
+      switch change {
+      case .clear: entries = []
+      case .unset(let name): entries.removeAll { $0.hasPrefix(name + "=") }
+      case .set(let variable):
+        entries.removeAll { $0.hasPrefix(variable.name + "=") }
+        entries.append(variable.name + "=" + variable.value)
+      }
+    }
+    return CStringVector(entries)
+  }
+
+  /// How many bytes the strings take of what execve(2) allows, and which of them is the largest.
+  public var size: (total: Int, largest: ByteString) {
+    var total = 0
+    var largest: ByteString = ""
+    for index in 0..<count {
+      let string = self[index]
+      total += string.count + 1 + MemoryLayout<UInt>.size
+      if string.count > largest.count { largest = string }
+    }
+    return (total, largest)
   }
 
   /// The value of a variable of this process's environment (getenv(3)).

@@ -14,6 +14,8 @@ public struct Command {
   public var signals: Signals = .reset
   /// The program is that of this process; the first argument is only what it is called.
   public var isThisProgram = false
+  /// Whatever else is to be different in the command. Without, nothing of it costs anything.
+  public var setup: ProcessSetup?
 
   public enum Signals: Equatable, Sendable {
     /// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM
@@ -57,6 +59,8 @@ public struct LaunchError: Error, Equatable, Sendable {
 
 public enum LaunchStep: Int32, Equatable, Sendable {
   case clone, setpgid, prctl, dup2, fcntl, sigprocmask, exec
+  case pipe, ioctl, closeRange, controlGroup, setpriority, ioprioSet, setrlimit
+  case setgroups, setgid, setuid, chdir
   case sigaction, sigtimedwait, waitpid
   case mmap, timer
   case socketpair, setsid, pidfdOpen, signalfd, poll
@@ -65,6 +69,17 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     switch self {
     case .clone: "clone"
     case .setpgid: "setpgid"
+    case .pipe: "pipe"
+    case .ioctl: "ioctl"
+    case .closeRange: "close_range"
+    case .controlGroup: "write to cgroup.procs"
+    case .setpriority: "setpriority"
+    case .ioprioSet: "ioprio_set"
+    case .setrlimit: "setrlimit"
+    case .setgroups: "setgroups"
+    case .setgid: "setresgid"
+    case .setuid: "setresuid"
+    case .chdir: "chdir"
     case .prctl: "prctl"
     case .dup2: "dup2"
     case .fcntl: "fcntl"

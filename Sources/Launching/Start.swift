@@ -33,12 +33,18 @@ extension Termination {
 
 /// Starts `command`. `mask` is what it inherits as signal mask, if it is to inherit one; without,
 /// that is this thread's.
-///
+public func start(
+  _ command: Command, mask: SignalSet? = nil
+) throws(LaunchError) -> ChildProcess {
+  if let setup = command.setup { return try start(command, setup, mask: mask) }
+  return try startPlain(command, mask: mask)
+}
+
 /// The child borrows this process's memory until its exec (CLONE_VM|CLONE_VFORK, as vfork(2)), on
 /// a stack of its own: nothing is copied, and its failure is simply read from that memory. All
 /// signals are blocked meanwhile, so that no handler of this process runs in the child.
-public func start(
-  _ command: Command, mask: SignalSet? = nil
+private func startPlain(
+  _ command: Command, mask: SignalSet?
 ) throws(LaunchError) -> ChildProcess {
   var preparation = Preparation(command)
   let terminal = command.group == .new ? Terminal.inForeground() : nil
@@ -69,6 +75,35 @@ public func start(
   return ChildProcess(identifier: identifier)
 }
 
+/// The same for a command with a setup, in a process with a memory of its own (fork(2)): a process of
+/// another user must not share this one's. The child tells of its failure through a pipe, which its
+/// exec closes.
+private func start(
+  _ command: Command, _ setup: ProcessSetup, mask: SignalSet?
+) throws(LaunchError) -> ChildProcess {
+  var preparation = Preparation(command)
+  let terminal = command.group == .new ? Terminal.inForeground() : nil
+  preparation.terminal = terminal?.number
+  let report = try FailureReport(above: setup.freeNumber)
+  let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  preparation.inheritedMask = mask ?? previous
+  let identifier = csystem_fork()
+  let cloneError = Errno.current
+  if identifier == 0 {
+    withExtendedLifetime(command) { _ = preparation.becomeCommand(keeping: report.writer) }
+    if let error = preparation.error { report.write(error) }
+    _exit(1)
+  }
+  let error = identifier < 0 ? LaunchError(step: .clone, errno: cloneError) : report.read()
+  if error != nil {
+    terminal?.give(to: getpgrp())
+    if identifier > 0 { _ = try? ChildProcess(identifier: identifier).wait() }
+  }
+  _ = try? previous.becomeMask()
+  if let error { throw error }
+  return ChildProcess(identifier: identifier)
+}
+
 /// Becomes `command`: returns only if that fails, with its error. Descriptors named in
 /// `inheritedDescriptors` stay open.
 public func replaceProcess(with command: Command) -> LaunchError {
@@ -76,93 +111,4 @@ public func replaceProcess(with command: Command) -> LaunchError {
   if command.signals == .inherited { preparation.inheritedMask = .current }
   withExtendedLifetime(command) { preparation.becomeInPlace() }
   return preparation.error ?? LaunchError(step: .exec, errno: .invalid)
-}
-
-/// Everything that has to be done between clone and exec, prepared so that it needs no memory.
-private struct Preparation {
-  private let arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-  private let environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
-  private let inherited: [Int32]
-  private let standardOutput: Int32?
-  private let parentDeathSignal: Int32?
-  private let parent: Int32
-  private let group: Command.ProcessGroup
-  private let signals: Command.Signals
-  private let isThisProgram: Bool
-  var inheritedMask = SignalSet()
-  /// Where the command's own group is to be in the foreground.
-  var terminal: Int32?
-  private(set) var error: LaunchError?
-
-  init(_ command: Command) {
-    arguments = command.arguments.address
-    environment = command.environment.address
-    inherited = command.inheritedDescriptors
-    standardOutput = command.standardOutput
-    parentDeathSignal = command.parentDeathSignal
-    parent = parentDeathSignal == nil ? 0 : getpid()
-    group = command.group
-    signals = command.signals
-    isThisProgram = command.isThisProgram
-  }
-
-  /// The child's side; what it returns is its exit status, which nobody reads.
-  mutating func becomeCommand() -> Int32 {
-    if group == .new {
-      if setpgid(0, 0) != 0 { return fail(.setpgid) }
-      if let terminal { tcsetpgrp(terminal, getpid()) }
-    }
-    if let signal = parentDeathSignal {
-      if csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)) != 0 { return fail(.prctl) }
-      // The parent may have died before that, and nobody would tell.
-      if parentHasDied(parent) { return 1 }
-    }
-    if signals == .inherited { dropHandlers() }
-    becomeInPlace()
-    return 1
-  }
-
-  mutating func becomeInPlace() {
-    for descriptor in inherited where csystem_fcntl(descriptor, F_SETFD, 0) != 0 {
-      _ = fail(.fcntl)
-      return
-    }
-    if let standardOutput, dup2(standardOutput, STDOUT_FILENO) < 0 {
-      _ = fail(.dup2)
-      return
-    }
-    if !setSignals() {
-      _ = fail(.sigprocmask)
-      return
-    }
-    if isThisProgram {
-      csystem_execute_self(arguments, environment)
-    } else {
-      execvpe(arguments[0]!, arguments, environment)
-    }
-    _ = fail(.exec)
-  }
-
-  /// The exec ends all handlers; but once signals are no longer blocked they would run before it, in
-  /// the memory of the parent.
-  private func dropHandlers() {
-    for signal in 1..<csystem_signal_count() where csystem_has_handler(signal) != 0 {
-      csystem_reset_signal(signal)
-    }
-  }
-
-  private func setSignals() -> Bool {
-    if signals == .inherited { return (try? inheritedMask.becomeMask()) != nil }
-    for signal in 1..<csystem_signal_count() {
-      if signal == SIGKILL || signal == SIGSTOP { continue }
-      if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
-      csystem_reset_signal(signal)
-    }
-    return (try? SignalSet().becomeMask()) != nil
-  }
-
-  private mutating func fail(_ step: LaunchStep) -> Int32 {
-    error = LaunchError(step: step, errno: .current)
-    return 1
-  }
 }

@@ -41,6 +41,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static var notSupported: Errno { Errno(EOPNOTSUPP) }
   public static var directoryNotEmpty: Errno { Errno(ENOTEMPTY) }
   public static var linkCountTooLarge: Errno { Errno(EMLINK) }
+  public static var argumentsTooLong: Errno { Errno(E2BIG) }
   public static var noDevice: Errno { Errno(ENXIO) }
   public static var staleHandle: Errno { Errno(ESTALE) }
 

@@ -5,7 +5,8 @@ enum ManPage {
   static func text(from template: String) -> String {
     var text = ".\\\" Made by swlock-docs from man/swlock.1.in: run make docs.\n" + template
     for (mark, section) in [
-      ("lock", OptionSection.lock), ("hardlink", .hardlink), ("general", .general),
+      ("lock", OptionSection.lock), ("hardlink", .hardlink), ("launch", .launch),
+      ("general", .general),
     ] {
       text = text.replacing(
         "@OPTIONS \(mark)@\n", with: list(optionTable.filter { $0.section == section }))
@@ -43,7 +44,8 @@ enum ManPage {
       switch option.value {
       case .none: break
       case .optionalSidecar: names += " Ns Op = Ns Cm \(option.placeholder)"
-      case .optionalDuration: names += " Ns Op = Ns Ar \(option.placeholder)"
+      case .optionalDuration, .optionalSignal, .optionalState:
+        names += " Ns Op = Ns Ar \(option.placeholder)"
       case .owner: names += " Ar PID | Cm none"
       default: names += " Ar \(option.placeholder)"
       }

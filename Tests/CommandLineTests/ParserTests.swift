@@ -143,9 +143,9 @@ private func commandCount(_ options: RunOptions) -> Int? {
 
   @Test func groupIsFoundByItsWholeName() {
     let text = Array("root:x:0:\nadm:x:4:a,b\nbroken\nadmin:x:44:\n".utf8)
-    #expect(findGroup("adm", in: text) == 4)
-    #expect(findGroup("admin", in: text) == 44)
-    #expect(findGroup("broken", in: text) == nil)
-    #expect(findGroup("", in: text) == nil)
+    #expect(Accounts.findGroup("adm", in: text) == 4)
+    #expect(Accounts.findGroup("admin", in: text) == 44)
+    #expect(Accounts.findGroup("broken", in: text) == nil)
+    #expect(Accounts.findGroup("", in: text) == nil)
   }
 }

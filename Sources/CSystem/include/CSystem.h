@@ -27,9 +27,11 @@
 #include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/inotify.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -58,6 +60,12 @@ static inline int csystem_open(const char *path, int flags, mode_t mode) {
 static inline int csystem_openat(int folder, const char *path, int flags, mode_t mode) {
   return openat(folder, path, flags, mode);
 }
+static inline int csystem_pipe(int *reader, int *writer) {
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) != 0) return -1;
+  *reader = ends[0], *writer = ends[1];
+  return 0;
+}
 static inline int csystem_fcntl(int descriptor, int command, int argument) {
   return fcntl(descriptor, command, argument);
 }
@@ -79,6 +87,51 @@ static inline int csystem_prctl(int option, unsigned long argument) {
   return prctl(option, argument, 0, 0, 0);
 }
 
+// Of the calling process alone: libc's change all threads, and a child that shares this process's
+// memory would change its parent (setxid).
+static inline int csystem_set_groups(size_t count, const gid_t *groups) {
+  return (int)syscall(SYS_setgroups, count, groups);
+}
+static inline int csystem_set_group(gid_t group) {
+  return (int)syscall(SYS_setresgid, group, group, group);
+}
+static inline int csystem_set_user(uid_t user) {
+  return (int)syscall(SYS_setresuid, user, user, user);
+}
+// Whether the real, effective and saved numbers are these.
+static inline int csystem_is_user(uid_t user) {
+  uid_t real, effective, saved;
+  return syscall(SYS_getresuid, &real, &effective, &saved) == 0 && real == user && effective == user &&
+         saved == user;
+}
+static inline int csystem_is_group(gid_t group) {
+  gid_t real, effective, saved;
+  return syscall(SYS_getresgid, &real, &effective, &saved) == 0 && real == group &&
+         effective == group && saved == group;
+}
+static inline int csystem_get_priority(int *value) {
+  errno = 0;
+  *value = getpriority(PRIO_PROCESS, 0);
+  return errno == 0 ? 0 : -1;
+}
+static inline int csystem_set_priority(int value) { return setpriority(PRIO_PROCESS, 0, value); }
+// ioprio_set(2) of the calling process, for which libc has no function.
+static inline int csystem_set_io_priority(int class, int level) {
+  return (int)syscall(SYS_ioprio_set, 1, 0, class << 13 | level);
+}
+static inline int csystem_set_limit(int resource, rlim_t soft, rlim_t hard) {
+  struct rlimit limit = {soft, hard};
+  return setrlimit(resource, &limit);
+}
+static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
+  struct rlimit limit;
+  if (getrlimit(resource, &limit) != 0) return -1;
+  *soft = limit.rlim_cur, *hard = limit.rlim_max;
+  return 0;
+}
+static inline void csystem_set_environment(char **variables) { environ = variables; }
+static inline int csystem_take_terminal(int descriptor) { return ioctl(descriptor, TIOCSCTTY, 0); }
+
 static inline void csystem_name_process(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 static inline const char *csystem_entry_name(const struct dirent *entry) { return entry->d_name; }
@@ -95,6 +148,9 @@ static inline long csystem_compare_tables(pid_t one, pid_t other) {
 // close_range(2), as a system call: an error where the kernel has none (before Linux 5.9).
 static inline int csystem_close_range(unsigned first, unsigned last) {
   return (int)syscall(SYS_close_range, first, last, 0);
+}
+static inline int csystem_close_range_on_exec(unsigned first, unsigned last) {
+  return (int)syscall(SYS_close_range, first, last, 4 /* CLOSE_RANGE_CLOEXEC */);
 }
 // The program of this very process, whatever its file is called by now.
 static inline int csystem_execute_self(char *const *arguments, char *const *environment) {

@@ -24,7 +24,7 @@ extension LockOptions {
       request.creation = .never
     } else {
       var number: UInt32?
-      if let group { number = try groupNumber(group, of: subcommand) }
+      if let group { number = try Accounts.group(group, of: subcommand) }
       request.creation = .ifMissing(permissions: permissions, group: number)
     }
     return request

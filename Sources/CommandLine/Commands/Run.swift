@@ -11,9 +11,11 @@ struct Run {
   private let options: RunOptions
   /// The lifetime of a `hardlink` lock, which two processes watch.
   private let lease: Lease?
+  private let launch: Launch?
 
   init(_ options: RunOptions) throws(Failure) {
     self.options = options
+    launch = if let chosen = options.launch { try Launch(chosen) } else { nil }
     guard options.lock.mode == .hardlink, let lifetime = options.lock.hardlink.lifetime else {
       lease = nil
       return
@@ -82,14 +84,14 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
-    var command = Command(options.command.vector, environment: environment(lock))
+    var command = try command(lock)
     if inheritsLock {
       if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
     } else {
       command.parentDeathSignal = SIGKILL
     }
     if options.maximumRuntime != nil { command.group = .new }
-    if options.noFork { throw .launching(replaceProcess(with: command), name) }
+    if options.noFork { throw failure(replaceProcess(with: command), command) }
 
     let outcome: Supervisor.Outcome
     do throws(LaunchError) {
@@ -104,7 +106,7 @@ struct Run {
       if let deadline = lock.deadline { lease?.deadline = deadline }
       outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
-      throw .launching(error, name)
+      throw failure(error, command)
     }
     if outcome.lostLease {
       Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
@@ -161,20 +163,26 @@ struct Run {
   private var name: ByteString { options.command.name }
 }
 
-// MARK: - The command's environment
+// MARK: - The command
 
 extension Run {
-  private func environment(_ lock: borrowing HeldLock) -> CStringVector {
+  private func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {
     let path = lock.path.absolutePath
     let mode = ByteString(stringLiteral: lock.mode.name)
     var held = mode + "=" + HeldList.escaped(path)
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
     }
-    return .environment(setting: [
+    let variables = [
       EnvironmentVariable("SWLOCK_PATH", path),
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
-    ])
+    ]
+    if let launch { return try launch.command(options.command, setting: variables) }
+    return Command(options.command.vector, environment: .environment(setting: variables))
+  }
+
+  private func failure(_ error: LaunchError, _ command: Command) -> Failure {
+    launch?.failure(error, name, command) ?? .launching(error, name, command)
   }
 }

@@ -1,0 +1,161 @@
+internal import CSystem
+internal import Launching
+internal import SystemInterface
+
+/// Makes the command of `run` out of its launch options.
+final class Launch {
+  private let options: LaunchOptions
+  private let credentials: Credentials
+  /// What was opened for the command, until this process has started it.
+  private var opened: [Int32] = []
+
+  /// Looks up names, and opens nothing: the lock is not held yet.
+  init(_ options: LaunchOptions) throws(Failure) {
+    self.options = options
+    credentials = try Self.credentials(options)
+  }
+
+  deinit { closeOpened() }
+
+  private func closeOpened() {
+    for number in opened { close(number) }
+    opened = []
+  }
+
+  /// The command, with `variables` in its environment whatever the options say. Opens its files.
+  func command(
+    _ words: CommandWords, setting variables: [EnvironmentVariable]
+  ) throws(Failure) -> Command {
+    let changes = options.environment + variables.map { .set($0) }
+    let environment = CStringVector.environment(changes)
+    warn(environment)
+    let setup = ProcessSetup()
+    var arguments = try wrapped(words)
+    if let name = options.argumentZero {
+      setup.executable = arguments[0]
+      arguments[0] = name
+    }
+    setup.searchesPath = options.searchesPath
+    setup.folder = options.folder
+    setup.creationMask = options.creationMask
+    setup.credentials = credentials
+    setup.niceness = options.niceness
+    setup.ioPriority = options.ioPriority
+    setup.limits = options.limits
+    setup.closesOtherDescriptors = options.closesDescriptors
+    for request in options.mappings { setup.descriptors.append(try mapping(request)) }
+    if let path = options.controlGroup {
+      setup.controlGroup = try open(path + "/cgroup.procs", O_WRONLY)
+    }
+    var command = Command(CStringVector(arguments), environment: environment)
+    command.setup = setup
+    return command
+  }
+
+  /// What the command was not started for.
+  func failure(_ error: LaunchError, _ name: ByteString, _ command: Command) -> Failure {
+    let subject: ByteString? =
+      switch error.step {
+      case .chdir: options.folder
+      case .setuid, .setgid: options.user
+      case .setgroups: options.groups ?? options.user
+      case .controlGroup: options.controlGroup
+      default: nil
+      }
+    guard let subject else { return .launching(error, name, command) }
+    return Failure(
+      .systemCall, "unable to run \(name): \(error.step.name) \(subject): \(error.errno.text)")
+  }
+
+  // MARK: - Files
+
+  private func mapping(_ request: DescriptorRequest) throws(Failure) -> DescriptorMapping {
+    switch request.source {
+    case .closed: return DescriptorMapping(request.number, nil)
+    case .file(let path, let flags):
+      return DescriptorMapping(request.number, try open(path, flags))
+    case .descriptor(let number):
+      // Those of swlock's own are close-on-exec, and nobody can mean them.
+      let flags = csystem_fcntl(number, F_GETFD, 0)
+      if flags < 0 || flags & FD_CLOEXEC != 0 {
+        throw Failure(
+          .systemCall, "unable to give descriptor \(number) to the command: it is not open")
+      }
+      return DescriptorMapping(request.number, number)
+    }
+  }
+
+  private func open(_ path: ByteString, _ flags: Int32) throws(Failure) -> Int32 {
+    do throws(Errno) {
+      let number = try FileDescriptor.open(path, flags, permissions: 0o666).leak()
+      opened.append(number)
+      return number
+    } catch {
+      throw .opening(path, error)
+    }
+  }
+
+  // MARK: - The program
+
+  private func wrapped(_ words: CommandWords) throws(Failure) -> [ByteString] {
+    switch options.wrapper {
+    case nil: return words.arguments
+    case .shell?: return ["bash", "-c"] + words.shellArguments
+    case .trace?: return ["bash", "-x", "-c"] + words.shellArguments
+    case .sandbox?:
+      do throws(Errno) {
+        _ = try findExecutable("sandbox")
+        return ["sandbox", words.shellCommand]
+      } catch {
+        Output.say("no sandbox(1) here, running the command without: \(error.text)")
+        return ["bash", "-c"] + words.shellArguments
+      }
+    case .fakeroot(let state)?:
+      var arguments: [ByteString] = ["fakeroot"]
+      if !state.isEmpty {
+        // It cannot load a file that does not exist.
+        _ = try open(state, O_WRONLY | O_CREAT)
+        arguments += ["-s", state, "-i", state]
+      }
+      return arguments + ["--"] + words.arguments
+    }
+  }
+
+  private func warn(_ environment: CStringVector) {
+    guard options.warnsOfLargeEnvironment else { return }
+    let size = environment.size
+    if size.total > 96 * 1024 {
+      let name = split(size.largest, at: "=")?.0 ?? size.largest
+      Output.say(
+        "the environment has \(Int64(size.total)) bytes, of which \(name) is the largest variable with \(Int64(size.largest.count))"
+      )
+    }
+  }
+
+  // MARK: - Names
+
+  private static func credentials(_ options: LaunchOptions) throws(Failure) -> Credentials {
+    var credentials = Credentials()
+    if let user = options.user {
+      let (name, group) = split(user, at: ":") ?? (user, nil)
+      if !name.isEmpty { credentials = try Accounts.user(name) }
+      if let group {
+        if group.isEmpty { throw .usage("invalid value '\(user)' for --user: no group behind ':'") }
+        credentials.group = try Accounts.group(group, of: .run)
+      }
+      if credentials.user != nil, credentials.group == nil {
+        throw .usage("there is no user '\(name)': --user \(name):GROUP says its group")
+      }
+      // Not those of the user that swlock is.
+      if credentials.user != nil, credentials.groups == nil { credentials.groups = [] }
+    }
+    if let list = options.groups {
+      var groups: [UInt32] = []
+      for name in list.bytes.split(separator: ascii(",")) {
+        groups.append(try Accounts.group(ByteString(name), of: .run))
+      }
+      credentials.groups = groups
+    }
+    return credentials
+  }
+}

@@ -1,0 +1,40 @@
+internal import CSystem
+
+/// What a new process says of its failure to become a program, in a pipe (pipe(2)) that the program's
+/// beginning closes.
+final class FailureReport {
+  private let reader: Int32
+  /// Where the new process writes.
+  let writer: Int32
+
+  /// Both ends have numbers from `lowest` on, and no program inherits them.
+  init(above lowest: Int32) throws(LaunchError) {
+    var ends: (Int32, Int32) = (-1, -1)
+    if csystem_pipe(&ends.0, &ends.1) != 0 { throw LaunchError(step: .pipe, errno: .current) }
+    let near = FileDescriptor(taking: ends.0)
+    let far = FileDescriptor(taking: ends.1)
+    reader = csystem_fcntl(near.number, F_DUPFD_CLOEXEC, lowest)
+    writer = csystem_fcntl(far.number, F_DUPFD_CLOEXEC, lowest)
+    if reader < 0 || writer < 0 {
+      let error = Errno.current
+      if reader >= 0 { close(reader) }
+      throw LaunchError(step: .fcntl, errno: error)
+    }
+  }
+
+  deinit { close(reader) }
+
+  func write(_ error: LaunchError) {
+    var words: (Int32, Int32) = (error.step.rawValue, error.errno.code)
+    _ = CSystem.write(writer, &words, 8)
+  }
+
+  /// In the parent, once: waits until the program has begun (nil), or never will.
+  func read() -> LaunchError? {
+    close(writer)
+    var words: (Int32, Int32) = (0, 0)
+    let count = try? retryingOnInterrupt { CSystem.read(reader, &words, 8) }
+    guard count == 8, let step = LaunchStep(rawValue: words.0) else { return nil }
+    return LaunchError(step: step, errno: Errno(words.1))
+  }
+}

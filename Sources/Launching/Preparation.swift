@@ -1,0 +1,113 @@
+internal import CSystem
+
+/// Everything that has to be done between clone and exec, prepared so that it needs no memory.
+struct Preparation {
+  private let arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  private let inherited: [Int32]
+  private let standardOutput: Int32?
+  private let parentDeathSignal: Int32?
+  private let parent: Int32
+  private let group: Command.ProcessGroup
+  private let signals: Command.Signals
+  private let isThisProgram: Bool
+  private let setup: ProcessSetup?
+  var inheritedMask = SignalSet()
+  /// Where the command's own group is to be in the foreground.
+  var terminal: Int32?
+  private(set) var error: LaunchError?
+
+  init(_ command: Command) {
+    arguments = command.arguments.address
+    environment = command.environment.address
+    inherited = command.inheritedDescriptors
+    standardOutput = command.standardOutput
+    parentDeathSignal = command.parentDeathSignal
+    parent = parentDeathSignal == nil ? 0 : getpid()
+    group = command.group
+    signals = command.signals
+    isThisProgram = command.isThisProgram
+    setup = command.setup
+  }
+
+  /// The child's side; what it returns is its exit status, which nobody reads. `report` stays open
+  /// until the exec.
+  mutating func becomeCommand(keeping report: Int32? = nil) -> Int32 {
+    if group == .new {
+      if setpgid(0, 0) != 0 { return fail(.setpgid) }
+      if let terminal { tcsetpgrp(terminal, getpid()) }
+    }
+    if signals == .inherited { dropHandlers() }
+    becomeInPlace(keeping: report)
+    return 1
+  }
+
+  mutating func becomeInPlace(keeping report: Int32? = nil) {
+    if let setup {
+      do throws(LaunchError) {
+        try setup.apply(inheriting: inherited, keeping: report)
+      } catch {
+        self.error = error
+        return
+      }
+    }
+    // Not earlier: a change of user takes it away (prctl(2)).
+    if let signal = parentDeathSignal {
+      if csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)) != 0 {
+        _ = fail(.prctl)
+        return
+      }
+      // The parent may have died before that, and nobody would tell.
+      if parentHasDied(parent) { return }
+    }
+    if setup == nil {
+      for descriptor in inherited where csystem_fcntl(descriptor, F_SETFD, 0) != 0 {
+        _ = fail(.fcntl)
+        return
+      }
+    }
+    if let standardOutput, dup2(standardOutput, STDOUT_FILENO) < 0 {
+      _ = fail(.dup2)
+      return
+    }
+    if !setSignals() {
+      _ = fail(.sigprocmask)
+      return
+    }
+    execute()
+    _ = fail(.exec)
+  }
+
+  private func execute() {
+    if isThisProgram {
+      csystem_execute_self(arguments, environment)
+    } else if let setup {
+      setup.execute(arguments, environment)
+    } else {
+      execvpe(arguments[0]!, arguments, environment)
+    }
+  }
+
+  /// The exec ends all handlers; but once signals are no longer blocked they would run before it, in
+  /// the memory of the parent.
+  private func dropHandlers() {
+    for signal in 1..<csystem_signal_count() where csystem_has_handler(signal) != 0 {
+      csystem_reset_signal(signal)
+    }
+  }
+
+  private func setSignals() -> Bool {
+    if signals == .inherited { return (try? inheritedMask.becomeMask()) != nil }
+    for signal in 1..<csystem_signal_count() {
+      if signal == SIGKILL || signal == SIGSTOP { continue }
+      if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
+      csystem_reset_signal(signal)
+    }
+    return (try? SignalSet().becomeMask()) != nil
+  }
+
+  private mutating func fail(_ step: LaunchStep) -> Int32 {
+    error = LaunchError(step: step, errno: .current)
+    return 1
+  }
+}

@@ -1,0 +1,228 @@
+internal import CSystem
+
+/// What is different in a command from the process that starts it, beyond what `Command` has for
+/// every one. Everything is done in the new process before its program begins, in the order in which
+/// it stands here; if a step fails, the program is not started, and the error names the step.
+///
+/// A class, since it is large and most commands have none.
+public final class ProcessSetup {
+  /// A terminal, open here, that becomes the controlling one of a new session (setsid(2), tty(4)).
+  public var terminal: Int32?
+  /// The command's descriptors by number: those that it gets, and those that it does not have.
+  public var descriptors: [DescriptorMapping] = []
+  /// A `cgroup.procs` file, open here for writing: the command moves into that control group
+  /// (cgroups(7)).
+  public var controlGroup: Int32?
+  /// Added to the nice value (nice(2)).
+  public var niceness: Int32?
+  public var ioPriority: IOPriority?
+  public var limits: [ResourceLimit] = []
+  public var credentials = Credentials()
+  /// The file mode creation mask (umask(2)).
+  public var creationMask: UInt32?
+  /// The working directory (chdir(2)), entered as the user that the command is.
+  public var folder: ByteString?
+  /// Whether every descriptor above 2 is closed that neither `descriptors` nor
+  /// `Command.inheritedDescriptors` names.
+  public var closesOtherDescriptors = false
+  /// The program's file, where that is not the first argument.
+  public var executable: ByteString?
+  /// Whether a program without a slash is looked up in the command's own $PATH. Otherwise it is a path.
+  public var searchesPath = true
+
+  public init() {}
+}
+
+/// Where a descriptor of a command comes from.
+public struct DescriptorMapping: Equatable, Sendable {
+  /// Its number in the command.
+  public let number: Int32
+  /// The descriptor of this process that it is a duplicate of (dup2(2)); nil: it is closed.
+  public let source: Int32?
+
+  public init(_ number: Int32, _ source: Int32?) {
+    self.number = number
+    self.source = source
+  }
+}
+
+/// The scheduling of a command's input and output (ioprio_set(2)).
+public struct IOPriority: Equatable, Sendable {
+  public enum Class: Int32, Sendable {
+    case realTime = 1
+    case bestEffort, idle
+  }
+
+  public let `class`: Class
+  /// 0, the highest, to 7; without a meaning for `idle`.
+  public let level: Int32
+
+  public init(_ class: Class, level: Int32) {
+    self.class = `class`
+    self.level = level
+  }
+}
+
+/// A resource limit (setrlimit(2)).
+public struct ResourceLimit: Equatable, Sendable {
+  public static var unlimited: UInt64 { UInt64.max }
+
+  /// RLIMIT_CPU and so on.
+  public let resource: Int32
+  /// Nil leaves it as it is.
+  public let soft: UInt64?
+  public let hard: UInt64?
+
+  public init(_ resource: Int32, soft: UInt64?, hard: UInt64?) {
+    self.resource = resource
+    self.soft = soft
+    self.hard = hard
+  }
+}
+
+/// As whom a command runs (credentials(7)); what is nil stays as it is.
+public struct Credentials: Equatable, Sendable {
+  public var user: UInt32?
+  public var group: UInt32?
+  /// The supplementary groups.
+  public var groups: [UInt32]?
+
+  public init(user: UInt32? = nil, group: UInt32? = nil, groups: [UInt32]? = nil) {
+    self.user = user
+    self.group = group
+    self.groups = groups
+  }
+}
+
+// MARK: - In the new process
+
+extension ProcessSetup {
+  /// Does it, in the process that becomes the command. `inherited` stay open in the program, under
+  /// another number where `descriptors` has the same; `kept` stays open until the program begins, and
+  /// is at least `freeNumber`.
+  func apply(inheriting inherited: [Int32], keeping kept: Int32?) throws(LaunchError) {
+    if let terminal {
+      try check(.setsid, setsid())
+      try check(.ioctl, csystem_take_terminal(terminal))
+    }
+    let inherited = try mapDescriptors(besides: inherited)
+    if let controlGroup {
+      try check(.controlGroup, Int32(write(controlGroup, "0\n", 2)))
+    }
+    try schedule()
+    try become(credentials)
+    if let creationMask { umask(creationMask) }
+    if let folder { try check(.chdir, folder.withCString { chdir($0) }) }
+    if closesOtherDescriptors { try closeAll(besides: inherited, kept) }
+  }
+
+  /// All sources are moved out of the way first, so that a number may be another one's source.
+  ///
+  /// - Returns: where `inherited` are now.
+  private func mapDescriptors(besides inherited: [Int32]) throws(LaunchError) -> [Int32] {
+    var stay: [Int32] = []
+    for number in inherited {
+      let isTaken = descriptors.contains { $0.number == number }
+      stay.append(isTaken ? csystem_fcntl(number, F_DUPFD, freeNumber) : number)
+      try check(.fcntl, isTaken ? stay[stay.count - 1] : csystem_fcntl(number, F_SETFD, 0))
+    }
+    var copies: [Int32] = []
+    for mapping in descriptors {
+      var copy: Int32 = -1
+      if let source = mapping.source {
+        copy = csystem_fcntl(source, F_DUPFD_CLOEXEC, freeNumber)
+        try check(.fcntl, copy)
+      }
+      copies.append(copy)
+    }
+    for (mapping, copy) in zip(descriptors, copies) {
+      if copy < 0 {
+        close(mapping.number)
+      } else {
+        try check(.dup2, dup2(copy, mapping.number))
+        close(copy)
+      }
+    }
+    return stay
+  }
+
+  private func schedule() throws(LaunchError) {
+    if let niceness {
+      var current: Int32 = 0
+      try check(.setpriority, csystem_get_priority(&current))
+      let wanted = min(max(current + niceness, -20), 19)
+      try check(.setpriority, csystem_set_priority(wanted))
+    }
+    if let ioPriority {
+      try check(.ioprioSet, csystem_set_io_priority(ioPriority.class.rawValue, ioPriority.level))
+    }
+    for limit in limits {
+      var soft: rlim_t = 0
+      var hard: rlim_t = 0
+      try check(.setrlimit, csystem_get_limit(limit.resource, &soft, &hard))
+      soft = limit.soft.map { rlim_t($0) } ?? soft
+      hard = limit.hard.map { rlim_t($0) } ?? hard
+      try check(.setrlimit, csystem_set_limit(limit.resource, soft, hard))
+    }
+  }
+
+  /// Groups first: whoever is no longer root may not change them. What the kernel says it has done is
+  /// looked at, and whether the way back is shut.
+  private func become(_ credentials: Credentials) throws(LaunchError) {
+    if let groups = credentials.groups {
+      try check(.setgroups, csystem_set_groups(groups.count, groups))
+    }
+    if let group = credentials.group {
+      try check(.setgid, csystem_set_group(group))
+      guard csystem_is_group(group) != 0 else {
+        throw LaunchError(step: .setgid, errno: .permissionNotGranted)
+      }
+    }
+    if let user = credentials.user {
+      try check(.setuid, csystem_set_user(user))
+      guard csystem_is_user(user) != 0, user == 0 || csystem_set_user(0) != 0 else {
+        throw LaunchError(step: .setuid, errno: .permissionNotGranted)
+      }
+    }
+  }
+
+  private func closeAll(besides inherited: [Int32], _ kept: Int32?) throws(LaunchError) {
+    var open = inherited
+    for mapping in descriptors where mapping.source != nil { open.append(mapping.number) }
+    if let kept { open.append(kept) }
+    var first = UInt32(STDERR_FILENO) + 1
+    for number in open.sorted() where number >= Int32(first) {
+      if UInt32(number) > first {
+        try check(.closeRange, csystem_close_range(first, UInt32(number) - 1))
+      }
+      first = UInt32(number) + 1
+    }
+    try check(.closeRange, csystem_close_range(first, UInt32.max))
+  }
+
+  /// A number above all that `descriptors` has.
+  var freeNumber: Int32 {
+    var highest = STDERR_FILENO
+    for mapping in descriptors { highest = max(highest, mapping.number) }
+    return highest + 1
+  }
+
+  /// Executes the program: returns only if that fails.
+  func execute(
+    _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>,
+    _ environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
+  ) {
+    // execvp(3) searches the $PATH of the process that calls it.
+    csystem_set_environment(environment)
+    let name = executable ?? ByteString(cString: arguments[0]!)
+    if searchesPath || name.contains(ascii("/")) {
+      name.withCString { _ = execvp($0, arguments) }
+    } else {
+      ("./" + name).withCString { _ = execvp($0, arguments) }
+    }
+  }
+
+  private func check(_ step: LaunchStep, _ result: Int32) throws(LaunchError) {
+    if result < 0 { throw LaunchError(step: step, errno: .current) }
+  }
+}
