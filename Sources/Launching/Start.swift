@@ -1,36 +1,5 @@
 internal import CSystem
 
-/// A process that was started, until it is waited for.
-public struct ChildProcess: Equatable, Sendable {
-  public let identifier: Int32
-
-  /// Waits until it ends (waitpid(2)). Once only: afterwards the number may belong to another.
-  public func wait() throws(Errno) -> Termination {
-    var status: Int32 = 0
-    try retryingOnInterrupt { waitpid(identifier, &status, 0) }
-    return Termination(status)
-  }
-}
-
-/// Gives SIGCHLD its default disposition: with SIG_IGN, which may be inherited, the kernel reaps
-/// children itself, and nobody learns their status (wait(2)).
-public func makeChildrenWaitable() throws(LaunchError) {
-  try step(.sigaction) { () throws(Errno) in
-    _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
-  }
-}
-
-extension Termination {
-  init(_ status: Int32) {
-    self =
-      csystem_exited(status) != 0
-      ? .exited(code: csystem_exit_code(status))
-      : .signalled(
-        number: csystem_termination_signal(status),
-        coreDumped: csystem_dumped_core(status) != 0)
-  }
-}
-
 /// Starts `command`. `mask` is what it inherits as signal mask, if it is to inherit one; without,
 /// that is this thread's.
 public func start(

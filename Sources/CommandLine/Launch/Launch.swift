@@ -113,9 +113,9 @@ final class Launch {
     case .fakeroot(let state)?:
       var arguments: [ByteString] = ["fakeroot"]
       if !state.isEmpty {
+        arguments += ["-s", state]
         // It cannot load a file that does not exist.
-        _ = try open(state, O_WRONLY | O_CREAT)
-        arguments += ["-s", state, "-i", state]
+        if (try? FileStatus(at: state, followingLinks: true)) != nil { arguments += ["-i", state] }
       }
       return arguments + ["--"] + words.arguments
     }
