@@ -13,7 +13,7 @@ CC ?= cc
 OBJCOPY ?= objcopy
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/install-test-tools scripts/check-binary scripts/personalities
+SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
@@ -23,7 +23,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test check model format lint docs docs-check bench install uninstall clean
+.PHONY: all test check model format lint docs docs-check reference bench install uninstall clean
 
 all: build/swlock
 
@@ -43,6 +43,7 @@ check: lint docs-check
 	scripts/install-test-tools
 	shellcheck $(SCRIPTS) completions/swlock.bash
 	mandoc -T lint -W warning man/swlock.1
+	scripts/reference build/reference
 	scripts/check-binary build/swlock
 
 # The protocol of the hard-link locks, with spin. MODEL=full takes every run: hours, and up to 12 GB.
@@ -59,6 +60,11 @@ format:
 # The man page and the completions, out of the option table.
 docs:
 	$(SWIFT) run --quiet swlock-docs .
+
+# The reference of the libraries, for docc to show.
+reference:
+	$(SWIFT) build
+	scripts/reference build/reference
 
 docs-check:
 	$(SWIFT) run --quiet swlock-docs --check .

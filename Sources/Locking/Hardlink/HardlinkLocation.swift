@@ -81,7 +81,9 @@ extension HardlinkLocation {
 
   /// Makes the lock's lifetime begin anew.
   ///
-  /// - Parameter lifetime: its length, in nanoseconds; nil: the one that the lock was taken with.
+  /// - Parameters:
+  ///   - owner: who holds it; nil: nobody.
+  ///   - lifetime: its length, in nanoseconds; nil: the one that the lock was taken with.
   /// - Throws: as `release`.
   public func refresh(of owner: LockOwner?, lifetime: Int64? = nil) throws(LockError) {
     if policy.style == .portage { throw .unsupported(.noLifetime) }

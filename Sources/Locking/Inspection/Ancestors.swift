@@ -34,6 +34,7 @@ public struct LockAbove: Equatable, Sendable {
 /// is not verified.
 ///
 /// - Parameters:
+///   - request: the lock that is wanted.
 ///   - process: nil is the calling one.
 ///   - looksAtAll: look at all processes, also for those whose locks the table does not name.
 ///   - keeps: whether a process has its locks on behalf of one of these.

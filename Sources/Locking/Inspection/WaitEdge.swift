@@ -51,7 +51,10 @@ extension ObservedLock {
 /// the command that it has started. So a circle is likely never to end, which is not proven: the
 /// kernel sees only those of `posix` mode, and fails them with EDEADLK.
 ///
-/// - Parameter ancestors: the parent of a process, its parent, and so on, whoever may be in the circle.
+/// - Parameters:
+///   - process: who may wait for itself.
+///   - edges: who waits for whom.
+///   - ancestors: the parent of a process, its parent, and so on, whoever may be in the circle.
 public func waitCycle(
   through process: Int32, in edges: [WaitEdge], ancestors: (Int32) -> [Int32]
 ) -> [WaitEdge]? {
@@ -97,7 +100,9 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 /// The circle that the calling process would close if it waited for the lock of `request`: its own wait
 /// first; nil where there is none.
 ///
-/// - Parameter beneficiary: on whose behalf a process has its locks; nil: on its own.
+/// - Parameters:
+///   - request: the lock that is wanted.
+///   - beneficiary: on whose behalf a process has its locks; nil: on its own.
 /// - Throws: as `inspectAllLocks`.
 public func waitCycle(
   closingWith request: LockRequest, beneficiary: (Int32) -> Int32?
