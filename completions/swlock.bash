@@ -1,106 +1,170 @@
 # shellcheck shell=bash
 # Made by swlock-docs: run make docs.
 
-# Completes the word that belongs to option $1; fails if it takes none.
-_swlock_value() {
+# Offers those of the words "$@" that begin with $current.
+_swlock_offer() {
+  local word
+  for word; do
+    [[ $word == "$current"* ]] && COMPREPLY+=("$word")
+  done
+}
+
+# Offers the user's processes (root: all).
+_swlock_processes() {
+  local process
+  for process in /proc/[0-9]*; do
+    [[ $EUID -eq 0 || -O $process ]] && _swlock_offer "${process#/proc/}"
+  done
+}
+
+# Leaves it to readline to offer files.
+_swlock_files() {
+  compopt -o default -o bashdefault -o filenames
+}
+
+# Offers files; where nothing is typed yet, those that somebody has locked, too.
+_swlock_locks() {
+  _swlock_files
+  [[ -z $current ]] || return
+  mapfile -t COMPREPLY < <(command swlock status --json 2>/dev/null |
+    sed -n 's/^{"path":"\([^"\\]*\)".*/\1/p')
+  # What is offered takes the place of readline's files.
+  [[ ${#COMPREPLY[@]} -eq 0 ]] || mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(compgen -f)
+}
+
+# Completes the command line that begins with word $1 as its command wants.
+_swlock_command() {
+  if declare -F _comp_command_offset >/dev/null; then
+    _comp_command_offset "$1"
+  elif declare -F _command_offset >/dev/null; then
+    _command_offset "$1"
+  else
+    _swlock_files
+  fi
+}
+
+# Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
+_swlock_awaits() {
   case $1 in
-    -m | --mode) mapfile -t COMPREPLY < <(compgen -W "flock posix ofd hardlink auto" -- "$current") ;;
-    -w | --timeout) : ;;
-    -E | --conflict-exit-code) : ;;
-    --range) : ;;
-    --perm) : ;;
-    --group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
-    --message) : ;;
-    --lifetime) : ;;
-    --style) mapfile -t COMPREPLY < <(compgen -W "flufl portage" -- "$current") ;;
-    --clock-slop) : ;;
-    --poll) : ;;
-    --settle) : ;;
-    --retry-errno) mapfile -t COMPREPLY < <(compgen -W "EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT" -- "$current") ;;
-    -c | --command) : ;;
-    --leftovers) mapfile -t COMPREPLY < <(compgen -W "keep wait kill release" -- "$current") ;;
-    --max-runtime) : ;;
-    --kill-after) : ;;
-    --chdir) : ;;
-    --umask) : ;;
-    --env) : ;;
-    --unset) : ;;
-    --argv0) : ;;
-    --user) : ;;
-    --groups) : ;;
-    --fd) : ;;
-    --stdin) mapfile -t COMPREPLY < <(compgen -W "null" -- "$current") ;;
-    --path-lookup) mapfile -t COMPREPLY < <(compgen -W "yes no" -- "$current") ;;
-    --nice) : ;;
-    --ionice) mapfile -t COMPREPLY < <(compgen -W "realtime best-effort idle" -- "$current") ;;
-    --rlimit) : ;;
-    --cgroup) : ;;
-    --owner) : ;;
-    --to) : ;;
-    --older-than) : ;;
-    *) return 1 ;;
+    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --owner | --to | --older-than) option=$1 ;;
+    --*) return 1 ;;
+    *) [[ $1 =~ ^-[^mwEc]*([mwEc])$ ]] && option=-${BASH_REMATCH[1]} ;;
+  esac
+}
+
+# Completes the value of option $1.
+_swlock_value() {
+  case ${words[1]}:$1 in
+    *:-m | *:--mode) _swlock_offer flock posix ofd hardlink auto ;;
+    *:--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
+    *:--sidecar) _swlock_offer portage ;;
+    *:--style) _swlock_offer flufl portage ;;
+    *:--retry-errno) _swlock_offer EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT ;;
+    *:--leftovers) _swlock_offer keep wait kill release ;;
+    *:--chdir) compopt -o dirnames ;;
+    *:--unset) mapfile -t COMPREPLY < <(compgen -e -- "$current") ;;
+    *:--user) mapfile -t COMPREPLY < <(compgen -u -- "$current") ;;
+    *:--groups) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
+    *:--stdin) _swlock_offer null ;;
+    *:--path-lookup) _swlock_offer yes no ;;
+    *:--fakeroot) _swlock_files ;;
+    *:--ionice) _swlock_offer realtime best-effort idle ;;
+    *:--rlimit) compopt -o nospace; _swlock_offer cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime= ;;
+    *:--cgroup) compopt -o dirnames ;;
+    acquire:--fd | release:--fd) mapfile -t COMPREPLY < <(compgen -W "$(command ls "/proc/$$/fd")" -- "$current") ;;
+    *:--owner) _swlock_offer none; _swlock_processes ;;
+    *:--to) _swlock_offer none; _swlock_processes ;;
+    *:--kill) _swlock_offer TERM KILL INT HUP QUIT USR1 USR2 ABRT ALRM ;;
   esac
 }
 
 _swlock() {
-  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-  local options index word paths=0
+  local -a words=() starts=() options=()
+  local current word option prefix='' raw=${COMP_WORDS[COMP_CWORD]} index=0 operands=0 literal=''
   COMPREPLY=()
-  if [[ $COMP_CWORD -eq 1 ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "run acquire release refresh transfer status break cleanup as help version --help --version" -- "$current")
+
+  # Readline makes words of their own of = and :, and of what follows.
+  while [[ $index -le $COMP_CWORD ]]; do
+    starts+=("$index")
+    word=${COMP_WORDS[index]}
+    while [[ $index -lt $COMP_CWORD && $word${COMP_WORDS[index + 1]} == *[=:] ||
+      $index -lt $COMP_CWORD && $word == ?*[=:] ]]; do
+      index=$((index + 1))
+      word+=${COMP_WORDS[index]}
+    done
+    words+=("$word")
+    index=$((index + 1))
+  done
+  current=${words[-1]}
+  [[ $raw == [=:]* ]] && raw=''
+
+  if [[ ${#words[@]} -le 2 ]]; then
+    _swlock_offer run acquire release refresh transfer status break cleanup as help version --help --version
     return
   fi
-  case ${COMP_WORDS[1]} in
+  case ${words[1]} in
+    run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --warn-large-env -h --help -V --version) ;;
+    acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
+    release) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
+    refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
+    transfer) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
+    status) options=(--sidecar --style --clock-slop -q --quiet --json --watch -h --help -V --version) ;;
+    break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after -h --help -V --version) ;;
+    cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
+    version) options=(-h --help -V --version) ;;
     help)
-      mapfile -t COMPREPLY < <(compgen -W "run acquire release refresh transfer status break cleanup as help version" -- "$current")
+      [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version
       return
       ;;
     as)
-      if [[ $COMP_CWORD -eq 2 ]]; then
-        mapfile -t COMPREPLY < <(compgen -W "flock lockrun --help --version" -- "$current")
+      if [[ ${#words[@]} -eq 3 ]]; then
+        _swlock_offer flock lockrun -h --help -V --version
       else
-        declare -F _command_offset >/dev/null && _command_offset 2
+        _swlock_command 2
       fi
       return
       ;;
-    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --warn-large-env -h --help -V --version' ;;
-    acquire) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version' ;;
-    release) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version' ;;
-    refresh) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version' ;;
-    transfer) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version' ;;
-    status) options='--sidecar --style --clock-slop -q --quiet --json --watch -h --help -V --version' ;;
-    break) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after -h --help -V --version' ;;
-    cleanup) options='--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version' ;;
-    version) options='-h --help -V --version' ;;
     *) return ;;
   esac
 
-  # Where the command's words begin they are completed as that command wants.
-  index=2
-  while [[ $index -lt $COMP_CWORD ]]; do
-    word=${COMP_WORDS[index]}
-    case $word in
-      --) [[ $paths -gt 0 ]] && paths=2 ;;
-      -m | --mode | -w | --timeout | -E | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | -c | --command | --leftovers | --max-runtime | --kill-after | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --owner | --to | --older-than) index=$((index + 1)) ;;
-      -*) ;;
-      *) paths=$((paths + 1)) ;;
-    esac
-    if [[ $paths -ge 2 && ${COMP_WORDS[1]} == run ]]; then
+  option=''
+  for ((index = 2; index < ${#words[@]} - 1; index++)); do
+    word=${words[index]}
+    if [[ -n $option ]]; then
+      option=''
+    elif [[ $word == -- && -z $literal ]]; then
+      literal=1
+    elif [[ -n $literal || $word != -?* ]]; then
+      operands=$((operands + 1))
+    elif _swlock_awaits "$word"; then
+      continue
+    fi
+    if [[ ${words[1]} == run && ($operands -eq 2 || $operands -eq 1 && $word == --) ]]; then
       [[ $word == -- ]] && index=$((index + 1))
-      declare -F _command_offset >/dev/null && _command_offset "$index"
+      _swlock_command "${starts[index]}"
       return
     fi
-    index=$((index + 1))
   done
 
-  _swlock_value "$previous" && return
-  if [[ $current == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-  elif [[ $paths -eq 0 || ${COMP_WORDS[1]} != run ]]; then
-    mapfile -t COMPREPLY < <(compgen -f -- "$current")
+  if [[ -n $option ]]; then
+    _swlock_value "$option"
+  elif [[ -z $literal && $current == --*=* ]]; then
+    prefix=${current%%=*}=
+    option=${current%%=*} current=${current#*=}
+    _swlock_value "$option"
+    COMPREPLY=("${COMPREPLY[@]/#/"$prefix"}")
+    current=$prefix$current
+  elif [[ -z $literal && $current == -* ]]; then
+    _swlock_offer "${options[@]}"
   else
-    mapfile -t COMPREPLY < <(compgen -c -- "$current")
+    case ${words[1]} in
+      run) if [[ $operands -eq 0 ]]; then _swlock_files; else _swlock_command "${starts[-1]}"; fi ;;
+      release | status | break) _swlock_locks ;;
+      acquire | refresh | transfer | cleanup) _swlock_files ;;
+    esac
   fi
+  # Readline has what is before the last = or : already.
+  COMPREPLY=("${COMPREPLY[@]#"${current%"$raw"}"}")
 }
 
-complete -o bashdefault -o default -o filenames -F _swlock swlock
+complete -F _swlock swlock

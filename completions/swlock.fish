@@ -7,6 +7,75 @@ function __swlock_command
   if set -q argv[2]; test (count $words) "$argv[2]" 2; end
 end
 
+# Whether this is a word of run that may be $argv[1]: one of the options, the path, the command or
+# one of its words. Sets __swlock_first to the number of the command's first word.
+function __swlock_run
+  set -l words (commandline -opc)
+  set -q words[2]; and test "$words[2]" = run; or return 1
+  set -l operands 0
+  set -l literal 0
+  set -l awaits 0
+  set -l index 3
+  set -g __swlock_first 0
+  while test $index -le (count $words); and test $__swlock_first -eq 0
+    set -l word $words[$index]
+    if test $awaits -eq 1
+      set awaits 0
+    else if test $operands -eq 1; and test "$word" = --
+      set __swlock_first (math $index + 1)
+    else if test "$word" = --; and test $literal -eq 0
+      set literal 1
+    else if test $literal -eq 1; or not string match -q -- '-?*' "$word"
+      set operands (math $operands + 1)
+      test $operands -eq 2; and set __swlock_first $index
+    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
+      set awaits 1
+    end
+    set index (math $index + 1)
+  end
+  switch $argv[1]
+    case options
+      test $__swlock_first -eq 0; and test $literal -eq 0
+    case path
+      test $operands -eq 0; and test $awaits -eq 0
+    case command
+      test $operands -ge 1; and test $awaits -eq 0; or return 1
+      test $__swlock_first -ne 0; and return
+      set __swlock_first (math (count $words) + 1)
+      not string match -q -- '-*' (commandline -ct)
+  end
+end
+
+# Completes the words from number $argv[1] on as a command line of their own.
+function __swlock_complete_from
+  set -l words (commandline -opc)
+  set -l line (commandline -ct)
+  set -q words[$argv[1]]; and set line (string escape -- $words[$argv[1]..]) "$line"
+  complete -C "$line"
+end
+
+function __swlock_complete_command
+  __swlock_run command; and __swlock_complete_from $__swlock_first
+end
+
+# The files that somebody has locked, where nothing is typed yet.
+function __swlock_locks
+  test -z (commandline -ct); or return
+  command swlock status --json 2>/dev/null | string replace -rf '^\{"path":"([^"\\\\]*)".*' '$1'
+end
+
+# The user's processes (root: all), with their names.
+function __swlock_processes
+  echo none
+  set -l user (id -u)
+  for process in (string match -r '^/proc/[0-9]+$' -- /proc/*)
+    test $user -eq 0; or test -O $process; or continue
+    set -l name ''
+    test -r $process/comm; and read name <$process/comm
+    printf '%s\t%s\n' (string replace /proc/ '' $process) "$name"
+  end 2>/dev/null
+end
+
 complete -c swlock -f
 complete -c swlock -n __fish_use_subcommand -s h -l help -d 'show help'
 complete -c swlock -n __fish_use_subcommand -s V -l version -d 'show the version'
@@ -22,59 +91,62 @@ complete -c swlock -n __fish_use_subcommand -a as -d 'be another lock program: f
 complete -c swlock -n __fish_use_subcommand -a help -d 'show help, also of one command'
 complete -c swlock -n __fish_use_subcommand -a version -d 'show the version'
 complete -c swlock -n '__swlock_command help -eq' -a 'run acquire release refresh transfer status break cleanup as help version'
-complete -c swlock -n '__swlock_command run' -F
-complete -c swlock -n '__swlock_command run' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
-complete -c swlock -n '__swlock_command run' -s s -l shared -d 'share the lock with other shared holders'
-complete -c swlock -n '__swlock_command run' -s x -l exclusive -d 'share it with nobody (default)'
-complete -c swlock -n '__swlock_command run' -s n -l nonblock -d 'do not wait for the lock'
-complete -c swlock -n '__swlock_command run' -s w -l timeout -x -d 'wait for the lock at most that long; 0 is --nonblock'
-complete -c swlock -n '__swlock_command run' -s E -l conflict-exit-code -x -d 'exit status when the lock is busy or not free in time, 0 to 255; default 75'
-complete -c swlock -n '__swlock_command run' -l range -x -d 'lock only these bytes, in the modes posix and ofd; without LENGTH or with 0, to the end'
-complete -c swlock -n '__swlock_command run' -l perm -x -d 'octal permissions of a lock file that is created, whatever the umask; default 0600'
-complete -c swlock -n '__swlock_command run' -l group -x -a '(__fish_complete_groups)' -d 'group of a lock file that is created'
-complete -c swlock -n '__swlock_command run' -l no-create -d 'the lock file must exist'
-complete -c swlock -n '__swlock_command run' -l unlink -d 'remove the lock file when releasing it, if it is empty and nobody else has locked it'
-complete -c swlock -n '__swlock_command run' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
-complete -c swlock -n '__swlock_command run' -s q -l quiet -d 'say nothing but errors, and nothing while waiting'
-complete -c swlock -n '__swlock_command run' -s v -l verbose -d 'say each step on standard error'
-complete -c swlock -n '__swlock_command run' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
-complete -c swlock -n '__swlock_command run' -l message -x -d 'say TEXT instead while waiting'
-complete -c swlock -n '__swlock_command run' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
-complete -c swlock -n '__swlock_command run' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
-complete -c swlock -n '__swlock_command run' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
-complete -c swlock -n '__swlock_command run' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
-complete -c swlock -n '__swlock_command run' -l poll -x -d 'shortest and longest pause between two looks at a lock of another host; default 10ms:2s'
-complete -c swlock -n '__swlock_command run' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
-complete -c swlock -n '__swlock_command run' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
-complete -c swlock -n '__swlock_command run' -s c -l command -x -d 'run $SHELL -c STRING (default /bin/sh) instead of COMMAND'
-complete -c swlock -n '__swlock_command run' -s F -l no-fork -d 'take the lock, then become the command instead of starting it'
-complete -c swlock -n '__swlock_command run' -s o -l close -d 'do not give the lock to the command: the same as --leftovers=release'
-complete -c swlock -n '__swlock_command run' -l leftovers -x -a 'keep wait kill release' -d 'processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them'
-complete -c swlock -n '__swlock_command run' -l max-runtime -x -d 'after that long, send SIGTERM to the command\'s process group, and exit with 124'
-complete -c swlock -n '__swlock_command run' -l kill-after -x -d 'send SIGKILL that long after SIGTERM; default 10s'
-complete -c swlock -n '__swlock_command run' -l chdir -x -d 'work in that folder'
-complete -c swlock -n '__swlock_command run' -l umask -x -d 'file mode creation mask of the command'
-complete -c swlock -n '__swlock_command run' -l env -x -d 'set a variable of the environment'
-complete -c swlock -n '__swlock_command run' -l unset -x -d 'remove a variable from the environment'
-complete -c swlock -n '__swlock_command run' -l clear-env -d 'start with an empty environment, but for what follows and SWLOCK_*'
-complete -c swlock -n '__swlock_command run' -l argv0 -x -d 'what the command is told that it is called'
-complete -c swlock -n '__swlock_command run' -l user -x -d 'run as that user, with its primary and supplementary groups; or with that primary group'
-complete -c swlock -n '__swlock_command run' -l groups -x -d 'supplementary groups instead of the user\'s; empty for none'
-complete -c swlock -n '__swlock_command run' -l fd -x -d 'descriptor N of the command is swlock\'s M, or a file (<FILE, >FILE, >>FILE), or closed'
-complete -c swlock -n '__swlock_command run' -l stdin -x -a 'null' -d 'standard input is /dev/null'
-complete -c swlock -n '__swlock_command run' -l close-fds -d 'close all descriptors above 2 but those of --fd, and the lock\'s'
-complete -c swlock -n '__swlock_command run' -l path-lookup -x -a 'yes no' -d 'whether COMMAND is looked up in $PATH; no: it is a path'
-complete -c swlock -n '__swlock_command run' -l shell -d 'have bash -c run COMMAND as a shell command, or the one of -c'
-complete -c swlock -n '__swlock_command run' -l trace -d 'the same, and have bash show each command (bash -x)'
-complete -c swlock -n '__swlock_command run' -l sandbox -d 'run the command by sandbox(1); by bash, with a warning, where there is none'
-complete -c swlock -n '__swlock_command run' -l fakeroot -d 'run the command by fakeroot(1), which loads and saves its state in FILE'
-complete -c swlock -n '__swlock_command run' -l nice -x -d 'add N to the nice value'
-complete -c swlock -n '__swlock_command run' -l ionice -x -a 'realtime best-effort idle' -d 'priority of input and output: realtime, best-effort or idle, and a level 0 to 7'
-complete -c swlock -n '__swlock_command run' -l rlimit -x -d 'resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited'
-complete -c swlock -n '__swlock_command run' -l cgroup -x -d 'run in that control group, a folder of the cgroup file system'
-complete -c swlock -n '__swlock_command run' -l warn-large-env -d 'warn if the environment has more than 96 KiB'
-complete -c swlock -n '__swlock_command run' -s h -l help -d 'show this help'
-complete -c swlock -n '__swlock_command run' -s V -l version -d 'show the version'
+complete -c swlock -n '__swlock_command as -eq' -a 'flock lockrun'
+complete -c swlock -n '__swlock_command as -gt' -x -a '(__swlock_complete_from 3)'
+complete -c swlock -n '__swlock_run path' -F
+complete -c swlock -n '__swlock_run command' -x -a '(__swlock_complete_command)'
+complete -c swlock -n '__swlock_run options' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
+complete -c swlock -n '__swlock_run options' -s s -l shared -d 'share the lock with other shared holders'
+complete -c swlock -n '__swlock_run options' -s x -l exclusive -d 'share it with nobody (default)'
+complete -c swlock -n '__swlock_run options' -s n -l nonblock -d 'do not wait for the lock'
+complete -c swlock -n '__swlock_run options' -s w -l timeout -x -d 'wait for the lock at most that long; 0 is --nonblock'
+complete -c swlock -n '__swlock_run options' -s E -l conflict-exit-code -x -d 'exit status when the lock is busy or not free in time, 0 to 255; default 75'
+complete -c swlock -n '__swlock_run options' -l range -x -d 'lock only these bytes, in the modes posix and ofd; without LENGTH or with 0, to the end'
+complete -c swlock -n '__swlock_run options' -l perm -x -d 'octal permissions of a lock file that is created, whatever the umask; default 0600'
+complete -c swlock -n '__swlock_run options' -l group -x -a '(__fish_complete_groups)' -d 'group of a lock file that is created'
+complete -c swlock -n '__swlock_run options' -l no-create -d 'the lock file must exist'
+complete -c swlock -n '__swlock_run options' -l unlink -d 'remove the lock file when releasing it, if it is empty and nobody else has locked it'
+complete -c swlock -n '__swlock_run options' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_run options' -s q -l quiet -d 'say nothing but errors, and nothing while waiting'
+complete -c swlock -n '__swlock_run options' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_run options' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
+complete -c swlock -n '__swlock_run options' -l message -x -d 'say TEXT instead while waiting'
+complete -c swlock -n '__swlock_run options' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
+complete -c swlock -n '__swlock_run options' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
+complete -c swlock -n '__swlock_run options' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
+complete -c swlock -n '__swlock_run options' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
+complete -c swlock -n '__swlock_run options' -l poll -x -d 'shortest and longest pause between two looks at a lock of another host; default 10ms:2s'
+complete -c swlock -n '__swlock_run options' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
+complete -c swlock -n '__swlock_run options' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
+complete -c swlock -n '__swlock_run options' -s c -l command -x -d 'run $SHELL -c STRING (default /bin/sh) instead of COMMAND'
+complete -c swlock -n '__swlock_run options' -s F -l no-fork -d 'take the lock, then become the command instead of starting it'
+complete -c swlock -n '__swlock_run options' -s o -l close -d 'do not give the lock to the command: the same as --leftovers=release'
+complete -c swlock -n '__swlock_run options' -l leftovers -x -a 'keep wait kill release' -d 'processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them'
+complete -c swlock -n '__swlock_run options' -l max-runtime -x -d 'after that long, send SIGTERM to the command\'s process group, and exit with 124'
+complete -c swlock -n '__swlock_run options' -l kill-after -x -d 'send SIGKILL that long after SIGTERM; default 10s'
+complete -c swlock -n '__swlock_run options' -l chdir -x -a '(__fish_complete_directories)' -d 'work in that folder'
+complete -c swlock -n '__swlock_run options' -l umask -x -d 'file mode creation mask of the command'
+complete -c swlock -n '__swlock_run options' -l env -x -d 'set a variable of the environment'
+complete -c swlock -n '__swlock_run options' -l unset -x -a '(set -nx)' -d 'remove a variable from the environment'
+complete -c swlock -n '__swlock_run options' -l clear-env -d 'start with an empty environment, but for what follows and SWLOCK_*'
+complete -c swlock -n '__swlock_run options' -l argv0 -x -d 'what the command is told that it is called'
+complete -c swlock -n '__swlock_run options' -l user -x -a '(__fish_complete_users)' -d 'run as that user, with its primary and supplementary groups; or with that primary group'
+complete -c swlock -n '__swlock_run options' -l groups -x -a '(__fish_complete_groups)' -d 'supplementary groups instead of the user\'s; empty for none'
+complete -c swlock -n '__swlock_run options' -l fd -x -d 'descriptor N of the command is swlock\'s M, or a file (<FILE, >FILE, >>FILE), or closed'
+complete -c swlock -n '__swlock_run options' -l stdin -x -a 'null' -d 'standard input is /dev/null'
+complete -c swlock -n '__swlock_run options' -l close-fds -d 'close all descriptors above 2 but those of --fd, and the lock\'s'
+complete -c swlock -n '__swlock_run options' -l path-lookup -x -a 'yes no' -d 'whether COMMAND is looked up in $PATH; no: it is a path'
+complete -c swlock -n '__swlock_run options' -l shell -d 'have bash -c run COMMAND as a shell command, or the one of -c'
+complete -c swlock -n '__swlock_run options' -l trace -d 'the same, and have bash show each command (bash -x)'
+complete -c swlock -n '__swlock_run options' -l sandbox -d 'run the command by sandbox(1); by bash, with a warning, where there is none'
+complete -c swlock -n '__swlock_run options' -l fakeroot -F -d 'run the command by fakeroot(1), which loads and saves its state in FILE'
+complete -c swlock -n '__swlock_run options' -l nice -x -d 'add N to the nice value'
+complete -c swlock -n '__swlock_run options' -l ionice -x -a 'realtime best-effort idle' -d 'priority of input and output: realtime, best-effort or idle, and a level 0 to 7'
+complete -c swlock -n '__swlock_run options' -l rlimit -x -a 'cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime=' -d 'resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited'
+complete -c swlock -n '__swlock_run options' -l cgroup -x -a '(__fish_complete_directories)' -d 'run in that control group, a folder of the cgroup file system'
+complete -c swlock -n '__swlock_run options' -l warn-large-env -d 'warn if the environment has more than 96 KiB'
+complete -c swlock -n '__swlock_run options' -s h -l help -d 'show this help'
+complete -c swlock -n '__swlock_run options' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command acquire' -F
 complete -c swlock -n '__swlock_command acquire' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
 complete -c swlock -n '__swlock_command acquire' -s s -l shared -d 'share the lock with other shared holders'
@@ -87,7 +159,7 @@ complete -c swlock -n '__swlock_command acquire' -l perm -x -d 'octal permission
 complete -c swlock -n '__swlock_command acquire' -l group -x -a '(__fish_complete_groups)' -d 'group of a lock file that is created'
 complete -c swlock -n '__swlock_command acquire' -l no-create -d 'the lock file must exist'
 complete -c swlock -n '__swlock_command acquire' -l unlink -d 'remove the lock file when releasing it, if it is empty and nobody else has locked it'
-complete -c swlock -n '__swlock_command acquire' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command acquire' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command acquire' -s q -l quiet -d 'say nothing but errors, and nothing while waiting'
 complete -c swlock -n '__swlock_command acquire' -s v -l verbose -d 'say each step on standard error'
 complete -c swlock -n '__swlock_command acquire' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
@@ -99,26 +171,27 @@ complete -c swlock -n '__swlock_command acquire' -l clock-slop -x -d 'how long a
 complete -c swlock -n '__swlock_command acquire' -l poll -x -d 'shortest and longest pause between two looks at a lock of another host; default 10ms:2s'
 complete -c swlock -n '__swlock_command acquire' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command acquire' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
-complete -c swlock -n '__swlock_command acquire' -l fd -x -d 'lock an open file of the calling process, by its descriptor, instead of PATH'
-complete -c swlock -n '__swlock_command acquire' -l owner -x -d 'the process that holds the lock, or none; default: the calling process'
+complete -c swlock -n '__swlock_command acquire' -l fd -x -a '(command ls /proc/$fish_pid/fd)' -d 'lock an open file of the calling process, by its descriptor, instead of PATH'
+complete -c swlock -n '__swlock_command acquire' -l owner -x -a '(__swlock_processes)' -d 'the process that holds the lock, or none; default: the calling process'
 complete -c swlock -n '__swlock_command acquire' -l take -d 'take over a lock that was transferred to the owner'
 complete -c swlock -n '__swlock_command acquire' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command acquire' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command release' -F
-complete -c swlock -n '__swlock_command release' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command release' -a '(__swlock_locks)'
+complete -c swlock -n '__swlock_command release' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command release' -s v -l verbose -d 'say each step on standard error'
 complete -c swlock -n '__swlock_command release' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command release' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command release' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command release' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
 complete -c swlock -n '__swlock_command release' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'release only a lock of this kind; default: whatever kind is held'
-complete -c swlock -n '__swlock_command release' -l fd -x -d 'lock an open file of the calling process, by its descriptor, instead of PATH'
-complete -c swlock -n '__swlock_command release' -l owner -x -d 'the process that holds the lock, or none; default: the calling process'
+complete -c swlock -n '__swlock_command release' -l fd -x -a '(command ls /proc/$fish_pid/fd)' -d 'lock an open file of the calling process, by its descriptor, instead of PATH'
+complete -c swlock -n '__swlock_command release' -l owner -x -a '(__swlock_processes)' -d 'the process that holds the lock, or none; default: the calling process'
 complete -c swlock -n '__swlock_command release' -l any -d 'release the lock whoever holds it'
 complete -c swlock -n '__swlock_command release' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command release' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command refresh' -F
-complete -c swlock -n '__swlock_command refresh' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command refresh' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command refresh' -s v -l verbose -d 'say each step on standard error'
 complete -c swlock -n '__swlock_command refresh' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_command refresh' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
@@ -126,11 +199,11 @@ complete -c swlock -n '__swlock_command refresh' -l clock-slop -x -d 'how long a
 complete -c swlock -n '__swlock_command refresh' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command refresh' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
 complete -c swlock -n '__swlock_command refresh' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: hardlink (default), the only one with a lifetime'
-complete -c swlock -n '__swlock_command refresh' -l owner -x -d 'the process that holds the lock, or none; default: the calling process'
+complete -c swlock -n '__swlock_command refresh' -l owner -x -a '(__swlock_processes)' -d 'the process that holds the lock, or none; default: the calling process'
 complete -c swlock -n '__swlock_command refresh' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command refresh' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command transfer' -F
-complete -c swlock -n '__swlock_command transfer' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command transfer' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command transfer' -s v -l verbose -d 'say each step on standard error'
 complete -c swlock -n '__swlock_command transfer' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_command transfer' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
@@ -138,12 +211,13 @@ complete -c swlock -n '__swlock_command transfer' -l clock-slop -x -d 'how long 
 complete -c swlock -n '__swlock_command transfer' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command transfer' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
 complete -c swlock -n '__swlock_command transfer' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: hardlink (default), the only one with a lifetime'
-complete -c swlock -n '__swlock_command transfer' -l owner -x -d 'the process that holds the lock, or none; default: the calling process'
-complete -c swlock -n '__swlock_command transfer' -l to -x -d 'the process that is to hold the lock, or none'
+complete -c swlock -n '__swlock_command transfer' -l owner -x -a '(__swlock_processes)' -d 'the process that holds the lock, or none; default: the calling process'
+complete -c swlock -n '__swlock_command transfer' -l to -x -a '(__swlock_processes)' -d 'the process that is to hold the lock, or none'
 complete -c swlock -n '__swlock_command transfer' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command transfer' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command status' -F
-complete -c swlock -n '__swlock_command status' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command status' -a '(__swlock_locks)'
+complete -c swlock -n '__swlock_command status' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command status' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command status' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command status' -s q -l quiet -d 'show nothing: exit with 0 if every PATH is locked, with 1 if one is free'
@@ -152,19 +226,20 @@ complete -c swlock -n '__swlock_command status' -l watch -d 'go on, and look aga
 complete -c swlock -n '__swlock_command status' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command status' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command break' -F
-complete -c swlock -n '__swlock_command break' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command break' -a '(__swlock_locks)'
+complete -c swlock -n '__swlock_command break' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command break' -s v -l verbose -d 'say each step on standard error'
 complete -c swlock -n '__swlock_command break' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command break' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command break' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
 complete -c swlock -n '__swlock_command break' -l retry-errno -x -a 'EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT' -d 'an error of reading the lock that is waited out, such as EIO; may be repeated'
 complete -c swlock -n '__swlock_command break' -l force -d 'break a lock whose owner is alive, too'
-complete -c swlock -n '__swlock_command break' -l kill -d 'end the processes that hold a lock of the kernel\'s: with SIGTERM, or SIGNAL'
+complete -c swlock -n '__swlock_command break' -l kill -a 'TERM KILL INT HUP QUIT USR1 USR2 ABRT ALRM' -d 'end the processes that hold a lock of the kernel\'s: with SIGTERM, or SIGNAL'
 complete -c swlock -n '__swlock_command break' -l kill-after -x -d 'send SIGKILL that long after the signal of --kill; default 10s'
 complete -c swlock -n '__swlock_command break' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command break' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command cleanup' -F
-complete -c swlock -n '__swlock_command cleanup' -l sidecar -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command cleanup' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command cleanup' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command cleanup' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command cleanup' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
@@ -177,8 +252,6 @@ complete -c swlock -n '__swlock_command cleanup' -l older-than -x -d 'leave alon
 complete -c swlock -n '__swlock_command cleanup' -l json -d 'show one JSON object a file, one line each'
 complete -c swlock -n '__swlock_command cleanup' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command cleanup' -s V -l version -d 'show the version'
-complete -c swlock -n '__swlock_command as -eq' -a 'flock lockrun'
-complete -c swlock -n '__swlock_command as -gt' -x -a '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c swlock -n '__swlock_command as -eq' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command as -eq' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command version' -s h -l help -d 'show this help'

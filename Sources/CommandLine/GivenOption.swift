@@ -94,11 +94,7 @@ struct GivenOption {
     }
     let prefix: StaticString = "SIG"
     let name = value.bytes.starts(with: prefix.utf8) ? value.bytes.dropFirst(3) : value.bytes
-    let names: [(StaticString, Int32)] = [
-      ("TERM", SIGTERM), ("KILL", SIGKILL), ("INT", SIGINT), ("HUP", SIGHUP), ("QUIT", SIGQUIT),
-      ("USR1", SIGUSR1), ("USR2", SIGUSR2), ("ABRT", SIGABRT), ("ALRM", SIGALRM),
-    ]
-    for (known, number) in names where name.elementsEqual(known.utf8) { return number }
+    for known in signalNames where name.elementsEqual(known.name.utf8) { return known.number }
     throw invalid("expected a signal such as TERM, INT, KILL, or its number")
   }
 

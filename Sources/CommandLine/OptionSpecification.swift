@@ -67,7 +67,7 @@ package enum OptionValue: Sendable {
     }
   }
 
-  /// All that may stand there, where that is a fixed set.
+  /// What may stand there by name, where those are a fixed set.
   package var choices: [StaticString] {
     switch self {
     case .mode: ["flock", "posix", "ofd", "hardlink", "auto"]
@@ -78,6 +78,8 @@ package enum OptionValue: Sendable {
     case .null: ["null"]
     case .yesOrNo: ["yes", "no"]
     case .ioPriority: ["realtime", "best-effort", "idle"]
+    case .limit: resourceNames.map { $0.name }
+    case .optionalSignal: signalNames.map { $0.name }
     default: []
     }
   }

@@ -1,7 +1,7 @@
 /// Every option there is. The parser, help, the man page and the completions are made from it.
 ///
-/// A name that means something else elsewhere has one row a meaning; it takes the same kind of value
-/// in all of them.
+/// A name that means something else elsewhere has one row a meaning; it takes a value in all of them or
+/// in none.
 package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .lockers,

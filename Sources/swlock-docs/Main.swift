@@ -43,7 +43,6 @@ struct Main {
 extension OptionSpecification {
   var name: String { "\(long)" }
   var letter: String? { short == 0 ? nil : String(UnicodeScalar(short)) }
-  var choices: [String] { value.choices.map { "\($0)" } }
   var placeholder: String { "\(value.placeholder)" }
 
   var takesValue: Bool {
@@ -56,11 +55,11 @@ var personalities: String {
   Personality.allCases.map { "\($0.name)" }.joined(separator: " ")
 }
 
-/// The options whose value is the next word, each name once.
-var optionsWithValue: [OptionSpecification] {
+/// The options that take a value and fulfil `condition`, each name once.
+func optionsWithValue(_ condition: (OptionSpecification) -> Bool) -> [OptionSpecification] {
   var names: Set<String> = []
   return optionTable.filter {
-    $0.takesValue && !$0.value.isOptional && names.insert($0.name).inserted
+    $0.takesValue && condition($0) && names.insert($0.name).inserted
   }
 }
 

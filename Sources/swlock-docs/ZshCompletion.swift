@@ -7,6 +7,27 @@ enum ZshCompletion {
     #compdef swlock
     # Made by swlock-docs: run make docs.
 
+    # The user's processes (root: all), with their names, and none.
+    _swlock_owners() {
+      local -a processes
+      local folder name
+      for folder in /proc/<->(N); do
+        (( EUID == 0 )) || [[ -O $folder ]] || continue
+        name=
+        { read -r name <$folder/comm } 2>/dev/null
+        processes+=("${folder#/proc/}:$name")
+      done
+      _alternative 'processes:process:{ _describe -V process processes }' 'words:no process:(none)'
+    }
+
+    # Files; where nothing is typed yet, those that somebody has locked, too.
+    _swlock_locks() {
+      local -a locks
+      [[ -n $PREFIX ]] || locks=(${(f)"$(command swlock status --json 2>/dev/null |
+        sed -n 's/^{"path":"\\([^"\\]*\\)".*/\\1/p')"})
+      _alternative 'locks:locked file:compadd -f -a locks' 'files:file:_files'
+    }
+
     _swlock() {
       local -a subcommands
       local context state state_descr line
@@ -39,8 +60,8 @@ enum ZshCompletion {
     var lines = options(of: subcommand).map(specification)
     switch subcommand.operands {
     case .none: break
-    case .path: lines.append("'1:lock file:_files'")
-    case .paths: lines.append("'*:lock file:_files'")
+    case .path: lines.append("'1:lock file:\(files(subcommand))'")
+    case .paths: lines.append("'*:lock file:\(files(subcommand))'")
     case .pathAndCommand:
       lines += ["'1:lock file:_files'", "'(-)2:command:_command_names -e'", words]
     }
@@ -55,6 +76,10 @@ enum ZshCompletion {
       """
   }
 
+  private static func files(_ subcommand: Subcommand) -> String {
+    subcommand.wantsHeldLock ? "_swlock_locks" : "_files"
+  }
+
   /// Completes what follows as a command line of its own; a `--` in front of it is not part of it.
   private static let words =
     "'*::argument:{ shift words; (( CURRENT-- )); while [[ $words[1] == -- ]];"
@@ -62,7 +87,9 @@ enum ZshCompletion {
 
   private static func specification(_ option: OptionSpecification) -> String {
     let summary = "[\(quoted("\(option.summary)"))]"
-    let long = option.takesValue ? "--\(option.name)=" : "--\(option.name)"
+    // =- is for a value in the same word only.
+    let long =
+      "--\(option.name)" + (option.value.isOptional ? "=-" : option.takesValue ? "=" : "")
     var value = ""
     if option.takesValue {
       let placeholder = option.placeholder.lowercased().filter { $0.isLetter }
@@ -75,10 +102,17 @@ enum ZshCompletion {
   }
 
   private static func action(_ option: OptionSpecification) -> String {
-    switch option.value {
-    case .group: "_groups"
-    case _ where !option.choices.isEmpty: "(\(option.choices.joined(separator: " ")))"
-    default: " "
+    switch option.candidates {
+    case .nothing: " "
+    case .words(let words): "(\(words.joined(separator: " ")))"
+    case .names(let words): "compadd -S= - \(words.joined(separator: " "))"
+    case .files: "_files"
+    case .folders: "_path_files -/"
+    case .users: "_users"
+    case .groups: "_groups"
+    case .variables: #"_parameters -g "*export*""#
+    case .owners: "_swlock_owners"
+    case .descriptors: "($(command ls /proc/$$/fd))"
     }
   }
 

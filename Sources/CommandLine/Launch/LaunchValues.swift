@@ -137,7 +137,7 @@ func split(_ text: ByteString, at separator: Unicode.Scalar) -> (ByteString, Byt
 }
 
 /// The resources of setrlimit(2) by their numbers, as prlimit(1) calls them.
-private let resourceNames: [(name: StaticString, number: Int32)] = [
+let resourceNames: [(name: StaticString, number: Int32)] = [
   ("cpu", 0), ("fsize", 1), ("data", 2), ("stack", 3), ("core", 4), ("rss", 5), ("nproc", 6),
   ("nofile", 7), ("memlock", 8), ("as", 9), ("locks", 10), ("sigpending", 11), ("msgqueue", 12),
   ("nice", 13), ("rtprio", 14), ("rttime", 15),

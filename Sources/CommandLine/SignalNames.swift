@@ -1,0 +1,7 @@
+internal import CSystem
+
+/// The signals that end processes, by the names of kill(1).
+let signalNames: [(name: StaticString, number: Int32)] = [
+  ("TERM", SIGTERM), ("KILL", SIGKILL), ("INT", SIGINT), ("HUP", SIGHUP), ("QUIT", SIGQUIT),
+  ("USR1", SIGUSR1), ("USR2", SIGUSR2), ("ABRT", SIGABRT), ("ALRM", SIGALRM),
+]
