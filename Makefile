@@ -4,6 +4,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+ZSHDIR ?= $(DATADIR)/zsh/site-functions
 # Where swlock gets the names of the programs that it can stand for, if PERSONALITIES asks for them:
 # apart from BINDIR, so that nothing is replaced until this folder is put into PATH.
 PERSONALITYDIR ?= $(PREFIX)/libexec/swlock/bin
@@ -11,26 +12,32 @@ PERSONALITIES ?=
 SWIFT ?= swift
 CC ?= cc
 OBJCOPY ?= objcopy
+# Where the packages go, and what they are called by.
+DISTDIR ?= build/dist
+VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities
+SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
+	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
 # those that are equal to another one. Nothing here is ever unwound, so the tables for that are left out.
+# So are the compiler's hashes for its next run: they would differ with the folder of the sources.
 EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scratch-path .build-embedded --product swlock \
 	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
+	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test check model format lint docs docs-check reference bench install uninstall clean
+.PHONY: all test check model format lint docs docs-check reference bench install uninstall dist deb clean
 
 all: build/swlock
 
 build/swlock: $(SOURCES) Makefile
 	$(SWIFT) build $(EMBEDDED)
 	mkdir -p build
-	$(OBJCOPY) --remove-section=.eh_frame .build-embedded/release/swlock $@.new
+	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment .build-embedded/release/swlock $@.new
 	mv $@.new $@
 
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.
@@ -84,7 +91,7 @@ install: build/swlock
 	install -D -T -m 644 man/swlock.1 "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
 	install -D -T -m 644 completions/swlock.bash \
 		"$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
-	install -D -T -m 644 completions/_swlock "$(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock"
+	install -D -T -m 644 completions/_swlock "$(DESTDIR)$(ZSHDIR)/_swlock"
 	install -D -T -m 644 completions/swlock.fish \
 		"$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
 	scripts/personalities install "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
@@ -95,8 +102,15 @@ uninstall:
 		flock lockrun
 	rm -f "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
 	rm -f "$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
-	rm -f "$(DESTDIR)$(DATADIR)/zsh/site-functions/_swlock"
+	rm -f "$(DESTDIR)$(ZSHDIR)/_swlock"
 	rm -f "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
+
+# The same of the same sources, byte by byte.
+dist: build/swlock
+	scripts/make-dist $(VERSION) "$(DISTDIR)"
+
+deb: build/swlock
+	scripts/make-deb $(VERSION) "$(DISTDIR)"
 
 clean:
 	rm -rf build .build .build-embedded .build-python

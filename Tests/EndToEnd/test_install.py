@@ -49,7 +49,7 @@ def built():
 def make(target, check=True, **variables):
     """Runs make as a user would who has neither its variables nor another make around it."""
     own = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PERSONALITIES", "PERSONALITYDIR")
-    own += ("PREFIX", "DESTDIR", "BINDIR", "DATADIR")
+    own += ("PREFIX", "DESTDIR", "BINDIR", "DATADIR", "ZSHDIR", "DISTDIR")
     env = {name: value for name, value in os.environ.items() if name not in own}
     words = [f"{name}={value}" for name, value in variables.items()]
     command = ["make", "-C", PROJECT, "-o", "build/swlock", target, *words]

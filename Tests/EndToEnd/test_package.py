@@ -1,0 +1,203 @@
+"""The packages that are made of the binary, and that the binary needs nothing beside it."""
+
+import hashlib
+import os
+import re
+import shutil
+import stat
+import subprocess
+
+import pytest
+
+from conftest import PROJECT, SWLOCK, needs_root, needs_tool
+from observing import nothing_left  # noqa: F401
+from test_install import FILES, built, files_in, make, needs_make  # noqa: F401
+
+EPOCH = "1700000000"
+DOCUMENTS = {"README.md", "LICENSE", "CHANGELOG.md"}
+EXAMPLES = {f"examples/{path.name}" for path in (PROJECT / "examples").iterdir()}
+
+pytestmark = needs_make
+needs_dpkg = needs_tool("dpkg-deb")
+
+
+def package(target, place, **environment):
+    """Makes it in `place`, and returns the file."""
+    environment = {"SOURCE_DATE_EPOCH": EPOCH, **environment}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        make(target, DISTDIR=place)
+    (file,) = [path for path in place.iterdir() if path.name != "SHA256SUMS"]
+    return file
+
+
+def version():
+    result = subprocess.run([SWLOCK, "version"], capture_output=True, check=True)
+    return result.stdout.split()[1].decode()
+
+
+def twice(target, folder):
+    """What it makes in two places, each time in other circumstances."""
+    first = package(target, folder / "one", TZ="UTC", LC_ALL="C", HOME="/")
+    mask = os.umask(0o077)
+    try:
+        second = package(target, folder / "two ’s", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+    finally:
+        os.umask(mask)
+    return first, second
+
+
+@pytest.mark.parametrize("target", ["dist", pytest.param("deb", marks=needs_dpkg)])
+def test_the_same_binary_makes_the_same_package_byte_by_byte(folder, target):
+    first, second = twice(target, folder)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+    assert version() in first.name
+
+
+@pytest.mark.parametrize("target", ["dist", pytest.param("deb", marks=needs_dpkg)])
+def test_the_checksums_are_those_of_the_packages(folder, target):
+    file = package(target, folder / "made")
+    text = (folder / "made/SHA256SUMS").read_text()
+    assert text == f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
+    command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
+    subprocess.run(command, cwd=folder / "made", check=True)
+
+
+def test_the_tarball_has_what_install_installs_and_the_documents(folder):
+    file = package("dist", folder / "made")
+    listing = subprocess.run(
+        ["tar", "tvf", file, "--numeric-owner", "--full-time"],
+        capture_output=True,
+        check=True,
+        env={**os.environ, "TZ": "UTC"},
+    )
+    lines = listing.stdout.decode().splitlines()
+    assert all(" 0/0 " in line and "2023-11-14 22:13:20" in line for line in lines), lines
+    names = [line.split()[-1] for line in lines]
+    assert names == sorted(names)
+    subprocess.run(["tar", "xf", file, "-C", folder], check=True)
+    root = folder / file.name.removesuffix(".tar.gz")
+    assert set(files_in(root)) == set(FILES) | DOCUMENTS | EXAMPLES
+    assert stat.S_IMODE((root / "bin/swlock").stat().st_mode) == 0o755
+    result = subprocess.run([root / "bin/swlock", "version"], capture_output=True)
+    assert result.stdout.decode() == f"swlock {version()}\n"
+
+
+def test_without_a_date_that_of_the_last_commit_is_taken(folder):
+    if not (PROJECT / ".git").exists() or shutil.which("git") is None:
+        pytest.skip("needs a repository")
+    command = ["git", "-c", f"safe.directory={PROJECT}", "log", "-1", "--format=%ct"]
+    date = subprocess.run(command, cwd=PROJECT, capture_output=True, check=True).stdout
+    command = [PROJECT / "scripts/source-date"]
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": ""}
+    assert subprocess.run(command, env=environment, capture_output=True).stdout == date
+
+
+# The Debian package
+
+
+def fields(file):
+    result = subprocess.run(["dpkg-deb", "-f", file], capture_output=True, check=True)
+    return dict(re.findall(r"^(\S+): (.*)$", result.stdout.decode(), re.MULTILINE))
+
+
+@needs_dpkg
+def test_the_debian_package_has_everything_and_depends_on_nothing(folder):
+    file = package("deb", folder / "made", DEBFULLNAME="A & B / C", DEBEMAIL="a@example.net")
+    found = fields(file)
+    assert found["Version"] == version() + "-1"
+    assert found["Maintainer"] == "A & B / C <a@example.net>"
+    assert "Depends" not in found
+    subprocess.run(["dpkg-deb", "-x", file, folder / "root"], check=True)
+    documents = "usr/share/doc/swlock"
+    wanted = {
+        "usr/bin/swlock",
+        "usr/libexec/swlock/bin/flock",
+        "usr/libexec/swlock/bin/lockrun",
+        "usr/share/man/man1/swlock.1.gz",
+        "usr/share/bash-completion/completions/swlock",
+        "usr/share/zsh/vendor-completions/_swlock",
+        "usr/share/fish/vendor_completions.d/swlock.fish",
+        "usr/share/lintian/overrides/swlock",
+    }
+    names = ("README.md", "copyright", "changelog.gz", "changelog.Debian.gz", *EXAMPLES)
+    assert set(files_in(folder / "root")) == wanted | {f"{documents}/{name}" for name in names}
+    sums = subprocess.run(["dpkg-deb", "-I", file, "md5sums"], capture_output=True, check=True)
+    command = ["md5sum", "--check", "--strict", "--quiet"]
+    subprocess.run(command, cwd=folder / "root", input=sums.stdout, check=True)
+
+
+@needs_dpkg
+@needs_tool("lintian")
+def test_lintian_accepts_the_debian_package(folder):
+    file = package("deb", folder / "made")
+    command = ["lintian", "--allow-root", "--fail-on", "error,warning,info", file]
+    result = subprocess.run(command, capture_output=True, cwd=folder, timeout=300)
+    assert result.returncode == 0, result
+
+
+@needs_root
+@needs_dpkg
+def test_the_debian_package_installs_and_leaves_nothing_when_it_is_purged(folder):
+    file = package("deb", folder / "made")
+    root = folder / "root"
+    base = root / "var/lib/dpkg"
+    for name in ("info", "updates"):
+        (base / name).mkdir(parents=True)
+    (base / "status").touch()
+    command = ["dpkg", f"--root={root}", "--log=/dev/null", "--force-not-root"]
+    subprocess.run([*command, "--install", file], check=True, capture_output=True)
+    place = root / "usr/libexec/swlock/bin/flock"
+    assert subprocess.run([place, "--version"], capture_output=True).stdout.startswith(b"flock ")
+    subprocess.run([*command, "--purge", "swlock"], check=True, capture_output=True)
+    assert [path for path in root.rglob("*") if base not in path.parents] == [
+        root / "var",
+        root / "var/lib",
+        base,
+    ]
+    assert b"swlock" not in (base / "status").read_bytes()
+
+
+@needs_root
+@needs_tool("debootstrap")
+@pytest.mark.skipif("SWLOCK_SLOW" not in os.environ, reason="needs SWLOCK_SLOW=1, and a mirror")
+@pytest.mark.timeout(1800)
+def test_the_debian_package_is_used_in_a_fresh_debian(folder):
+    file = package("deb", folder / "made")
+    command = [PROJECT / "scripts/prove-package", file]
+    result = subprocess.run(command, capture_output=True, timeout=1700)
+    assert result.returncode == 0, result
+    assert b"removed without a trace" in result.stdout
+
+
+# Places
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "words",
+    [["run", "/l", "--"], ["run", "-m", "hardlink", "/l", "--"], ["as", "flock", "/l"]],
+    ids=["run", "hardlink", "flock"],
+)
+def test_the_binary_runs_where_there_is_nothing_else(folder, words):
+    """No /proc, no /dev, no /etc, no libraries: the command is swlock itself."""
+    root = folder / "root"
+    root.mkdir(mode=0o755)
+    shutil.copy(SWLOCK, root / "swlock")
+    command = ["chroot", root, "/swlock", *words, "/swlock", "version"]
+    result = subprocess.run(command, capture_output=True, timeout=30)
+    assert result.returncode == 0, result
+    assert result.stdout.decode() == f"swlock {version()}\n"
+    assert result.stderr == b""
+    assert set(os.listdir(root)) <= {"swlock", "l"}
+
+
+@pytest.mark.parametrize("name", ["a folder  with spaces", "it's; true &", "-ä*"])
+def test_an_odd_destdir_works_and_uninstall_empties_it(folder, name):
+    variables = {"DESTDIR": f"{folder}/{name}", "PREFIX": "/usr"}
+    make("install", **variables, PERSONALITIES="flock lockrun")
+    assert len(files_in(folder / name)) == len(FILES) + 2
+    make("uninstall", **variables)
+    assert files_in(folder) == {}
