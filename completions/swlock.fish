@@ -223,6 +223,7 @@ complete -c swlock -n '__swlock_command status' -l clock-slop -x -d 'how long af
 complete -c swlock -n '__swlock_command status' -s q -l quiet -d 'show nothing: exit with 0 if every PATH is locked, with 1 if one is free'
 complete -c swlock -n '__swlock_command status' -l json -d 'show one JSON object a lock, one line each'
 complete -c swlock -n '__swlock_command status' -l watch -d 'go on, and look again each second, or each DURATION'
+complete -c swlock -n '__swlock_command status' -l probe -d 'show which kinds of lock exclude each other in the folder PATH, by trying them there'
 complete -c swlock -n '__swlock_command status' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_command status' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command break' -F

@@ -116,6 +116,8 @@ final class ViewerOptions {
   var json = false
   /// Nanoseconds between two looks; nil: look once.
   var watch: Int64?
+  /// Try in these folders what excludes what.
+  var probe = false
   /// The signal for those who hold a lock of the kernel's.
   var kill: Int32?
   /// Nanoseconds.

@@ -66,9 +66,9 @@ enum JSON {
       "{\"pid\":\(process.identifier),\"user\":\(user),\"command\":\(command),\"started\":\(process.startTime)\(more)}"
   }
 
-  private static func truth(_ value: Bool) -> StaticString { value ? "true" : "false" }
+  static func truth(_ value: Bool) -> StaticString { value ? "true" : "false" }
 
-  private static func array(_ values: [Message]) -> Message {
+  static func array(_ values: [Message]) -> Message {
     var array: Message = "["
     for index in values.indices {
       if index > 0 { array.append(",") }

@@ -11,7 +11,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case shell, trace, sandbox, fakeroot
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case kill, unused
-  case json, watch
+  case json, watch, probe
   case force, dryRun, all, olderThan
   case help, version
 }

@@ -170,6 +170,9 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .watch, nil, "watch", .optionalDuration, .own, .status,
     "go on, and look again each second, or each DURATION"),
+  .init(
+    .probe, nil, "probe", .none, .own, .status,
+    "show which kinds of lock exclude each other in the folder PATH, by trying them there"),
   .init(.force, nil, "force", .none, .own, .break, "break a lock whose owner is alive, too"),
   .init(
     .kill, nil, "kill", .optionalSignal, .own, .break,

@@ -45,7 +45,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release: ["swlock release [OPTION...] PATH", "swlock release [OPTION...] --fd N"]
     case .refresh: ["swlock refresh [OPTION...] PATH"]
     case .transfer: ["swlock transfer [OPTION...] --to PID|none PATH"]
-    case .status: ["swlock status [OPTION...] [PATH...]"]
+    case .status: ["swlock status [OPTION...] [PATH...]", "swlock status --probe [--json] DIR..."]
     case .break: ["swlock break [OPTION...] PATH..."]
     case .cleanup: ["swlock cleanup [OPTION...] PATH|DIR..."]
     case .as: ["swlock as flock|lockrun [ARG...]"]
@@ -96,7 +96,8 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release, .refresh, .transfer:
       return always + [.cannotCreate, .inputOutput, .notHeld, .notPermitted]
     case .break: return always + [.cannotCreate, .inputOutput, .busy, .notPermitted]
-    case .status, .cleanup: return always + rest
+    case .status: return always + [.missing, .cannotCreate] + rest
+    case .cleanup: return always + rest
     case .as, .help, .version: return []
     }
   }

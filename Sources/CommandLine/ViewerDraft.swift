@@ -25,6 +25,7 @@ final class ViewerDraft: CommandDraft {
     case .watch:
       options.watch = given.value.isEmpty ? 1_000_000_000 : try given.duration()
       if options.watch == 0 { throw given.invalid("it must be longer than 0") }
+    case .probe: options.probe = true
     case .force: options.force = true
     case .kill: options.kill = given.value.isEmpty ? SIGTERM : try given.signal()
     case .killAfter: options.killAfter = try given.duration()
@@ -42,6 +43,12 @@ final class ViewerDraft: CommandDraft {
   }
 
   func finished() throws(Failure) -> Invocation {
+    if options.probe {
+      if options.paths.isEmpty { throw usage("--probe needs a folder to try locks in") }
+      if options.quiet || options.watch != nil || options.lock.sidecar != nil {
+        throw usage("--probe is alone, or with --json")
+      }
+    }
     if options.paths.isEmpty, subcommand != .status || options.quiet {
       throw usage("no lock file given: \(subcommand.synopses[0])")
     }

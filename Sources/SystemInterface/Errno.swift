@@ -50,6 +50,12 @@ public struct Errno: Error, Equatable, Sendable {
     guard let text = strerror(code) else { return "unknown error" }
     return ByteString(cString: text)
   }
+
+  /// `ENOLCK`; the number where the C library knows no name (strerrorname_np(3)).
+  public var name: ByteString {
+    guard let name = csystem_error_name(code) else { return ByteString(decimal: code) }
+    return ByteString(cString: name)
+  }
 }
 
 /// Calls `call` until it is not interrupted by a signal; -1 means failure, as in libc.

@@ -11,6 +11,11 @@ public struct Folder: ~Copyable {
     descriptor = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
   }
 
+  /// One that is open already.
+  public init(taking descriptor: consuming FileDescriptor) {
+    self.descriptor = descriptor
+  }
+
   public var number: Int32 { descriptor.number }
 
   public func status() throws(Errno) -> FileStatus { try FileStatus(of: descriptor.number) }

@@ -9,6 +9,7 @@ import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
 from hardlink_world import BUSY, CANNOT_CREATE, SETTLE, UNSUPPORTED, left_in, under, watches
+from mounts import mounted
 from observing import has_failed, nothing_left  # noqa: F401
 from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
 
@@ -17,20 +18,6 @@ STYLES = {"flufl": [], "portage": ["--style", "portage", "--unlink"]}
 every_style = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())
 
 pytestmark = needs_root
-
-
-@contextlib.contextmanager
-def mounted(folder, *words, name="disk"):
-    """Mounts something at a new folder in the test's; the mount goes with the test."""
-    disk = folder / name
-    disk.mkdir()
-    mount = subprocess.run([*words, str(disk)], capture_output=True, cwd=folder, check=False)
-    if mount.returncode:
-        pytest.skip(f"{words[0]}: {mount.stderr.decode(errors='replace').strip()}")
-    try:
-        yield disk
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def small(folder):

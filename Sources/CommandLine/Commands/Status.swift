@@ -51,6 +51,7 @@ struct Status {
   }
 
   func perform() throws(Failure) -> Int32 {
+    if options.probe { return try Probe(json: options.json).perform(options.paths) }
     if let interval = options.watch { try watch(interval) }
     var first = FirstFailure()
     var allAreHeld = true

@@ -108,7 +108,7 @@ struct ClaimName: Equatable {
 }
 
 /// 128 random bits in hexadecimal digits (getrandom(2)).
-func randomToken() throws(Errno) -> ByteString {
+package func randomToken() throws(Errno) -> ByteString {
   var random: (UInt64, UInt64) = (0, 0)
   let size = MemoryLayout.size(ofValue: random)
   let count = try withUnsafeMutableBytes(of: &random) { (buffer) throws(Errno) -> Int in

@@ -41,19 +41,13 @@ package struct SharedFileSystem {
   }
 
   private func mount() throws(LockError) -> MountTable.Entry {
-    let mounts = try read("/proc/self/mountinfo")
-    let information = try read("/proc/self/fdinfo/" + ByteString(decimal: descriptor))
-    guard let mount = MountTable.mountIdentifier(inDescriptorInformation: information),
-      let entry = MountTable(mounts).entry(mount)
-    else { throw .system(.mountTable, .missing) }
-    return entry
+    try MountTable.entry(ofDescriptor: descriptor)
   }
+}
 
-  private func read(_ path: ByteString) throws(LockError) -> [UInt8] {
-    try step(.mountTable) { () throws(Errno) in
-      try FileDescriptor.open(path, O_RDONLY).readAll(limit: 1 << 24)
-    }
-  }
+/// What the mount table calls the type of an open file's file system; nil where it has none.
+package func fileSystemType(of descriptor: Int32) -> ByteString? {
+  (try? MountTable.entry(ofDescriptor: descriptor)).map { ByteString($0.type) }
 }
 
 /// The text of /proc/self/mountinfo (proc(5)).
@@ -97,6 +91,22 @@ struct MountTable {
 
   init(_ text: [UInt8]) {
     self.text = text
+  }
+
+  /// The mount of an open file.
+  static func entry(ofDescriptor descriptor: Int32) throws(LockError) -> Entry {
+    let mounts = try read("/proc/self/mountinfo")
+    let information = try read("/proc/self/fdinfo/" + ByteString(decimal: descriptor))
+    guard let mount = mountIdentifier(inDescriptorInformation: information),
+      let entry = MountTable(mounts).entry(mount)
+    else { throw .system(.mountTable, .missing) }
+    return entry
+  }
+
+  private static func read(_ path: ByteString) throws(LockError) -> [UInt8] {
+    try step(.mountTable) { () throws(Errno) in
+      try FileDescriptor.open(path, O_RDONLY).readAll(limit: 1 << 24)
+    }
   }
 
   /// The mount with this number; its line is
