@@ -17,6 +17,9 @@ enum HeldList {
     return ByteString(escaped)
   }
 
+  /// Whether this process runs under no lock. Anybody can set that.
+  static var isEmpty: Bool { CStringVector.environmentValue("SWLOCK_HELD")?.isEmpty ?? true }
+
   /// Whether this process's environment has a lock of the file at `path` in it. Anybody can set that.
   static func names(_ path: ByteString) -> Bool {
     guard let list = CStringVector.environmentValue("SWLOCK_HELD"), !list.isEmpty,

@@ -38,7 +38,7 @@ def test_the_shells_own_descriptor_is_seen(swlock, folder, mode):
     assert has_failed(result, 75, b"--reentrant")
 
 
-@pytest.mark.parametrize("mode", ["flock", "posix"])
+@every_mode
 def test_what_the_script_has_acquired_is_held_above_its_commands(swlock, folder, mode):
     script = f'"$S" acquire -m {mode} lock; "$S" run -m {mode} lock true'
     result = subprocess.run(
@@ -103,16 +103,100 @@ def test_no_patience_needs_no_reason(swlock, folder):
     assert has_failed(result, 9, b"held by pid")
 
 
-def test_a_circle_is_named_and_not_waited_for(swlock, folder):
-    first = swlock.start("run", "a", "sh", "-c", f'while [ ! -e go ]; do sleep 0.01; done; "{SWLOCK}" run b true')
-    second = swlock.start(
-        "run", "b", "sh", "-c", f'echo >ready; while [ ! -e go2 ]; do sleep 0.01; done; "{SWLOCK}" run a true; exit $?'
+@pytest.mark.parametrize("late", [True, False], ids=["in turn", "at once"])
+def test_a_circle_is_named_and_not_waited_for(swlock, folder, late):
+    script = 'echo >"$1.ready"; while [ ! -e "$1.go" ]; do sleep 0.01; done; "$S" run "$2" true; exit $?'
+    env = {**os.environ, "S": SWLOCK}
+    processes = [
+        swlock.start("run", own, "sh", "-c", script, "sh", own, other, env=env)
+        for own, other in ("ab", "ba")
+    ]
+    for name in "ab":
+        appears(folder / f"{name}.ready")
+    (folder / "a.go").touch()
+    if late:
+        wait_until(lambda: waits_on(folder / "b"))
+    (folder / "b.go").touch()
+    statuses = sorted(process.wait(20) for process in processes)
+    # Both see it if they look at the same time.
+    assert statuses in ([0, 75], [75, 75])
+    failed = [process for process in processes if process.returncode]
+    for process in failed:
+        said = process.stderr.read()
+        assert said.count(b"\n") == 1
+        assert b"waiting would never end" in said and (b"/a" in said or b"/b" in said)
+
+
+# Locks of hardlink mode, which name their owner.
+
+
+def in_shell(folder, script, **options):
+    return subprocess.run(
+        ["sh", "-c", script + "\nexit $?"],
+        cwd=folder,
+        env={**os.environ, "S": SWLOCK},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        **options,
     )
-    appears(folder / "ready")
-    (folder / "go").touch()
-    wait_until(lambda: waits_on(folder / "b"))
-    (folder / "go2").touch()
-    assert second.wait(10) == 75
-    said = second.stderr.read()
-    assert b"waiting would never end" in said and b"/b" in said
-    assert first.wait(10) == 0
+
+
+def test_a_hardlink_lock_of_an_ancestor_is_an_error(swlock, folder):
+    inner = [SWLOCK, "run", "-m", "hardlink", "lock", "true"]
+    result = swlock.run("run", "-m", "hardlink", "lock", "sh", "-c", '"$@"; exit $?', "sh", *inner)
+    assert has_failed(result, 75, b"held by pid", b"--reentrant")
+    assert not (folder / "lock").exists()
+
+
+def test_an_acquired_hardlink_lock_is_held_above_the_scripts_commands(folder):
+    result = in_shell(
+        folder, '"$S" acquire -m hardlink lock && "$S" run -m hardlink lock touch ran'
+    )
+    assert has_failed(result, 75, b"held by pid", b"--reentrant")
+    assert not (folder / "ran").exists()
+
+
+def test_reentrant_runs_under_a_hardlink_lock_of_an_ancestor(swlock, folder):
+    inner = [SWLOCK, "run", "-m", "hardlink", "--reentrant", "lock", "sh", "-c", "echo inner; exit 3"]
+    result = swlock.run("run", "-m", "hardlink", "lock", *inner)
+    assert (result.returncode, result.stdout, result.stderr) == (3, b"inner\n", b"")
+    script = """
+    "$S" acquire -m hardlink lock || exit 20
+    "$S" run -m hardlink --reentrant lock touch ran || exit 21
+    "$S" acquire -n -m hardlink --reentrant lock || exit 22
+    "$S" run -n -m hardlink lock true
+    [ $? -eq 75 ] || exit 23
+    "$S" release -m hardlink lock
+    """
+    result = in_shell(folder, script)
+    assert result.returncode == 0, result
+    assert (folder / "ran").exists() and not (folder / "lock").exists()
+
+
+def test_a_hardlink_lock_of_somebody_else_is_waited_for_with_reentrant(swlock, folder):
+    env = {**os.environ, "SWLOCK_HELD": f"hardlink={folder}/lock"}
+    holder = swlock.start("run", "-m", "hardlink", "lock", "sleep", "1000")
+    wait_until(lambda: (folder / "lock").exists())
+    words = ["run", "-m", "hardlink", "--reentrant", "-w", "0.3", "lock", "touch", "ran"]
+    result = swlock.run(*words, env=env)
+    assert has_failed(result, 75, b"timed out")
+    assert not (folder / "ran").exists()
+    holder.terminate()
+    holder.wait(10)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_reentrant_needs_no_patience(swlock, folder, mode):
+    inner = [SWLOCK, "run", "-m", mode, "-n", "--reentrant", "lock", "echo", "inner"]
+    result = swlock.run("run", "-m", mode, "lock", *inner)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"inner\n", b"")
+
+
+@every_mode
+def test_what_was_acquired_serves_the_scripts_reentrant_commands(folder, mode):
+    result = in_shell(
+        folder, f'"$S" acquire -m {mode} lock && "$S" run -m {mode} --reentrant lock echo ran'
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"ran\n", b"")
+    wait_until(lambda: is_free(folder / "lock", mode))

@@ -125,3 +125,48 @@ def test_a_short_wait_says_nothing(swlock, folder):
         assert children_of(screen.process.pid) == []
     assert screen.process.wait(10) == 0
     assert screen.read(0.1) == b""
+
+
+# In hardlink mode.
+
+
+def hardlink_holder(swlock, folder):
+    holder = swlock.start("run", "-m", "hardlink", "lock", "sleep", "1000")
+    wait_until(lambda: (folder / "lock").exists())
+    return holder
+
+
+def test_a_terminal_is_told_who_has_a_hardlink_lock(swlock, folder):
+    holder = hardlink_holder(swlock, folder)
+    since = time.monotonic()
+    screen = Screen(swlock, "run", "-m", "hardlink", "lock", "true")
+    screen.shows(rb"waiting for lock, held by pid \d+ \(.*\) for 1s")
+    assert time.monotonic() - since > 0.9
+    screen.shows(rb"\r.* for 2s\x1b\[K")
+    holder.terminate()
+    assert screen.process.wait(10) == 0
+    assert screen.read(0.1).endswith(b"\r\x1b[K")
+    holder.wait(10)
+
+
+def test_a_signal_ends_the_wait_for_a_hardlink_lock_and_its_line(swlock, folder):
+    holder = hardlink_holder(swlock, folder)
+    screen = Screen(swlock, "run", "-m", "hardlink", "lock", "true")
+    screen.shows(rb" for 1s")
+    screen.process.send_signal(signal.SIGTERM)
+    assert screen.process.wait(10) == 128 + 15
+    assert screen.read(0.1).endswith(b"\x1b[K")
+    holder.terminate()
+    holder.wait(10)
+
+
+def test_progress_of_a_hardlink_lock_is_a_line_a_holder(swlock, folder):
+    holder = hardlink_holder(swlock, folder)
+    asked = swlock.start("run", "-m", "hardlink", "--progress", "-w", "3.2", "lock", "true")
+    silent = swlock.start("run", "-m", "hardlink", "-w", "1.2", "lock", "true")
+    assert (silent.wait(10), asked.wait(10)) == (75, 75)
+    said = asked.stderr.read()
+    assert re.match(rb"swlock: waiting for lock, held by pid \d+ \(.*\)\n", said)
+    assert said.count(b"\n") == 2 and silent.stderr.read().count(b"\n") == 1
+    holder.terminate()
+    holder.wait(10)

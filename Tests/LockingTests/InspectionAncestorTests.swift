@@ -60,8 +60,26 @@ import Testing
     }
     #expect(found?.process.identifier == keeper)
     #expect(try ancestorHolding(request(.posix), above: getppid()) == nil)
-    #expect(try lockers(at: scratch.path()) == [keeper])
     try held.release()
+  }
+
+  @Test func whoKeepsALockThatTheTableDoesNotNameIsToldOf() throws {
+    let held = try acquire(request(.ofd))
+    let keeper = getpid()
+    func found(_ others: [Int32]) throws -> Int32? {
+      try ancestorHolding(request(.ofd), above: getppid(), orAmong: others) { (process, _) in
+        process.identifier == keeper
+      }?.process.identifier
+    }
+    #expect(try found([]) == nil)
+    #expect(try found([keeper]) == keeper)
+    try held.release()
+  }
+
+  @Test func processesAreFoundByWhatTheyWereCalledWith() throws {
+    let text = try FileDescriptor.open("/proc/self/cmdline", O_RDONLY).readAll(limit: 1 << 16)
+    #expect(try processes(beginningWith: text).contains(getpid()))
+    #expect(try !processes(beginningWith: [0] + text).contains(getpid()))
   }
 
   @Test func onlyAnExclusiveLockCoversAnExclusiveRequest() throws {

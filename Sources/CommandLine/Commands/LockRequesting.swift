@@ -60,42 +60,55 @@ extension LockOptions {
     request.patience = .never
     do throws(LockError) {
       return try announced(try take(request))
-    } catch .busy where patience != .never {
+    } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
     }
-    if let above = try lockAbove(request) { return above }
+    if expectsLockAbove(request), let above = try lockAbove(request) { return above }
+    if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
     return try wait(request, patience, take)
   }
 
-  /// Waits in the kernel; where it is to be seen, first for a second, and then as long as it takes while
-  /// a companion tells of it. The place in the kernel's queue is lost once, and nothing is told of waits
-  /// that are short.
+  /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
+  /// the wait can end at all, and, where it is to be seen, a companion tells of it as long as it takes.
+  /// The place in the kernel's queue is lost each time.
+  ///
+  /// Whoever runs under a lock looks twice: two that close a circle at the same moment may both look
+  /// while the other one does, instead of waiting. They do not do so again at the same time.
   private func wait(
     _ request: LockRequest, _ patience: Patience,
     _ take: (LockRequest) throws(LockError) -> HeldLock
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    do throws(LockError) {
-      if showsWaiting {
-        let silence = Deadline.seconds(1)
-        request.patience = patience.cut(at: silence)
-        do throws(LockError) {
-          return try announced(try take(request))
-        } catch .timedOut where request.patience != patience {
-        }
-        line = WaitingLine(request, self)
-      }
+    var looks: Int64 = HeldList.isEmpty ? 1 : 2
+    var pause: Int64 = 1_000_000_000
+    while true {
       request.patience = patience
-      let lock = try take(request)
-      line?.end()
-      return try announced(lock)
-    } catch {
-      line?.end()
-      throw .locking(error, request, self)
+      if looks > 0 { request.patience = patience.cut(at: Deadline(nanosecondsFromNow: pause)) }
+      do throws(LockError) {
+        let lock = try take(request)
+        line?.end()
+        return try announced(lock)
+      } catch .timedOut where request.patience != patience {
+      } catch {
+        line?.end()
+        throw .locking(error, request, self)
+      }
+      do throws(Failure) {
+        if let above = try lockAbove(request) {
+          line?.end()
+          return above
+        }
+      } catch {
+        line?.end()
+        throw error
+      }
+      if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
+      looks -= 1
+      pause += 1_000_000 * Int64(getpid() % 1000)
     }
   }
 
@@ -107,16 +120,30 @@ extension LockOptions {
     request.interruption = interruption.number
     defer { interruption.keepOpen() }
     let patience = patience
-    if verbose, patience != .never, let holder = holder(of: request, thatLives: true) {
-      say("waiting for \(request.path), held \(holder.ownerPhrase)")
+    var line: WaitingLine?
+    // Where nothing stands there is no lock, and most likely no wait.
+    if patience != .never || reentrant,
+      (try? FileStatus(at: request.path, followingLinks: false)) != nil
+    {
+      if let above = try claimAbove(request) { return above }
+      if verbose, let holder = claimHolding(request, thatLives: true) {
+        say("waiting for \(request.path), held \(holder.ownerPhrase)")
+      }
+      if showsWaiting, patience != .never {
+        line = WaitingLine(request, self, from: .seconds(1), endsAtSignals: false)
+      }
     }
     request.patience = patience
     do throws(LockError) {
-      return try announced(try Locking.acquire(request))
-    } catch .interrupted {
-      // Of several, the first one that the kernel gives; any of them is the reason.
-      throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
+      let lock = try Locking.acquire(request)
+      line?.end()
+      return try announced(lock)
     } catch {
+      line?.end()
+      // Of several, the first one that the kernel gives; any of them is the reason.
+      if error == .interrupted {
+        throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
+      }
       throw .locking(error, request, self)
     }
   }
@@ -179,7 +206,7 @@ func terminationSignals() -> SignalSet {
 
 /// Who holds the lock that `request` is for, in hardlink mode; with `thatLives`, only somebody who is
 /// to be waited for.
-func holder(of request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? {
+func claimHolding(_ request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? {
   guard request.mode == .hardlink,
     let location = try? HardlinkLocation(request.path, request.hardlink),
     let report = try? location.report()
@@ -191,7 +218,7 @@ func holder(of request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? 
 /// that can be seen. The command is cut to a width.
 func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Message? {
   if request.mode == .hardlink {
-    return holder(of: request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
+    return claimHolding(request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
   }
   guard let inspection = try? inspectLocks(at: request.path) else { return nil }
   var phrase: Message?

@@ -6,6 +6,13 @@ internal import SystemInterface
 // What is looked at before a wait, and shown during it.
 
 extension LockOptions {
+  /// Whether it is likely that an ancestor has the lock, and worth to be looked at before any wait. That
+  /// takes longer than most waits: opening /proc/locks stops all locking of the machine for some
+  /// milliseconds.
+  func expectsLockAbove(_ request: LockRequest) -> Bool {
+    reentrant || subcommand == .acquire || HeldList.names(request.path)
+  }
+
   /// Throws where the wait for the lock would never end; with `--reentrant`, the lock is the one that an
   /// ancestor has. Nil where it is worth to wait.
   ///
@@ -14,19 +21,20 @@ extension LockOptions {
   /// a `swlock run` that waits for us: that is what SWLOCK_HELD says.
   func lockAbove(_ request: LockRequest) throws(Failure) -> HeldLock? {
     let owner = subcommand == .acquire ? request.owner : nil
-    guard owner != nil || reentrant || mayBeHeldAbove(request) else { return nil }
     func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
       guard let kept = KeptLock(of: process) else { return false }
       return owner != nil && owner != .nobody && kept.isFor(owner)
         || chain.contains { kept.isOwned(by: $0) }
     }
-    var above = try? ancestorHolding(request, orKeeping: keeps)
-    if above == nil, request.mode == .ofd, owner != nil {
-      // The table does not name those who took such a lock, and to ask all processes is too much for
-      // every wait of `run`.
-      above = try? ancestorHolding(request, amongAll: true, orKeeping: keeps)
+    // The table does not name those who took such a lock.
+    var keepers: [Int32] = []
+    if request.mode == .ofd {
+      let words: StaticString = "swlock\0hold\0"
+      keepers = (try? processes(beginningWith: Array(words.utf8))) ?? []
     }
-    if let above, reentrant || isCertain(above, request) {
+    if let above = try? ancestorHolding(request, orAmong: keepers, orKeeping: keeps),
+      reentrant || isCertain(above, request)
+    {
       if reentrant, above.holder.isVerified, above.lock.covers(request) {
         say("\(request.path) is held by \(above.process.phrase) already")
         return HeldLock(ofAncestor: request.path, mode: above.lock.mode)
@@ -34,36 +42,35 @@ extension LockOptions {
       if let owner, let kept = KeptLock(of: above.process), kept.isFor(owner) {
         throw .locking(.alreadyHeld, request, self)
       }
-      let hint: StaticString =
-        reentrant
-        ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
-      throw Failure(
-        .busy,
-        "unable to lock \(request.path): it is held by \(above.process.phrase), \(hint)")
+      throw heldAbove(request, above.process)
     }
     // Whoever waits for us waits for a lock that we have: of `run`, the environment tells.
-    if CStringVector.environmentValue("SWLOCK_HELD")?.isEmpty == false {
-      try checkForCircle(request)
-    }
+    if !HeldList.isEmpty { try checkForCircle(request) }
     return nil
   }
 
-  /// Whether it is worth to look closely: where many take turns, each of them comes here each time.
-  private func mayBeHeldAbove(_ request: LockRequest) -> Bool {
-    if CStringVector.environmentValue("SWLOCK_HELD")?.isEmpty == false { return true }
-    if let file = try? FileStatus(at: request.path, followingLinks: true).identity {
-      // The lock file is closed now: what is open of it was inherited.
-      for number: Int32 in 0..<32 where (try? FileStatus(of: number))?.identity == file {
-        return true
-      }
+  /// The same in `hardlink` mode, whose locks name their owner.
+  func claimAbove(_ request: LockRequest) throws(Failure) -> HeldLock? {
+    guard let claim = claimHolding(request, thatLives: true), claim.liveness == .alive,
+      let process = Locking.ancestry(of: getpid()).first(where: { $0.identifier == claim.process }),
+      // Another program may well give it back.
+      !claim.isForeign || HeldList.names(request.path)
+    else { return nil }
+    if reentrant {
+      say("\(request.path) is held by \(process.phrase) already")
+      return HeldLock(ofAncestor: request.path, mode: .hardlink)
     }
-    return ((try? lockers(at: request.path)) ?? []).contains { process in
-      let name = "/proc/" + ByteString(decimal: process) + "/cmdline"
-      guard let text = try? FileDescriptor.open(name, O_RDONLY).readAll(limit: 12) else {
-        return false
-      }
-      return text.starts(with: ("swlock\0hold\0" as StaticString).utf8)
-    }
+    // That is `alreadyHeld`.
+    if request.owner == .process(claim.process) { return nil }
+    throw heldAbove(request, process)
+  }
+
+  private func heldAbove(_ request: LockRequest, _ process: ObservedProcess) -> Failure {
+    let hint: StaticString =
+      reentrant
+      ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
+    return Failure(
+      .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
   }
 
   private func isCertain(_ above: LockAbove, _ request: LockRequest) -> Bool {
@@ -107,13 +114,23 @@ extension Message {
 final class WaitingLine {
   private let companion: ChildProcess
   private let isInPlace: Bool
+  /// Until then nothing is shown.
+  private let silence: Deadline
 
   /// Nil where it cannot be told.
-  init?(_ request: LockRequest, _ options: LockOptions) {
+  ///
+  /// - Parameter endsAtSignals: whether a signal is to erase the line and to end this process;
+  ///   otherwise it ends the wait.
+  init?(
+    _ request: LockRequest, _ options: LockOptions, from silence: Deadline,
+    endsAtSignals: Bool = true
+  ) {
     isInPlace = Output.isInteractive(STDERR_FILENO)
-    if isInPlace { exitOnTerminationSignals(erasingLine: true) }
+    self.silence = silence
+    if isInPlace, endsAtSignals { exitOnTerminationSignals(erasingLine: true) }
     do throws(LaunchError) {
       guard let companion = try forkCompanion() else {
+        silence.sleep()
         WaitingLine.tell(request, options, isInPlace)
       }
       self.companion = companion
@@ -124,7 +141,7 @@ final class WaitingLine {
 
   func end() {
     companion.end()
-    if isInPlace { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+    if isInPlace, silence.hasPassed { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
   }
 
   private static func tell(
@@ -159,7 +176,7 @@ final class WaitingLine {
     }
     let time: Message = isInPlace ? " for \(shortSpan(seconds))" : ""
     func text(_ path: Message, _ width: Int) -> Message {
-      let holder = Message.phrase(", held ", holderPhrase(of: request, commandUpTo: width))
+      let holder = Message.phrase(", held ", Self.holder(request, width))
       return "swlock: waiting for \(path)\(holder)\(time)"
     }
     let whole = text("\(request.path)", 40)
@@ -168,6 +185,16 @@ final class WaitingLine {
     let short = text(path, 40)
     if short.columns < 80 { return short }
     return text(path, max(4, 40 - (short.columns - 79)))
+  }
+
+  /// Of a `hardlink` lock without its expiry, which would change all the time.
+  private static func holder(_ request: LockRequest, _ width: Int) -> Message? {
+    if request.mode != .hardlink { return holderPhrase(of: request, commandUpTo: width) }
+    guard let claim = claimHolding(request) else { return nil }
+    if claim.liveness == .alive, let process = ObservedProcess(claim.process) {
+      return "by \(process.phrase(commandUpTo: width))"
+    }
+    return claim.ownerPhrase
   }
 
   /// `41s`, `3m12s`

@@ -5,7 +5,7 @@ internal import CSystem
 ///
 /// A parent is older than its child: one that is not has only got the number of a parent that has
 /// ended.
-func ancestry(of process: Int32) -> [ObservedProcess] {
+public func ancestry(of process: Int32) -> [ObservedProcess] {
   var chain: [ObservedProcess] = []
   var next = process
   while next > 0, let process = ObservedProcess(next) {
@@ -36,11 +36,11 @@ public struct LockAbove: Equatable, Sendable {
 /// - Parameters:
 ///   - request: the lock that is wanted.
 ///   - process: nil is the calling one.
-///   - looksAtAll: look at all processes, also for those whose locks the table does not name.
+///   - others: processes to look at as well, since the table does not name everybody who took a lock.
 ///   - keeps: whether a process has its locks on behalf of one of these.
 /// - Throws: as `inspectLocks(at:)`; a file that is not there is held by nobody, and no error.
 public func ancestorHolding(
-  _ request: LockRequest, above process: Int32? = nil, amongAll looksAtAll: Bool = false,
+  _ request: LockRequest, above process: Int32? = nil, orAmong others: [Int32] = [],
   orKeeping keeps: (ObservedProcess, [ObservedProcess]) -> Bool = { _, _ in false }
 ) throws(LockError) -> LockAbove? {
   let file: LockedFile
@@ -53,15 +53,10 @@ public func ancestorHolding(
   if !survey.isNeeded { return nil }
   let chain = ancestry(of: process ?? getpid())
   for process in chain { survey.look(at: process.identifier) }
-  if looksAtAll {
-    survey = try LockSurvey(file)
-    _ = try survey.lookAtAllProcesses(thoroughly: true)
+  for other in survey.lockers + others where !chain.contains(where: { $0.identifier == other }) {
+    survey.look(at: other)
   }
-  for locker in survey.lockers
-  where !looksAtAll && !chain.contains(where: { $0.identifier == locker }) {
-    survey.look(at: locker)
-  }
-  if !looksAtAll { survey.addLockersThatCannotBeRead() }
+  survey.addLockersThatCannotBeRead()
   let locks = survey.inspection.locks.filter { $0.excludes(request) }
   for process in chain {
     // In `posix` mode, a process does not exclude itself.
@@ -80,10 +75,13 @@ public func ancestorHolding(
   return nil
 }
 
-/// The first processes that /proc/locks names as those that took a lock on the file at `path`; none of an
-/// `ofd` lock. Cheaper than to ask who has one.
+/// The processes whose arguments begin with these bytes, zero bytes included (proc_pid_cmdline(5)).
 ///
-/// - Throws: as `inspectLocks(at:)`.
-public func lockers(at path: ByteString) throws(LockError) -> [Int32] {
-  try LockSurvey(LockedFile(path)).lockers
+/// - Throws: `system` with the step `open`: no /proc.
+public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
+  try ProcessFolder.all().filter { process in
+    let name = "/proc/" + ByteString(decimal: process) + "/cmdline"
+    guard let file = try? FileDescriptor.open(name, O_RDONLY) else { return false }
+    return (try? file.readAll(limit: arguments.count)) == arguments
+  }
 }
