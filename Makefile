@@ -82,7 +82,8 @@ bench: build/swlock
 	$(SWIFT) build --configuration release --product contender
 	bench/run build build/swlock build/PERFORMANCE.md
 	.build-python/bin/python bench/hardlink build/swlock .build/release/contender build/HARDLINK.md
-	cat build/PERFORMANCE.md build/HARDLINK.md >docs/PERFORMANCE.md
+	bench/status build/swlock build/STATUS.md
+	cat build/PERFORMANCE.md build/HARDLINK.md build/STATUS.md >docs/PERFORMANCE.md
 
 install: build/swlock
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \

@@ -82,7 +82,10 @@ extension LockName {
     guard status.kind == .regular, status.size <= limit else { throw .refused(.notAClaim) }
     let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }
     if content.isEmpty {
-      guard let name = try claimName(of: status.identity) else { throw .refused(.notAClaim) }
+      // The folder of any other lock file may be large.
+      guard status.linkCount > 1, let name = try claimName(of: status.identity) else {
+        throw .refused(.notAClaim)
+      }
       return BoundClaim(name, status, descriptor)
     }
     let last = content.split(separator: ascii("/"), omittingEmptySubsequences: false).last

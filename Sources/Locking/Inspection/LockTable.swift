@@ -42,15 +42,26 @@ struct LockTable {
 
   init(_ text: [UInt8], inode: UInt64? = nil) {
     locks = []
-    for line in Lines(text) {
-      guard let entry = LockTableEntry(line), inode == nil || entry.inode == inode else { continue }
-      if entry.depth == 0 {
-        locks.append(Lock(entry: entry))
-      } else if let last = locks.indices.last, locks[last].entry.inode == entry.inode {
-        locks[last].waiters.append(entry)
+    if let inode {
+      // Nothing is made of the other lines, which may be many.
+      var rest = text[...]
+      while let line = rest.popLine(with: ":" + ByteString(decimal: inode) + " ") {
+        if let entry = LockTableEntry(line), entry.inode == inode { add(entry) }
+      }
+    } else {
+      for line in Lines(text) {
+        if let entry = LockTableEntry(line) { add(entry) }
       }
     }
     putEqualsTogether()
+  }
+
+  private mutating func add(_ entry: LockTableEntry) {
+    if entry.depth == 0 {
+      locks.append(Lock(entry: entry))
+    } else if let last = locks.indices.last, locks[last].entry.inode == entry.inode {
+      locks[last].waiters.append(entry)
+    }
   }
 
   private mutating func putEqualsTogether() {
