@@ -108,7 +108,7 @@ _swlock() {
     release) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
     refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
     transfer) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
-    status) options=(--sidecar --style --clock-slop -q --quiet --json --watch -h --help -V --version) ;;
+    status) options=(--sidecar --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
     break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after -h --help -V --version) ;;
     cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
@@ -124,15 +124,6 @@ _swlock() {
       fi
       return
       ;;
-    run) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after -h --help -V --version' ;;
-    acquire) options='-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version' ;;
-    release) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version' ;;
-    refresh) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version' ;;
-    transfer) options='--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version' ;;
-    status) options='--sidecar --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version' ;;
-    break) options='--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after -h --help -V --version' ;;
-    cleanup) options='--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version' ;;
-    version) options='-h --help -V --version' ;;
     *) return ;;
   esac
 
