@@ -91,8 +91,16 @@ struct Status {
 
   private func look(at path: ByteString, _ owner: LockOwner?) -> Look {
     do throws(LockError) {
-      let kernel = try kernelLocks(at: path)
-      let hardlink = try hardlinkLock(at: path, owner, isFile: kernel != nil)
+      var kernel = try kernelLocks(at: path)
+      var hardlink: HardlinkReport?
+      do throws(LockError) {
+        hardlink = try hardlinkLock(at: path, owner, isFile: kernel != nil)
+      } catch {
+        // The file may have been made between the two looks.
+        guard kernel == nil else { throw error }
+        kernel = try kernelLocks(at: path)
+        guard kernel != nil else { throw error }
+      }
       let report = PathReport(path: path, hardlink: hardlink, kernel: kernel)
       return Look(
         options.json ? JSON.report(report) : report.text, key: report.key, isHeld: isHeld(report))
