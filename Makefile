@@ -30,7 +30,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test check model format lint docs docs-check reference bench install uninstall dist deb clean
+.PHONY: all test check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
@@ -67,6 +67,12 @@ format:
 # The man page and the completions, out of the option table.
 docs:
 	$(SWIFT) run --quiet swlock-docs .
+
+# The picture of the README.
+picture: build/swlock
+	scripts/install-test-tools
+	.build-python/bin/pip install --quiet --disable-pip-version-check rich==14.2.0
+	.build-python/bin/python docs/pictures/draw build/swlock docs/pictures/waiting.svg
 
 # The reference of the libraries, for docc to show.
 reference:
