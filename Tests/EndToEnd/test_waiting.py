@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import shutil
 import signal
 import time
 
@@ -14,6 +15,7 @@ from observing import (  # noqa: F401
     children_of,
     has_failed,
     held,
+    is_held,
     locks_on,
     nothing_left,
     wait_until,
@@ -59,6 +61,20 @@ def test_a_terminal_is_told_after_a_second_who_has_the_lock(swlock, folder):
             assert len(line) < 80 and "\n" not in line
     assert screen.process.wait(10) == 0
     assert screen.read(0.1).endswith(b"\r\x1b[K")
+
+
+@pytest.mark.parametrize("length", [1, 20, 25, 60])
+def test_the_line_fits_whatever_the_command_is(swlock, folder, length):
+    """Two have the lock: swlock, and the command."""
+    name = folder / ("c" * length)
+    name.symlink_to(shutil.which("sleep"))
+    holder = swlock.start("run", "lock", "--", f"./{name.name}", "1000")
+    wait_until(lambda: (folder / "lock").exists() and is_held(folder / "lock"))
+    screen = Screen(swlock, "run", "lock", "true")
+    screen.shows(rb"and another one for 1s")
+    assert len(screen.written.decode().replace("\x1b[K", "").split("\r")[-1]) < 80
+    holder.terminate()
+    assert screen.process.wait(10) == 0
 
 
 def test_the_line_is_erased_by_a_signal_and_nothing_is_left(swlock, folder):

@@ -182,9 +182,8 @@ final class WaitingLine {
     let whole = text("\(request.path)", 40)
     if !isInPlace || whole.columns < 80 { return whole }
     let path = Message(request.path, upTo: 28)
-    let short = text(path, 40)
-    if short.columns < 80 { return short }
-    return text(path, max(4, 40 - (short.columns - 79)))
+    // The command has the columns that all the rest leaves.
+    return text(path, max(4, 79 - (text(path, 1).columns - 1)))
   }
 
   /// Of a `hardlink` lock without its expiry, which would change all the time.
