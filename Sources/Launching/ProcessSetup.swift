@@ -169,7 +169,8 @@ extension ProcessSetup {
   /// Groups first: whoever is no longer root may not change them. What the kernel says it has done is
   /// looked at, and whether the way back is shut.
   private func become(_ credentials: Credentials) throws(LaunchError) {
-    if let groups = credentials.groups {
+    // Only root may even ask for those that it has.
+    if let groups = credentials.groups, groups.sorted() != supplementaryGroups() {
       try check(.setgroups, csystem_set_groups(groups.count, groups))
     }
     if let group = credentials.group {
@@ -184,6 +185,12 @@ extension ProcessSetup {
         throw LaunchError(step: .setuid, errno: .permissionNotGranted)
       }
     }
+  }
+
+  private func supplementaryGroups() -> [UInt32] {
+    var groups = [UInt32](repeating: 0, count: Int(max(0, getgroups(0, nil))))
+    let count = getgroups(Int32(groups.count), &groups)
+    return count < 0 ? [] : groups[..<Int(count)].sorted()
   }
 
   private func closeAll(besides inherited: [Int32], _ kept: Int32?) throws(LaunchError) {

@@ -306,6 +306,38 @@ def test_an_ordinary_user_may_not_become_another(swlock, folder, words):
     assert not (folder / "started").exists()
 
 
+ORDINARY = [
+    (["--chdir", "/"], 0, b""),
+    (["--umask", "0"], 0, b""),
+    (["--user", "12345:12345"], 0, b""),
+    (["--fd", "5=/dev/null", "--close-fds"], 0, b""),
+    (["--nice", "1"], 0, b""),
+    (["--nice", "-1"], 71, b"setpriority: Permission denied"),
+    (["--ionice", "idle"], 0, b""),
+    (["--ionice", "realtime"], 71, b"ioprio_set: Operation not permitted"),
+    (["--rlimit", "core=0:0"], 0, b""),
+    (["--rlimit", "nofile=1G:2G"], 71, b"setrlimit: Operation not permitted"),
+    (["--cgroup", "/sys/fs/cgroup"], 73, b"cgroup.procs"),
+    (["--fd", "5=/etc/shadow"], 77, b"/etc/shadow: Permission denied"),
+]
+
+
+@needs_user
+@pytest.mark.parametrize("words, status, message", ORDINARY, ids=lambda value: str(value)[:24])
+def test_what_an_ordinary_user_may(swlock, folder, words, status, message):
+    folder.chmod(0o777)
+    result = subprocess.run(
+        [swlock.binary, "run", *words, "lock", "touch", f"{folder}/started"],
+        cwd=folder, user=12345, group=12345, extra_groups=[], capture_output=True,
+    )  # fmt: skip
+    if words[0] == "--cgroup":
+        # Missing, or somebody else's: as the machine's control groups are mounted.
+        assert result.returncode in (66, 73, 77) and message in result.stderr
+    else:
+        assert (result.returncode, message in result.stderr) == (status, True), result.stderr
+    assert (folder / "started").exists() == (status == 0)
+
+
 @needs_user
 @pytest.mark.parametrize("mode", ["flock", "posix", "hardlink"])
 def test_the_lock_is_held_whoever_the_command_is_and_ends_with_swlock(swlock, folder, mode):
@@ -507,6 +539,30 @@ def test_every_option_in_every_shape(swlock, folder, shape):
     said = f"{folder}/inside 0027 1 {min(before + 1, 19)} 0 /dev/null".split()
     assert (result.returncode, result.stdout.decode().split(), result.stderr) == (7, said, b"")
     assert is_free(folder / "lock")
+
+
+RUNS = int(os.environ.get("SWLOCK_RUNS", "10"))
+
+EVERY_OPTION = [
+    ["--chdir=/"], ["--umask=0"], ["--env=A=1"], ["--unset=A"], ["--clear-env"], ["--argv0=a"],
+    ["--fd=5=/dev/null"], ["--fd=1=2", "--fd=2=1"], ["--stdin=null"], ["--close-fds"],
+    ["--path-lookup=no"], ["--shell"], ["--trace"], ["--nice=1"], ["--ionice=idle"],
+    ["--rlimit=core=0"], ["--warn-large-env"], ["--user=nobody"], ["--groups=1"],
+]  # fmt: skip
+
+
+@needs_root
+@pytest.mark.parametrize("words", EVERY_OPTION, ids=lambda words: words[0])
+def test_no_option_leaks_a_descriptor_into_the_command(swlock, folder, words):
+    """RUNS times each: the command has what a plain one has, and what was asked for."""
+    list_them = "ls /proc/self/fd; exit 3"
+    command = [list_them] if words[0] in ("--shell", "--trace") else ["/bin/sh", "-c", list_them]
+    plain = swlock.run("run", "lock", "--", "/bin/sh", "-c", list_them).stdout.split()
+    for _ in range(RUNS):
+        result = swlock.run("run", *words, "lock", "--", *command)
+        assert result.returncode == 3
+        found = (result.stdout + result.stderr if "--fd=1=2" in words else result.stdout).split()
+        assert set(found) - {b"5"} <= set(plain) and len(found) <= len(plain) + 1
 
 
 def test_nothing_of_it_costs_a_plain_command_a_system_call(swlock, folder):
