@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -145,6 +146,39 @@ def test_a_lock_of_nobody_stays_until_it_is_released(swlock, folder):
     assert has_failed(swlock.run("release", "lock"), 76)
     assert is_held(folder / "lock")
     assert swlock.run("release", "--owner", "none", "lock").returncode == 0
+    assert is_free(folder / "lock") and keepers(folder) == []
+
+
+def test_who_only_looks_like_a_keeper_is_left_alone(swlock, folder):
+    """It has the file open, but no lock."""
+    me = os.getpid()
+    start = pathlib.Path(f"/proc/{me}/stat").read_text().rpartition(")")[2].split()[19]
+    (folder / "hold").write_text(
+        "import os, sys, time\n"
+        "os.dup2(os.open('lock', os.O_RDWR | os.O_CREAT), 9)\n"
+        "print(flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    words = ["swlock", "hold", str(folder / "lock"), "for", str(me), start, "flock", "9"]
+    with subprocess.Popen(
+        words, executable=sys.executable, cwd=folder, stdout=subprocess.PIPE
+    ) as liar:
+        try:
+            liar.stdout.readline()
+            assert has_failed(swlock.run("release", "lock"), 76)
+            assert liar.poll() is None
+            assert swlock.run("acquire", "--owner", str(me), "lock").returncode == 0
+            assert swlock.run("release", "lock").returncode == 0
+            assert is_free(folder / "lock") and liar.poll() is None
+        finally:
+            liar.kill()
+
+
+def test_a_lock_is_released_by_another_name_of_its_file(swlock, folder):
+    me = str(os.getpid())
+    assert swlock.run("acquire", "--owner", me, "lock").returncode == 0
+    os.symlink("lock", folder / "link")
+    assert swlock.run("release", "link").returncode == 0
     assert is_free(folder / "lock") and keepers(folder) == []
 
 

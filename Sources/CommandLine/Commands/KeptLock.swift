@@ -68,6 +68,12 @@ struct KeptLock {
       text.dropLast().split(separator: 0, omittingEmptySubsequences: false).map { ByteString($0) })
   }
 
+  /// The processes that are called as keepers are; anybody may be.
+  static func keepers() -> [Int32] {
+    let words: StaticString = "swlock\0hold\0"
+    return (try? processes(beginningWith: Array(words.utf8))) ?? []
+  }
+
   var words: [ByteString] {
     let owner = owner.map { ByteString(decimal: $0) } ?? "nobody"
     let words: [ByteString] = [

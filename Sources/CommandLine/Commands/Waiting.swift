@@ -27,11 +27,7 @@ extension LockOptions {
         || chain.contains { kept.isOwned(by: $0) }
     }
     // The table does not name those who took such a lock.
-    var keepers: [Int32] = []
-    if request.mode == .ofd {
-      let words: StaticString = "swlock\0hold\0"
-      keepers = (try? processes(beginningWith: Array(words.utf8))) ?? []
-    }
+    let keepers = request.mode == .ofd ? KeptLock.keepers() : []
     if let above = try? ancestorHolding(request, orAmong: keepers, orKeeping: keeps),
       reentrant || isCertain(above, request)
     {

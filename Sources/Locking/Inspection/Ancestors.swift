@@ -85,3 +85,19 @@ public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [In
     return (try? file.readAll(limit: arguments.count)) == arguments
   }
 }
+
+/// The process of that number, if a descriptor of it keeps a lock of `mode` on `file`: what it says of
+/// itself is not believed.
+public func process(
+  _ identifier: Int32, keeping mode: LockMode, on file: FileIdentity, with descriptor: Int32
+) -> ObservedProcess? {
+  let number = ByteString(decimal: descriptor)
+  let path = "/proc/" + ByteString(decimal: identifier) + "/fd/" + number
+  // Held while the rest is read: it is that very process, not a later one of its number.
+  guard let folder = try? ProcessFolder(identifier),
+    (try? FileStatus(at: path, followingLinks: true))?.identity == file,
+    let text = folder.read("fdinfo/" + number),
+    DescriptorInformation(text).locks.contains(where: { $0.mode == mode })
+  else { return nil }
+  return ObservedProcess(folder)
+}
