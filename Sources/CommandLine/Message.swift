@@ -66,6 +66,11 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     if count > 0 { bytes += [UInt8](repeating: ascii(" "), count: count) }
   }
 
+  /// Removes the spaces at the end.
+  mutating func trim() {
+    while bytes.last == ascii(" ") { bytes.removeLast() }
+  }
+
   var count: Int { bytes.count }
 }
 

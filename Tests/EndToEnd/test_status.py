@@ -153,6 +153,22 @@ def test_hostile_names_are_escaped_and_lines_fit_a_terminal(swlock, folder):
     process.terminate()
 
 
+def test_a_long_path_has_a_line_of_its_own(swlock, folder):
+    name = "x" * 76
+    with held(folder / name):
+        lines = shown(swlock, name).splitlines()
+        assert lines[:3] == [name, "  held", "  flock, exclusive"]
+        table = shown(swlock).splitlines()
+    assert f"    {folder / name}" in table
+    assert all(line == line.rstrip() for line in [*lines, *table])
+
+
+def test_a_holder_is_shown_with_its_own_age_and_not_the_locks(swlock, folder):
+    with held(folder / "lock"):
+        (row,) = [line for line in shown(swlock, "lock").splitlines() if line.startswith("    held")]
+    assert row.split()[3] == "up" and str(os.getpid()) in row
+
+
 @needs_root
 def test_a_user_sees_what_may_not_be_inspected(swlock, folder):
     os.chmod(folder, 0o755)

@@ -14,6 +14,7 @@ extension PathReport {
       appendHardlink(to: &text)
     } else {
       text = "\(path)  held\n"
+      if text.columns > Self.width + 1 { text = "\(path)\n  held\n" }
     }
     for lock in locks { lock.append(to: &text) }
     kernel?.appendLimits(to: &text)
@@ -114,21 +115,25 @@ extension ObservedLock {
     row.append(process.map { $0.commandText(upTo: 16) } ?? "-", width: 17)
     let path: Message =
       path.map { "\($0)\(rangePhrase)" } ?? "file \(Int64(bitPattern: file.inode))"
-    if row.columns + path.columns > 80 { row.append("\n    ") }
+    if row.columns + path.columns > 80 {
+      row.trim()
+      row.append("\n    ")
+    }
     table.append("\(row)\(path)\n")
   }
 }
 
 extension ObservedProcess {
-  /// `    held      4711  root       3h 5m  rsync -a /srv/ backup:/srv/`
+  /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: since when it has the lock
+  /// nobody knows.
   fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
     var row: Message = "    "
     row.append("\(role)", width: 6)
     row.append("\(identifier)", width: -9)
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
-    row.append(spanText(max(0, wallTime() / 1_000_000_000 - startTime)), width: -8)
-    text.append("\(row)  \(commandText(upTo: 40))\n")
+    row.append("up \(spanText(max(0, wallTime() / 1_000_000_000 - startTime)))", width: -10)
+    text.append("\(row)  \(commandText(upTo: 38))\n")
   }
 }
 
