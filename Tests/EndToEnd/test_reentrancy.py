@@ -127,6 +127,36 @@ def test_a_circle_is_named_and_not_waited_for(swlock, folder, late):
         assert b"waiting would never end" in said and (b"/a" in said or b"/b" in said)
 
 
+@every_mode
+@pytest.mark.parametrize("second", ["acquire", "run"])
+def test_a_circle_of_acquired_locks_is_named(folder, mode, second):
+    """Two scripts that acquire the same locks in another order."""
+    script = """
+    "$S" acquire -m "$3" "$1" || exit 20
+    echo >"$1.ready"
+    until [ -e "$2.ready" ]; do sleep 0.01; done
+    "$S" $4 -m "$3" "$2" $5
+    exit $?
+    """
+    command = ["true"] if second == "run" else [""]
+    processes = [
+        subprocess.Popen(
+            ["sh", "-c", script, "sh", own, other, mode, second, *command],
+            cwd=folder,
+            env={**os.environ, "S": SWLOCK},
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        for own, other in ("ab", "ba")
+    ]
+    ended = [(process.communicate(timeout=30)[1], process.returncode) for process in processes]
+    assert sorted(status for _, status in ended) in ([0, 75], [75, 75])
+    for said, status in ended:
+        if status:
+            assert b"waiting would never end" in said and said.count(b"\n") == 1
+    wait_until(lambda: is_free(folder / "a", mode) and is_free(folder / "b", mode))
+
+
 # Locks of hardlink mode, which name their owner.
 
 

@@ -51,7 +51,14 @@ void csystem_registry_unlock(void);
 
 static inline int csystem_errno(void) { return errno; }
 static inline void csystem_clear_errno(void) { errno = 0; }
-static inline const char *csystem_error_name(int code) { return strerrorname_np(code); }
+static inline const char *csystem_error_name(int code) {
+#ifdef __GLIBC__
+  return strerrorname_np(code);
+#else
+  (void)code;
+  return NULL;
+#endif
+}
 static inline char **csystem_environment(void) { return environ; }
 static inline unsigned long csystem_auxiliary_value(unsigned long type) { return getauxval(type); }
 

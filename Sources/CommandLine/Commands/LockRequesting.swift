@@ -64,7 +64,9 @@ extension LockOptions {
     } catch {
       throw .locking(error, request, self)
     }
-    if expectsLockAbove(request), let above = try lockAbove(request) { return above }
+    if expectsLockAbove(request), let above = try lockAbove(request, afterAll: false) {
+      return above
+    }
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
@@ -75,16 +77,18 @@ extension LockOptions {
   /// the wait can end at all, and, where it is to be seen, a companion tells of it as long as it takes.
   /// The place in the kernel's queue is lost each time.
   ///
-  /// Whoever runs under a lock looks twice: two that close a circle at the same moment may both look
-  /// while the other one does, instead of waiting. They do not do so again at the same time.
+  /// Whoever has another lock looks three times: two that close a circle at the same moment may both
+  /// look while the other one does, instead of waiting. They do not look again at the same time.
   private func wait(
     _ request: LockRequest, _ patience: Patience,
     _ take: (LockRequest) throws(LockError) -> HeldLock
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    var looks: Int64 = HeldList.isEmpty ? 1 : 2
-    var pause: Int64 = 1_000_000_000
+    var looks: Int64 = HeldList.isEmpty && subcommand != .acquire ? 1 : 3
+    let second: Int64 = 1_000_000_000
+    var pause = second
+    var spread = UInt32(bitPattern: getpid())
     while true {
       request.patience = patience
       if looks > 0 { request.patience = patience.cut(at: Deadline(nanosecondsFromNow: pause)) }
@@ -98,7 +102,7 @@ extension LockOptions {
         throw .locking(error, request, self)
       }
       do throws(Failure) {
-        if let above = try lockAbove(request) {
+        if let above = try lockAbove(request, afterAll: true) {
           line?.end()
           return above
         }
@@ -108,7 +112,9 @@ extension LockOptions {
       }
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
       looks -= 1
-      pause += 1_000_000 * Int64(getpid() % 1000)
+      // Numbers that are close to each other are far apart afterwards.
+      spread &*= 2_654_435_761
+      pause = second + second / 1000 * Int64(spread >> 22)
     }
   }
 

@@ -19,7 +19,9 @@ extension LockOptions {
   /// An ancestor that has the lock to itself may well give it back while this process waits. It will not
   /// where this process has inherited the lock, where it was acquired for the ancestor, or where it is
   /// a `swlock run` that waits for us: that is what SWLOCK_HELD says.
-  func lockAbove(_ request: LockRequest) throws(Failure) -> HeldLock? {
+  ///
+  /// - Parameter afterAll: look for circles as well.
+  func lockAbove(_ request: LockRequest, afterAll: Bool) throws(Failure) -> HeldLock? {
     let owner = subcommand == .acquire ? request.owner : nil
     func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
       guard let kept = KeptLock(of: process) else { return false }
@@ -27,7 +29,7 @@ extension LockOptions {
         || chain.contains { kept.isOwned(by: $0) }
     }
     // The table does not name those who took such a lock.
-    let keepers = request.mode == .ofd ? KeptLock.keepers() : []
+    let keepers = request.mode == .ofd || afterAll ? KeptLock.keepers() : []
     if let above = try? ancestorHolding(request, orAmong: keepers, orKeeping: keeps),
       reentrant || isCertain(above, request)
     {
@@ -40,8 +42,7 @@ extension LockOptions {
       }
       throw heldAbove(request, above.process)
     }
-    // Whoever waits for us waits for a lock that we have: of `run`, the environment tells.
-    if !HeldList.isEmpty { try checkForCircle(request) }
+    if afterAll, mayBeWaitedFor(keepers) { try checkForCircle(request) }
     return nil
   }
 
@@ -67,6 +68,16 @@ extension LockOptions {
       ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
     return Failure(
       .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
+  }
+
+  /// Whether this process runs under a lock that others may wait for.
+  private func mayBeWaitedFor(_ keepers: [Int32]) -> Bool {
+    if !HeldList.isEmpty { return true }
+    let chain = Locking.ancestry(of: getpid())
+    return keepers.contains { keeper in
+      guard let kept = ObservedProcess(keeper).flatMap({ KeptLock(of: $0) }) else { return false }
+      return chain.contains { kept.isOwned(by: $0) }
+    }
   }
 
   private func isCertain(_ above: LockAbove, _ request: LockRequest) -> Bool {
