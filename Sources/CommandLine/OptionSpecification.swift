@@ -10,6 +10,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case user, groups, mapping, standardInput, closeDescriptors, pathLookup
   case shell, trace, sandbox, fakeroot
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
+  case log, logOnly, logFilter, logTimestamps, pseudoTerminal
   case kill, unused
   case json, watch, probe
   case force, dryRun, all, olderThan
@@ -23,6 +24,7 @@ package enum OptionValue: Sendable {
   case duration, number, text, range, permissions, group, shellCommand, poll, owner
   case directory, variable, variableName, user, groups, descriptor, null, yesOrNo
   case niceness, ioPriority, limit
+  case file
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration, optionalSignal, optionalState
 
@@ -63,7 +65,7 @@ package enum OptionValue: Sendable {
     case .niceness: "N"
     case .ioPriority: "CLASS[:LEVEL]"
     case .limit: "NAME=SOFT[:HARD]"
-    case .optionalState: "FILE"
+    case .optionalState, .file: "FILE"
     }
   }
 

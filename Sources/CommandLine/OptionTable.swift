@@ -145,6 +145,19 @@ package let optionTable: [OptionSpecification] = [
     .warnLargeEnvironment, nil, "warn-large-env", .none, .launch, .run,
     "warn if the environment has more than 96 KiB"),
   .init(
+    .log, nil, "log", .file, .launch, .run,
+    "append what the command writes to FILE, and show it all the same; a FILE.gz by gzip(1)"),
+  .init(.logOnly, nil, "log-only", .none, .launch, .run, "do not show it"),
+  .init(
+    .logFilter, nil, "log-filter", .shellCommand, .launch, .run,
+    "what goes to FILE goes through sh -c STRING first"),
+  .init(
+    .logTimestamps, nil, "log-timestamps", .none, .launch, .run,
+    "begin each line in FILE with the time, in UTC"),
+  .init(
+    .pseudoTerminal, nil, "pty", .none, .launch, .run,
+    "give the command a terminal of its own, of the size of this one"),
+  .init(
     .mode, "m", "mode", .mode, .own, .release,
     "release only a lock of this kind; default: whatever kind is held"),
   .init(

@@ -31,6 +31,8 @@ public struct Command {
     /// One of its own. It becomes the terminal's foreground group where the starting process's
     /// group is that now.
     case new
+    /// One of its own, in a session of its own, on the terminal that is `ProcessSetup.terminal`.
+    case ofNewSession
   }
 
   public init(
@@ -62,7 +64,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   case pipe, ioctl, closeRange, controlGroup, setpriority, ioprioSet, setrlimit
   case setgroups, setgid, setuid, chdir
   case sigaction, sigtimedwait, waitpid
-  case mmap, timer
+  case mmap, timer, open
   case socketpair, setsid, pidfdOpen, signalfd, poll
 
   public var name: StaticString {
@@ -90,6 +92,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .waitpid: "waitpid"
     case .mmap: "mmap"
     case .timer: "timer_create"
+    case .open: "open"
     case .socketpair: "socketpair"
     case .setsid: "setsid"
     case .pidfdOpen: "pidfd_open"

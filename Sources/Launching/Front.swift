@@ -12,15 +12,17 @@ internal import CSystem
 ///
 /// A lock that is no descriptor is lost with the holder: then `killingLeftovers` has the front kill
 /// what a holder leaves that was killed. With a `lease`, which the holder is to renew, the front also
-/// ends in time what a holder does not that is stopped, or hangs.
+/// ends in time what a holder does not that is stopped, or hangs. The process `relay` is not the
+/// holder's.
 ///
 /// - Returns: nil in the holder, at once; in the front, who the holder was and how it ended.
 public func forkHolder(
-  killingLeftovers: Bool = false, lease: Lease? = nil
+  killingLeftovers: Bool = false, lease: Lease? = nil, relay: SharedNumber? = nil
 ) throws(LaunchError) -> (holder: Int32, termination: Termination)? {
   var limits = Supervisor.Limits()
   limits.leftovers = killingLeftovers ? .killIfKilled : .waitIfKilled
   limits.lease = lease
+  limits.relay = relay
   let supervisor = try Supervisor(limits)
   let front = getpid()
   let identifier: Int32
@@ -30,9 +32,12 @@ public func forkHolder(
     throw LaunchError(step: .clone, errno: error)
   }
   if identifier > 0 {
-    return (
-      identifier, try supervisor.wait(for: ChildProcess(identifier: identifier)).termination
-    )
+    let outcome = try supervisor.wait(for: ChildProcess(identifier: identifier))
+    // It is about to show the last words of what has ended, and to put the terminal in order.
+    if let number = relay?.value, number > 0 {
+      _ = try? ProcessHandle(Int32(number)).waitForEnd(by: .seconds(1))
+    }
+    return (identifier, outcome.termination)
   }
   try setParentDeathSignal(SIGKILL)
   if parentHasDied(front) { _exit(1) }

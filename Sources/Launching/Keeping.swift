@@ -20,16 +20,7 @@ public struct Keeping: ~Copyable {
     // Whatever is closed of 0, 1 and 2 is opened with this.
     let null = try? FileDescriptor.open("/dev/null", O_RDWR)
     try makeChildrenWaitable()
-    var ends: (Int32, Int32) = (-1, -1)
-    try step(.socketpair) { () throws(Errno) in
-      _ = try retryingOnInterrupt {
-        withUnsafeMutablePointer(to: &ends) { ends in
-          ends.withMemoryRebound(to: Int32.self, capacity: 2) {
-            socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
-          }
-        }
-      }
-    }
+    let ends = try makeSocketPair()
     let near = FileDescriptor(taking: ends.0)
     let far = FileDescriptor(taking: ends.1)
     let front = getpid()
@@ -73,6 +64,21 @@ public struct Keeping: ~Copyable {
     _ = chdir("/")
     return replaceProcess(with: command)
   }
+}
+
+/// socketpair(2)
+func makeSocketPair() throws(LaunchError) -> (Int32, Int32) {
+  var ends: (Int32, Int32) = (-1, -1)
+  try step(.socketpair) { () throws(Errno) in
+    _ = try retryingOnInterrupt {
+      withUnsafeMutablePointer(to: &ends) { ends in
+        ends.withMemoryRebound(to: Int32.self, capacity: 2) {
+          socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
+        }
+      }
+    }
+  }
+  return ends
 }
 
 private func endWithParent(_ parent: Int32) throws(LaunchError) {

@@ -2,29 +2,20 @@ internal import CSystem
 
 /// A right to run that ends unless it is renewed in time, such as a lock with a lifetime. Shared by the
 /// processes that are forked after it is made: any of them sees what one has renewed.
-public final class Lease: @unchecked Sendable {
+public final class Lease: Sendable {
   /// Nanoseconds from a renewal to the end.
   public let lifetime: Int64
-  private let shared: UnsafeMutablePointer<Int64>
+  private let end: SharedNumber
 
   public init(lifetime: Int64) throws(LaunchError) {
     self.lifetime = lifetime
-    let page = mmap(
-      nil, MemoryLayout<Int64>.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-    guard let page, page != UnsafeMutableRawPointer(bitPattern: -1) else {
-      throw LaunchError(step: .mmap, errno: .current)
-    }
-    shared = page.bindMemory(to: Int64.self, capacity: 1)
-  }
-
-  deinit {
-    munmap(shared, MemoryLayout<Int64>.size)
+    end = try SharedNumber()
   }
 
   /// The end: boot time in nanoseconds (CLOCK_BOOTTIME); 0 before the lease has begun.
   public var deadline: Int64 {
-    get { csystem_load(shared) }
-    set { csystem_store(shared, newValue) }
+    get { end.value }
+    set { end.value = newValue }
   }
 
   /// What became of an attempt to renew it.

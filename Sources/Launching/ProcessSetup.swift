@@ -197,14 +197,7 @@ extension ProcessSetup {
     var open = inherited
     for mapping in descriptors where mapping.source != nil { open.append(mapping.number) }
     if let kept { open.append(kept) }
-    var first = UInt32(STDERR_FILENO) + 1
-    for number in open.sorted() where number >= Int32(first) {
-      if UInt32(number) > first {
-        try check(.closeRange, csystem_close_range(first, UInt32(number) - 1))
-      }
-      first = UInt32(number) + 1
-    }
-    try check(.closeRange, csystem_close_range(first, UInt32.max))
+    try closeDescriptors(besides: open)
   }
 
   /// A number above all that `descriptors` has.

@@ -35,10 +35,17 @@ public struct Supervisor {
     /// Whether it is for this supervisor to renew the lease. Otherwise the child does, and is left alone
     /// when it ends.
     public var renewsLease = false
+    /// A process that is not the command's, whatever it descends from; 0 for none.
+    public var relay: SharedNumber?
     /// Nanoseconds from SIGTERM to SIGKILL.
     public var grace: Int64 = 10_000_000_000
 
     public init() {}
+
+    var relayNumber: [Int32] {
+      guard let number = relay?.value, number > 0 else { return [] }
+      return [Int32(number)]
+    }
   }
 
   public struct Outcome: Equatable, Sendable {
@@ -178,7 +185,7 @@ public final class Vigil {
   }
 
   private func killCommand() {
-    Descendants.send(SIGKILL, besides: strangers)
+    Descendants.send(SIGKILL, besides: strangers + limits.relayNumber)
     var status: Int32 = 0
     // Once it is reaped, its number may be another's.
     if waitpid(child.identifier, &status, WNOHANG) == 0 {

@@ -13,7 +13,7 @@ struct Watch: ~Copyable {
   private let limits: Supervisor.Limits
   private let group: Command.ProcessGroup
   private let terminal: Terminal?
-  private let strangers: [Int32]
+  private let earlierChildren: [Int32]
   private var phase = Phase.running
   private var graceEnds: Deadline?
   private var ranOutOfTime = false
@@ -37,15 +37,17 @@ struct Watch: ~Copyable {
 
   init(
     _ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup,
-    _ strangers: [Int32]
+    _ earlierChildren: [Int32]
   ) {
     self.child = child
-    self.strangers = strangers
+    self.earlierChildren = earlierChildren
     self.limits = limits
     self.group = group
     terminal = group == .new ? Terminal.ofThisSession() : nil
     nextDeadline = limits.runtime.map { Deadline(nanosecondsFromNow: $0) }
   }
+
+  private var strangers: [Int32] { earlierChildren + limits.relayNumber }
 }
 
 // MARK: - Ends
@@ -120,7 +122,7 @@ extension Watch {
     case .allChildren:
       if limits.leftovers == .kill, phase == .running { startEnding() }
       if killsAll { killAll() }
-      if !strangers.isEmpty, Descendants.find(besides: strangers).isEmpty {
+      if !strangers.isEmpty, Descendants.areVisible, Descendants.find(besides: strangers).isEmpty {
         return finish(termination)
       }
       if phase == .running, strangers.isEmpty { nextDeadline = nil } else { lookAgain() }
@@ -246,6 +248,8 @@ extension Watch {
       if !isKnown { endIsExpected = .seconds(1) }
       // A stopped process takes it only when it goes on; its stop may be about to be reported.
       if childIsStopped { kill(child.identifier, SIGCONT) }
+    // Its terminal is another one, and tells it.
+    case SIGWINCH where group == .ofNewSession: break
     default:
       passOn(signal, isKnown: isKnown)
     }
@@ -320,6 +324,7 @@ extension Watch {
       {
         stopWithOurGroup(terminal)
       }
+    case .ofNewSession: break
     }
   }
 

@@ -140,6 +140,27 @@ static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
 static inline void csystem_set_environment(char **variables) { environ = variables; }
 static inline int csystem_take_terminal(int descriptor) { return ioctl(descriptor, TIOCSCTTY, 0); }
 
+// A pseudo-terminal (pts(4)): its master is open; this opens the other end, by no name that another
+// mount namespace might have for another one.
+static inline int csystem_open_peer(int master) {
+  int unlocked = 0;
+  if (ioctl(master, TIOCSPTLCK, &unlocked) != 0) return -1;
+  return ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+// Gives `terminal` the window size of `model`.
+static inline int csystem_copy_window_size(int model, int terminal) {
+  struct winsize size;
+  if (ioctl(model, TIOCGWINSZ, &size) != 0) return -1;
+  return ioctl(terminal, TIOCSWINSZ, &size);
+}
+static inline int csystem_same_modes(const struct termios *one, const struct termios *other) {
+  return one->c_iflag == other->c_iflag && one->c_oflag == other->c_oflag &&
+         one->c_cflag == other->c_cflag && one->c_lflag == other->c_lflag;
+}
+static inline unsigned char csystem_end_character(const struct termios *modes) {
+  return modes->c_lflag & ICANON ? modes->c_cc[VEOF] : 0;
+}
+
 static inline void csystem_name_process(const char *name) { prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 static inline const char *csystem_entry_name(const struct dirent *entry) { return entry->d_name; }

@@ -46,7 +46,8 @@ struct Run {
     }
     if !inheritsLock {
       do throws(LaunchError) {
-        if let front = try forkHolder(killingLeftovers: isHardlink, lease: lease) {
+        let relay = launch?.output?.number
+        if let front = try forkHolder(killingLeftovers: isHardlink, lease: lease, relay: relay) {
           if case .signalled = front.termination, isHardlink { release(request, of: front.holder) }
           return front.termination.exitStatus
         }
@@ -84,13 +85,15 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
+    try checkLog(lock)
     var command = try command(lock)
+    defer { finishOutput(lock) }
     if inheritsLock {
       if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
     } else {
       command.parentDeathSignal = SIGKILL
     }
-    if options.maximumRuntime != nil { command.group = .new }
+    if options.maximumRuntime != nil, command.group == .inherited { command.group = .new }
     if options.noFork { throw failure(replaceProcess(with: command), command) }
 
     let outcome: Supervisor.Outcome
@@ -102,12 +105,14 @@ struct Run {
         return ExitStatus.notHeld.rawValue
       }
       let child = try supervisor.start(command)
+      launch?.output?.commandHasStarted()
       options.lock.say("started \(name), pid \(child.identifier)")
       if let deadline = lock.deadline { lease?.deadline = deadline }
       outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
       throw failure(error, command)
     }
+    finishOutput(lock)
     if outcome.lostLease {
       Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
       return ExitStatus.notHeld.rawValue
@@ -145,6 +150,30 @@ struct Run {
     }
   }
 
+  /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode the log would
+  /// spoil it.
+  private func checkLog(_ lock: borrowing HeldLock) throws(Failure) {
+    guard let log = options.launch?.output.log,
+      let file = try? FileStatus(at: log, followingLinks: true),
+      let locked = try? FileStatus(at: lock.path, followingLinks: true),
+      file.identity == locked.identity
+    else { return }
+    throw .usage("the lock file \(lock.path) cannot be the log as well")
+  }
+
+  /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile.
+  private func finishOutput(_ lock: borrowing HeldLock) {
+    guard let output = launch?.output else { return }
+    let pause = lease.map { $0.lifetime / 3 }
+    while !output.finish(within: pause) {
+      switch renew(lock) {
+      case .renewed(let deadline): lease?.deadline = deadline
+      case .failed: break
+      case .lost: return
+      }
+    }
+  }
+
   private var limits: Supervisor.Limits {
     var limits = Supervisor.Limits()
     limits.lease = lease
@@ -152,6 +181,7 @@ struct Run {
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
     limits.mustNotOutlive = !inheritsLock
+    limits.relay = launch?.output?.number
     switch options.leftovers {
     case .keep, .release: limits.leftovers = .leave
     case .wait: limits.leftovers = .wait

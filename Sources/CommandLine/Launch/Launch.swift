@@ -8,11 +8,14 @@ final class Launch {
   private let credentials: Credentials
   /// What was opened for the command, until this process has started it.
   private var opened: [Int32] = []
+  /// The way of the command's output, where that is not this process's own.
+  let output: OutputRelay?
 
   /// Looks up names, and opens nothing: the lock is not held yet.
   init(_ options: LaunchOptions) throws(Failure) {
     self.options = options
     credentials = try Self.credentials(options)
+    output = try OutputRelay(options.output)
   }
 
   deinit { closeOpened() }
@@ -49,6 +52,7 @@ final class Launch {
     }
     var command = Command(CStringVector(arguments), environment: environment)
     command.setup = setup
+    try output?.begin(&command, setup)
     return command
   }
 

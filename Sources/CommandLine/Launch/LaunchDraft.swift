@@ -38,7 +38,7 @@ struct LaunchDraft {
     case .limit: options.limits.append(try given.limit())
     case .controlGroup: options.controlGroup = try given.name("the folder of a control group")
     case .warnLargeEnvironment: options.warnsOfLargeEnvironment = true
-    default: break
+    default: try options.output.take(given)
     }
     return true
   }
@@ -63,6 +63,7 @@ struct LaunchDraft {
         throw .usage("descriptor \(mapping.number) is given twice")
       }
     }
+    try options.output.check(noFork: noFork)
     if options.wrapper != nil, options.argumentZero != nil {
       throw .usage("--argv0 is for a COMMAND that is executed as it is, not by another program")
     }

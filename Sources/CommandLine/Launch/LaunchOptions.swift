@@ -20,6 +20,7 @@ final class LaunchOptions {
   var limits: [ResourceLimit] = []
   var controlGroup: ByteString?
   var warnsOfLargeEnvironment = false
+  let output = OutputOptions()
   /// Whether any option was given at all.
   var isPlain = true
 }

@@ -1,0 +1,111 @@
+internal import CSystem
+
+/// Where a relay's log goes: a file, perhaps through programs.
+final class LogSink {
+  private var descriptor: Int32
+  private let isStamped: Bool
+  /// The stream whose last line is not ended yet.
+  private var unfinished: Int?
+  private var stamped: [UInt8] = []
+  private var programs: [ChildProcess] = []
+
+  /// Starts the programs: each writes to the next one, and the last one to the file.
+  init(_ plan: RelayPlan) throws(RelayError) {
+    descriptor = plan.log ?? -1
+    isStamped = plan.isStamped
+    for program in plan.programs.reversed() {
+      do throws(LaunchError) {
+        let input = try Pipe()
+        var command = Command(program)
+        let setup = ProcessSetup()
+        setup.descriptors = [
+          DescriptorMapping(STDIN_FILENO, input.reader),
+          DescriptorMapping(STDOUT_FILENO, descriptor),
+        ]
+        command.setup = setup
+        programs.insert(try start(command), at: 0)
+        close(input.reader)
+        close(descriptor)
+        descriptor = input.writer
+      } catch {
+        throw RelayError(program: program[0], error: error)
+      }
+    }
+  }
+
+  var isOpen: Bool { descriptor >= 0 }
+
+  /// Writes what the stream of that number has brought. After an error nothing is written any more.
+  func write(_ bytes: UnsafeRawBufferPointer, of stream: Int) throws(Errno) {
+    if descriptor < 0 { return }
+    do throws(Errno) {
+      if isStamped {
+        try writeLines(bytes, of: stream)
+      } else {
+        try writeAll(bytes)
+      }
+    } catch {
+      close(descriptor)
+      descriptor = -1
+      throw error
+    }
+  }
+
+  /// Ends the log.
+  ///
+  /// - Returns: how the programs have ended, for those that did not exit with 0; none after an error.
+  func finish() -> [(program: Int, termination: Termination)] {
+    let isComplete = descriptor >= 0
+    if isComplete { close(descriptor) }
+    descriptor = -1
+    var failed: [(program: Int, termination: Termination)] = []
+    for (index, program) in programs.enumerated() {
+      if let ended = try? program.wait(), isComplete, ended != .exited(code: 0) {
+        failed.append((index, ended))
+      }
+    }
+    programs = []
+    return failed
+  }
+
+  private func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
+    var rest = bytes
+    while !rest.isEmpty {
+      let count = try retryingOnInterrupt {
+        CSystem.write(descriptor, rest.baseAddress, rest.count)
+      }
+      rest = UnsafeRawBufferPointer(rebasing: rest[count...])
+    }
+  }
+
+  /// Each line begins with the time. A line of one stream ends where another stream comes between.
+  private func writeLines(_ bytes: UnsafeRawBufferPointer, of stream: Int) throws(Errno) {
+    if bytes.isEmpty { return }
+    let time = timestamp()
+    stamped.removeAll(keepingCapacity: true)
+    if let unfinished, unfinished != stream { stamped.append(ascii("\n")) }
+    var isAtStart = unfinished != stream
+    var rest = bytes
+    while let first = rest.baseAddress, !rest.isEmpty {
+      if isAtStart { stamped += time }
+      var length = rest.count
+      isAtStart = false
+      if let end = memchr(first, Int32(ascii("\n")), rest.count) {
+        length = UnsafeRawPointer(end) - first + 1
+        isAtStart = true
+      }
+      stamped.append(contentsOf: rest[..<length])
+      if stamped.count > 1 << 16 { try flushStamped() }
+      rest = UnsafeRawBufferPointer(rebasing: rest[length...])
+    }
+    unfinished = isAtStart ? nil : stream
+    try flushStamped()
+  }
+
+  private func flushStamped() throws(Errno) {
+    try stamped.withUnsafeBufferPointer { (bytes) throws(Errno) in
+      try writeAll(UnsafeRawBufferPointer(bytes))
+    }
+    stamped.removeAll(keepingCapacity: true)
+  }
+}

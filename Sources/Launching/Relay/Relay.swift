@@ -1,0 +1,196 @@
+internal import CSystem
+
+/// What a relay copies, and to where.
+public final class RelayPlan {
+  public var routes: [RelayRoute] = []
+  /// A file, open here, that the routes are logged to.
+  public var log: Int32?
+  /// Programs that the log goes through before it comes to the file, each with its arguments.
+  public var programs: [[ByteString]] = []
+  /// Whether each line of the log begins with the time.
+  public var isStamped = false
+  /// The terminal whose keys go to the first route's input, a pseudo-terminal.
+  public var keyboard: Keyboard?
+  /// A terminal whose size that pseudo-terminal is to have.
+  public var sizeModel: Int32?
+  /// Tells the relay's number to other processes.
+  public var number: SharedNumber?
+  /// What this process need not keep once the command is started.
+  private var commandEnds: [Int32] = []
+  private var terminal: PseudoTerminal?
+
+  public init() {}
+
+  /// Adds a pipe from a command to `output`.
+  ///
+  /// - Returns: the descriptor for the command.
+  public func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
+    let pipe = try Pipe()
+    routes.append(RelayRoute(input: pipe.reader, output: output, isLogged: log != nil))
+    commandEnds.append(pipe.writer)
+    return pipe.writer
+  }
+
+  public func add(_ terminal: PseudoTerminal, to output: Int32?) {
+    self.terminal = terminal
+    let route = RelayRoute(input: terminal.master, output: output, isLogged: log != nil)
+    routes.insert(route, at: 0)
+  }
+
+  /// Whether there is nothing to do.
+  public var isEmpty: Bool { routes.isEmpty }
+
+  /// Gives the pseudo-terminal the size of `sizeModel`.
+  public func copySize() {
+    if let sizeModel, let terminal {
+      csystem_copy_window_size(sizeModel, terminal.master)
+    }
+  }
+
+  /// In the process that started the command.
+  func closeCommandEnds() {
+    for number in commandEnds { close(number) }
+    commandEnds = []
+    terminal?.close()
+  }
+
+  func closeRelayEnds() {
+    for route in routes where route.input != terminal?.master { close(route.input) }
+    if let log { close(log) }
+    log = nil
+  }
+}
+
+/// From a command to where it is seen.
+public struct RelayRoute {
+  let input: Int32
+  let output: Int32?
+  let isLogged: Bool
+}
+
+/// Why there is no relay; `program` is the one that could not be started.
+public struct RelayError: Error {
+  public let program: ByteString?
+  public let error: LaunchError
+}
+
+/// A process that copies what a command writes to where this process writes, and to a log, so that this
+/// one need not. It has nothing open but that, no lock either, and no signal but SIGKILL ends it. It ends
+/// when nobody can write to it any more: with the command, or with the last process that the command has
+/// left behind. A supervisor is to know it by `Supervisor.Limits.relay`.
+public final class Relay {
+  private let plan: RelayPlan
+  private let process: ChildProcess
+  private let link: FileDescriptor
+  private var isDone = false
+
+  public enum Role {
+    /// This is the process that called.
+    case starter(Relay)
+    /// This is the relay, which is to do nothing but what `RelayLoop.next` says, and exit.
+    case relay(RelayLoop)
+  }
+
+  private init(_ plan: RelayPlan, _ process: ChildProcess, _ link: consuming FileDescriptor) {
+    self.plan = plan
+    self.process = process
+    self.link = link
+  }
+
+  /// Forks it. What follows is sure only then: it has closed what it does not need, and the log's
+  /// programs run.
+  public static func begin(_ plan: RelayPlan) throws(RelayError) -> Role {
+    let identifier: Int32
+    let ends: (Int32, Int32)
+    do throws(LaunchError) {
+      try makeChildrenWaitable()
+      ends = try makeSocketPair()
+      identifier = try step(.clone) { () throws(Errno) in
+        try retryingOnInterrupt { csystem_fork() }
+      }
+    } catch {
+      throw RelayError(program: nil, error: error)
+    }
+    if identifier == 0 { return .relay(becomeRelay(plan, ends.1)) }
+    close(ends.1)
+    let process = ChildProcess(identifier: identifier)
+    let relay = Relay(plan, process, FileDescriptor(taking: ends.0))
+    if let error = relay.readReport() {
+      _ = try? process.wait()
+      throw error
+    }
+    plan.closeRelayEnds()
+    return .starter(relay)
+  }
+
+  /// In the child, out of which nothing is thrown: it would go on as this process.
+  private static func becomeRelay(_ plan: RelayPlan, _ link: Int32) -> RelayLoop {
+    do throws(RelayError) {
+      let loop = try RelayLoop(plan, link)
+      report(nil, plan, link)
+      return loop
+    } catch {
+      report(error, plan, link)
+      _exit(1)
+    }
+  }
+
+  /// The number of the program, the step and the error number; of success, the step is -1.
+  private static func report(_ error: RelayError?, _ plan: RelayPlan, _ link: Int32) {
+    let program = plan.programs.firstIndex { $0[0] == error?.program } ?? -1
+    var words: (Int32, Int32, Int32) = (
+      Int32(program), error?.error.step.rawValue ?? -1, error?.error.errno.code ?? 0
+    )
+    _ = send(link, &words, 12, Int32(MSG_NOSIGNAL))
+  }
+
+  private func readReport() -> RelayError? {
+    var words: (Int32, Int32, Int32) = (-1, 0, 0)
+    let number = link.number
+    let count = try? retryingOnInterrupt { recv(number, &words, 12, Int32(MSG_WAITALL)) }
+    if count == 12, words.1 == -1 { return nil }
+    let isComplete = count == 12
+    let step = LaunchStep(rawValue: words.1) ?? .clone
+    let program = isComplete && words.0 >= 0 ? plan.programs[Int(words.0)][0] : nil
+    let errno = isComplete ? Errno(words.2) : .noProcess
+    return RelayError(program: program, error: LaunchError(step: step, errno: errno))
+  }
+
+  /// Once the command is started, or is not going to be.
+  public func commandHasStarted() {
+    plan.closeCommandEnds()
+  }
+
+  public enum End: Equatable, Sendable {
+    /// All that the command wrote is where it belongs, and the terminal is as it was.
+    case through
+    /// The relay was killed.
+    case lost
+    /// A signal came, and is still pending.
+    case signal
+    case tooEarly
+  }
+
+  /// Tells the relay that the command has ended, and waits until it is through with what the command
+  /// wrote. Whoever else still writes is not waited for. `signals` must be blocked.
+  public func finish(by deadline: Deadline?, orUntil signals: SignalSet) -> End {
+    plan.closeCommandEnds()
+    if isDone { return .through }
+    var byte: UInt8 = 1
+    let number = link.number
+    send(number, &byte, 1, Int32(MSG_NOSIGNAL))
+    let interruption = (try? signals.makeDescriptor())?.leak() ?? -1
+    let ready = try? waitUntilReadable([number, interruption], by: deadline)
+    close(interruption)
+    guard let ready else { return .tooEarly }
+    if ready > 0 { return .signal }
+    isDone = true
+    guard (try? retryingOnInterrupt({ recv(number, &byte, 1, 0) })) == 1 else {
+      plan.keyboard?.restore()
+      return .lost
+    }
+    // It is about to end; with something left to wait for, it is whoever's that is.
+    if byte == 2 { _ = try? process.wait() }
+    return .through
+  }
+}

@@ -1,0 +1,272 @@
+internal import CSystem
+
+/// What a relay does until it ends.
+public final class RelayLoop {
+  /// What somebody has to be told, once.
+  public enum Problem: Equatable, Sendable {
+    /// The log could not be written, and is not written any more.
+    case log(Errno)
+    /// Where the command's output is seen could not be written to.
+    case output(Errno)
+    /// The program of that number in `RelayPlan.programs` has not exited with 0.
+    case program(Int, Termination)
+  }
+
+  private let streams: [RelayStream]
+  private let keys: RelayStream?
+  private let keyboard: Keyboard?
+  private let sizeModel: Int32?
+  private let log: LogSink
+  private let number: SharedNumber?
+  private var link: Int32
+  private let signals: FileDescriptor
+  private let signalSet: SignalSet
+  private var problems: [Problem] = []
+  private var keysAreOurs = false
+  /// The command has ended.
+  private var isEnding = false
+  private var hasAnswered = false
+  private var isFinished = false
+
+  /// In the new process: takes it away from all that it has in common with the one that forked it.
+  init(_ plan: RelayPlan, _ link: Int32) throws(RelayError) {
+    csystem_name_process("swlock log")
+    // Blocked, they do what they do where they are ignored; and a blocked SIGTTOU stops nobody.
+    signalSet = SignalSet([SIGWINCH, SIGCONT])
+    // The keys of a terminal are only for its session.
+    if plan.keyboard == nil, plan.sizeModel == nil { setsid() }
+    number = plan.number
+    number?.value = Int64(getpid())
+    self.link = link
+    keyboard = plan.keyboard
+    sizeModel = plan.sizeModel
+    do throws(LaunchError) {
+      try step(.sigprocmask) { () throws(Errno) in _ = try SignalSet.all.becomeMask() }
+      let set = signalSet
+      signals = FileDescriptor(
+        taking: try step(.signalfd) { () throws(Errno) in try set.makeDescriptor().leak() })
+      var opened: [RelayStream] = []
+      for route in plan.routes { opened.append(try RelayStream(route)) }
+      streams = opened
+      if let keyboard {
+        let number = csystem_fcntl(keyboard.number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        keys = RelayStream(keyboard: number, master: plan.routes[0].input)
+      } else {
+        keys = nil
+      }
+      try closeDescriptors(
+        besides: streams.map { $0.input } + streams.map { $0.output }
+          + [keys?.input ?? -1, plan.log ?? -1, sizeModel ?? -1, link, signals.number])
+      try Self.leaveStandardDescriptors(plan)
+    } catch {
+      throw RelayError(program: nil, error: error)
+    }
+    log = try LogSink(plan)
+  }
+
+  /// Nobody who waits for the end of what this process was started with is to wait for the relay.
+  private static func leaveStandardDescriptors(_ plan: RelayPlan) throws(LaunchError) {
+    let null = FileDescriptor(
+      taking: try step(.open) { () throws(Errno) in
+        try FileDescriptor.open("/dev/null", O_RDWR).leak()
+      })
+    let used = [plan.keyboard?.number ?? -1, plan.sizeModel ?? -1]
+    for number in [STDIN_FILENO, STDOUT_FILENO] where !used.contains(number) {
+      dup2(null.number, number)
+    }
+  }
+
+  /// Works until there is a problem; nil at the end.
+  public func next() -> Problem? {
+    while true {
+      if !problems.isEmpty { return problems.removeFirst() }
+      if isFinished {
+        answer()
+        number?.value = 0
+        return nil
+      }
+      if streams.allSatisfy({ !$0.isOpen }) {
+        finish()
+      } else {
+        turn()
+      }
+    }
+  }
+
+  private func finish() {
+    endKeys()
+    for (program, termination) in log.finish() {
+      problems.append(.program(program, termination))
+    }
+    isFinished = true
+  }
+
+  /// Tells the process that started the command that it need not wait any more.
+  private func answer() {
+    if hasAnswered || link < 0 { return }
+    hasAnswered = true
+    endKeys()
+    var byte: UInt8 = isFinished ? 2 : 1
+    send(link, &byte, 1, Int32(MSG_NOSIGNAL))
+    // What is said later is of those whom nobody waits for.
+    if !isFinished, !streams.contains(where: { $0.output >= 0 }),
+      let null = try? FileDescriptor.open("/dev/null", O_RDWR)
+    {
+      dup2(null.number, STDERR_FILENO)
+    }
+  }
+}
+
+// MARK: - One turn
+
+extension RelayLoop {
+  private func turn() {
+    if isEnding, !hasAnswered, streams.allSatisfy({ $0.isThrough }) { answer() }
+    if let keyboard, keys?.isOpen == true, !keysAreOurs {
+      keysAreOurs = keyboard.take()
+      if keysAreOurs { copySize() }
+    }
+    var polled = [
+      pollfd(fd: link, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
+      slot(keysAreOurs || keys?.hasPending == true ? keys : nil),
+    ]
+    for stream in streams { polled.append(slot(stream)) }
+    let wasEnding = isEnding
+    poll(&polled, nfds_t(polled.count), pause)
+
+    if polled[0].revents != 0 { hear() }
+    if polled[1].revents != 0 { takeSignals() }
+    if polled[2].revents != 0, let keys { passKeysOn(keys) }
+    for (index, stream) in streams.enumerated() where stream.isOpen {
+      if polled[3 + index].revents != 0 {
+        advance(stream, index)
+      } else if wasEnding, !stream.hasPending {
+        // There is nothing in it, after the command has ended.
+        stream.due = 0
+      }
+    }
+  }
+
+  private func slot(_ stream: RelayStream?) -> pollfd {
+    guard let stream else { return pollfd(fd: -1, events: 0, revents: 0) }
+    return stream.hasPending
+      ? pollfd(fd: stream.output, events: Int16(POLLOUT), revents: 0)
+      : pollfd(fd: stream.input, events: Int16(POLLIN), revents: 0)
+  }
+
+  /// Milliseconds, or -1.
+  private var pause: Int32 {
+    if isEnding, !hasAnswered,
+      streams.contains(where: { $0.isOpen && $0.due > 0 && !$0.hasPending })
+    {
+      return 0
+    }
+    // Nobody tells when a terminal becomes ours.
+    return keys?.isOpen == true && !keysAreOurs ? 250 : -1
+  }
+
+  private func hear() {
+    var byte: UInt8 = 0
+    let count = try? retryingOnInterrupt { recv(link, &byte, 1, Int32(MSG_DONTWAIT)) }
+    if count == 1 {
+      if !isEnding {
+        for stream in streams { stream.due = RelayStream.capacity }
+      }
+      isEnding = true
+    } else if count == 0 {
+      close(link)
+      link = -1
+      endKeys()
+    }
+  }
+
+  private func advance(_ stream: RelayStream, _ index: Int) {
+    if !stream.hasPending {
+      switch stream.read() {
+      case .nothing: return
+      case .end: return end(stream)
+      case .bytes(let bytes): write(bytes, to: stream, index)
+      }
+    }
+    do throws(Errno) {
+      try stream.flush()
+    } catch {
+      if error != .brokenPipe { return problems.append(.output(error)) }
+      // Whoever reads has gone, and the command is to see that, as it would without a relay; but what
+      // it has written goes to the log.
+      stream.due = RelayStream.capacity
+      while stream.isLogged, stream.due > 0, case .bytes(let bytes) = stream.read() {
+        write(bytes, to: stream, index)
+      }
+      end(stream)
+    }
+  }
+
+  private func write(_ bytes: UnsafeRawBufferPointer, to stream: RelayStream, _ index: Int) {
+    guard stream.isLogged else { return }
+    do throws(Errno) {
+      try log.write(bytes, of: index)
+    } catch {
+      problems.append(.log(error))
+    }
+  }
+
+  private func end(_ stream: RelayStream) {
+    // The keys go to the same pseudo-terminal, whose descriptor is now another's.
+    if let keys, keys.output == stream.input { endKeys() }
+    stream.end()
+  }
+}
+
+// MARK: - The terminal
+
+extension RelayLoop {
+  private func passKeysOn(_ keys: RelayStream) {
+    guard let keyboard else { return }
+    if !keys.hasPending {
+      keysAreOurs = keyboard.isOurs
+      guard keysAreOurs else { return }
+      switch keys.read() {
+      case .bytes: break
+      case .nothing: return
+      case .end:
+        if !keyboard.isOurs {
+          keysAreOurs = false
+          return
+        }
+        // The terminal has gone.
+        var modes = termios()
+        tcgetattr(keys.output, &modes)
+        keys.replacePending(with: csystem_end_character(&modes))
+        try? keys.flush()
+        return endKeys()
+      }
+    }
+    do throws(Errno) {
+      try keys.flush()
+    } catch {
+      endKeys()
+    }
+  }
+
+  /// No key is read any more, and the terminal is as it was.
+  private func endKeys() {
+    guard let keys, keys.isOpen else { return }
+    keyboard?.restore()
+    close(keys.input)
+    keys.abandon()
+  }
+
+  private func takeSignals() {
+    while signalSet.takePending() != nil {}
+    copySize()
+    // After a stop the terminal may have other modes, or be another job's.
+    keysAreOurs = false
+  }
+
+  private func copySize() {
+    guard let sizeModel, let terminal = streams.first, terminal.isOpen else { return }
+    csystem_copy_window_size(sizeModel, terminal.input)
+  }
+}
