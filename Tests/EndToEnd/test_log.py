@@ -514,12 +514,11 @@ def test_a_socket_gets_everything_and_stays_as_it_is(folder):
 @in_every_way
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=str)
 def test_last_words_are_shown_and_logged(swlock, folder, shape, number):
-    process = swlock.start(
-        *("run", *shape, "--log", "log", "lock", "--", *talking(number.name, 7)),
-        start_new_session=True,
-    )
+    words = ("run", *shape, "--log", "log", "lock", "--", *talking(number.name, 7))
+    process = swlock.start(*words)
     assert process.stdout.readline() == b"in\n"
-    os.killpg(process.pid, number)
+    end(relay(folder), number)
+    process.send_signal(number)
     assert process.wait(timeout=10) == 7
     assert process.stdout.read() == b"bye\n"
     assert (folder / "log").read_bytes() == b"in\nbye\n"

@@ -1,0 +1,450 @@
+"""`run --pty`: the command has a terminal of its own, and the one that swlock was started on is as it was
+whatever ends either of them.
+"""
+
+import fcntl
+import os
+import pty
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+
+import pexpect
+import pytest
+
+from conftest import SWLOCK, needs_root, needs_tool
+from observing import (
+    SHAPES,
+    appears,
+    children_of,
+    command_of,
+    end,
+    every_shape,
+    has_failed,
+    is_free,
+    is_held,
+    name_of,
+    nothing_left,  # noqa: F401
+    processes_in,
+    wait_until,
+)
+from terminals import INTERRUPT, SUSPEND, Terminal
+
+VIM = shutil.which("vim.tiny") or shutil.which("vim")
+
+PLACE = """
+import os, struct, fcntl, termios
+rows, columns = struct.unpack("HHHH", fcntl.ioctl(1, termios.TIOCGWINSZ, b" " * 8))[:2]
+names = [os.ttyname(n) if os.isatty(n) else "-" for n in range(3)]
+print(rows, columns, os.getsid(0) == os.getpid(), os.tcgetpgrp(1) == os.getpgrp(), *names)
+"""
+
+
+def python(code, *arguments):
+    return [os.path.realpath(sys.executable), "-I", "-S", "-c", code, *arguments]
+
+
+def relay(folder):
+    found = lambda: [pid for pid in processes_in(folder) if name_of(pid) == "swlock log"]  # noqa: E731
+    return wait_until(found)[0]
+
+
+class Outer:
+    """The terminal that swlock is started on, as the leader of its session."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.master, self.terminal = pty.openpty()
+        self.resize(33, 77)
+        self.modes = termios.tcgetattr(self.terminal)
+        self.process = None
+        self.seen = b""
+
+    def start(self, *words, **options):
+        def become_leader():
+            fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+        for name in ("stdin", "stdout", "stderr"):
+            options.setdefault(name, self.terminal)
+        self.process = subprocess.Popen(
+            [SWLOCK, "run", "--pty", *words],
+            cwd=self.folder, start_new_session=True, preexec_fn=become_leader, **options,
+        )
+        return self.process
+
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def expect(self, text):
+        deadline = time.monotonic() + 10
+        while text not in self.seen:
+            assert time.monotonic() < deadline, self.seen
+            self.seen += os.read(self.master, 4096)
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def type(self, keys):
+        os.write(self.master, keys)
+
+    @property
+    def is_raw(self):
+        return not termios.tcgetattr(self.terminal)[3] & termios.ICANON
+
+    @property
+    def is_as_before(self):
+        return termios.tcgetattr(self.terminal) == self.modes
+
+    def end(self, status):
+        """Swlock ends with this status, and the terminal is as it was when it has."""
+        assert self.process.wait(timeout=20) == status
+        assert self.is_as_before
+        return True
+
+    def close(self):
+        if self.process and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        os.close(self.master)
+        os.close(self.terminal)
+
+
+@pytest.fixture
+def outer(folder, nothing_left):  # noqa: F811
+    opened = Outer(folder)
+    yield opened
+    opened.close()
+
+
+# The command's terminal
+
+
+@every_shape
+def test_the_command_leads_a_session_on_a_terminal_of_the_callers_size(outer, shape):
+    outer.start(*shape, "lock", "--", *python(PLACE))
+    words = outer.expect(b"\r\n").decode().split()
+    assert words[:4] == ["33", "77", "True", "True"]
+    assert len(set(words[4:])) == 1 and words[4] != os.ttyname(outer.terminal)
+    assert outer.end(0)
+    assert processes_in(outer.folder) == []
+
+
+def test_without_a_terminal_standard_input_stays_and_bytes_are_not_changed(swlock, folder):
+    content = bytes(range(256)) * 4000
+    words = ["sh", "-c", "[ -t 1 ] && [ -t 2 ] && ! [ -t 0 ] && cat && echo end >&2"]
+    result = swlock.run("run", "--pty", "lock", "--", *words, stdin=None, input=content)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.stdout == content + b"end\n"
+
+
+def test_much_output_arrives_whole(swlock, folder):
+    words = ["--pty", "--log=log", "lock", "--", "seq", "400000"]
+    result = swlock.run("run", *words)
+    assert result.stdout == "".join(f"{n}\n" for n in range(1, 400001)).encode()
+    assert (folder / "log").read_bytes() == result.stdout
+
+
+@pytest.mark.parametrize("shape", [*SHAPES.values(), ["-m", "hardlink"]], ids=" ".join)
+def test_the_status_is_the_commands(swlock, folder, shape):
+    words = ["run", "--pty", *shape, "lock", "--"]
+    assert swlock.run(*words, "sh", "-c", "exit 7").returncode == 7
+    assert swlock.run(*words, "sh", "-c", "kill -TERM $$").returncode == 143
+    assert has_failed(swlock.run(*words, "./missing"), 127, b"./missing")
+    assert processes_in(folder) == []
+
+
+def test_a_descriptor_of_fd_is_no_terminal(swlock, folder):
+    words = ["--fd=2=>err", "lock", "sh", "-c", "tty <&1 >&2; [ -t 2 ] || echo no"]
+    assert swlock.run("run", "--pty", *words).stdout == b"no\n"
+    assert (folder / "err").read_bytes().startswith(b"/dev/pts/")
+    result = swlock.run("run", "--pty", "--log=log", *words)
+    assert result.stdout == b"no\n"
+    assert b"no\n" in (folder / "log").read_bytes() and b"/dev/pts" in (folder / "log").read_bytes()
+
+
+@needs_root
+def test_the_terminal_belongs_to_the_commands_user(swlock, folder):
+    words = ["--user=nobody", "lock", "stat", "-Lc", "%U", "/proc/self/fd/1"]
+    assert swlock.run("run", "--pty", *words).stdout == b"nobody\n"
+
+
+def test_the_log_has_what_is_shown(outer, folder):
+    outer.start("--log=log", "lock", "--", "sh", "-c", "read x; echo got $x; echo err >&2")
+    wait_until(lambda: outer.is_raw)
+    outer.type(b"keys\r")
+    outer.expect(b"got keys\r\nerr\r\n")
+    assert outer.end(0)
+    assert (folder / "log").read_bytes() == b"keys\r\ngot keys\r\nerr\r\n"
+
+
+def test_log_only_shows_nothing(swlock, folder):
+    result = swlock.run("run", "--pty", "--log=log", "--log-only", "lock", "tty", "-s")
+    assert (result.stdout, result.stderr) == (b"", b"")
+    result = swlock.run("run", "--pty", "--log=log", "--log-only", "lock", "echo", "x")
+    assert (result.stdout, (folder / "log").read_bytes()) == (b"", b"x\n")
+
+
+def test_without_a_fork_it_is_a_usage_error(swlock):
+    assert has_failed(swlock.run("run", "-F", "--pty", "lock", "true"), 64, b"--pty")
+
+
+@needs_root
+@needs_tool("unshare")
+@pytest.mark.parametrize("extra", [[], ["--log=log"]], ids=" ".join)
+def test_where_there_is_no_terminal_it_is_a_pipe_and_a_warning(swlock, folder, extra):
+    script = 'mount --bind /dev/null /dev/ptmx && exec "$@"'
+    words = [SWLOCK, "run", "--pty", *extra, "lock", "sh", "-c", "[ -t 1 ] || echo pipe; exit 3"]
+    result = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, "sh", *words],
+        cwd=folder, capture_output=True, stdin=subprocess.DEVNULL, timeout=30,
+    )
+    if b"unshare" in result.stderr or b"mount" in result.stderr:
+        pytest.skip("cannot make a mount namespace")
+    assert has_failed(result, 3, b"no terminal") and result.stdout == b"pipe\n"
+    assert not extra or (folder / "log").read_bytes() == b"pipe\n"
+
+
+# Real programs
+
+
+@pytest.fixture
+def spawned(folder, nothing_left):  # noqa: F811
+    """Starts `swlock run --pty WORDS` on a terminal of 24 lines."""
+    opened = []
+
+    def start(*words):
+        env = {**os.environ, "TERM": "vt100", "LESS": "", "LESSHISTFILE": "-"}
+        child = pexpect.spawn(
+            SWLOCK, ["run", "--pty", *words], cwd=str(folder), env=env, timeout=10,
+            dimensions=(24, 80),
+        )
+        child.delaybeforesend = None
+        opened.append(child)
+        return child
+
+    yield start
+    for child in opened:
+        child.close(force=True)
+
+
+def ended(child, status):
+    child.expect(pexpect.EOF)
+    child.wait()
+    assert child.exitstatus == status
+    return True
+
+
+@every_shape
+def test_python_is_interactive(spawned, shape):
+    child = spawned(*shape, "--log=log", "lock", "--", sys.executable, "-I", "-q")
+    child.expect_exact(">>> ")
+    child.sendline("import os; os.get_terminal_size()")
+    child.expect_exact("columns=80, lines=24")
+    child.setwinsize(41, 101)
+    child.sendline("import time; time.sleep(0.1); os.get_terminal_size()")
+    child.expect_exact("columns=101, lines=41")
+    child.sendline("print('slee' + 'ping'); time.sleep(60)")
+    child.expect_exact("sleeping")
+    child.send(INTERRUPT)
+    child.expect_exact("KeyboardInterrupt")
+    child.expect_exact(">>> ")
+    child.sendline("raise SystemExit(7)")
+    assert ended(child, 7)
+
+
+@needs_tool("less")
+def test_less_pages_and_follows_the_size(spawned, folder):
+    (folder / "text").write_text("".join(f"line {number}\n" for number in range(200)))
+    child = spawned("lock", "less", "text")
+    child.expect_exact("line 22")
+    child.send(" ")
+    child.expect_exact("line 45")
+    child.expect_exact(":")
+    child.setwinsize(12, 80)
+    child.expect_exact("line 33\r\n:")
+    child.send("g")
+    child.expect_exact("line 10")
+    child.send("q")
+    assert ended(child, 0)
+
+
+@pytest.mark.skipif(VIM is None, reason="needs vim")
+def test_vim_edits(spawned, swlock, folder):
+    vim = [VIM, "-u", "NONE", "-i", "NONE", "-n"]
+    child = spawned("lock", "--", *vim, "text")
+    child.expect_exact("text")
+    child.send("ihello\rworld\x1b:wq\r")
+    assert ended(child, 0)
+    assert (folder / "text").read_text() == "hello\nworld\n"
+    words = ["lock", "--", *vim, "-es", "-c", "%s/world/there/", "-c", "wq", "text"]
+    assert swlock.run("run", "--pty", *words).returncode == 0
+    assert (folder / "text").read_text() == "hello\nthere\n"
+
+
+@needs_tool("bash")
+def test_a_shell_has_job_control(spawned):
+    child = spawned("--env=PS1=in> ", "lock", "--", "bash", "--norc", "--noediting", "-i")
+    child.expect_exact("in> ")
+    child.sendline("sh -c 'echo be''gun; exec sleep 60'")
+    child.expect_exact("begun")
+    child.send(SUSPEND)
+    child.expect_exact("Stopped")
+    child.expect_exact("in> ")
+    child.sendline("fg")
+    child.expect_exact("exec sleep 60'")
+    child.send(INTERRUPT)
+    child.expect_exact("in> ")
+    child.sendline("echo status $?")
+    child.expect_exact("status 130")
+    child.sendline("exit 5")
+    assert ended(child, 5)
+
+
+# The caller's terminal is as it was
+
+
+def waiting(outer, *words):
+    process = outer.start(*words, "lock", "--", "sh", "-c", "echo in; exec sleep 60")
+    outer.expect(b"in\r\n")
+    wait_until(lambda: outer.is_raw)
+    return process
+
+
+@every_shape
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=str)
+def test_after_a_signal_to_swlock(outer, shape, number):
+    waiting(outer, *shape).send_signal(number)
+    assert outer.end(128 + number)
+
+
+@pytest.mark.parametrize("shape", [*SHAPES.values(), ["-m", "hardlink"]], ids=" ".join)
+def test_after_the_command_was_killed(outer, shape):
+    process = waiting(outer, *shape)
+    end(command_of(process, "sleep"))
+    assert outer.end(128 + signal.SIGKILL)
+
+
+@every_shape
+def test_after_an_interrupt_key(outer, shape):
+    waiting(outer, *shape)
+    outer.type(INTERRUPT.encode())
+    assert outer.end(130)
+
+
+def test_after_a_time_out(outer):
+    waiting(outer, "--max-runtime=0.5")
+    assert outer.end(124)
+    outer.expect(b"swlock: sh was ended")
+
+
+def test_after_a_command_that_cannot_be_executed(outer):
+    outer.start("lock", "./missing")
+    assert outer.end(127)
+
+
+@every_shape
+def test_after_the_relay_was_killed(outer, shape):
+    waiting(outer, *shape)
+    end(relay(outer.folder))
+    # The terminal of the command is hung up.
+    assert outer.end(128 + signal.SIGHUP)
+    outer.expect(b"swlock: some output may be lost")
+
+
+def test_after_swlock_was_killed(outer):
+    process = waiting(outer)
+    process.kill()
+    wait_until(lambda: outer.is_as_before)
+    assert is_held(outer.folder / "lock")
+    end(wait_until(lambda: [p for p in processes_in(outer.folder) if name_of(p) == "sleep"])[0])
+    wait_until(lambda: not processes_in(outer.folder))
+
+
+@pytest.mark.parametrize("shape", [["-m", "posix"], ["-m", "hardlink"]], ids=" ".join)
+def test_after_the_holder_of_two_was_killed(outer, shape):
+    process = waiting(outer, *shape)
+    holder = [p for p in children_of(process.pid) if name_of(p) == os.path.basename(SWLOCK)][0]
+    end(holder)
+    assert outer.end(128 + signal.SIGKILL)
+    wait_until(lambda: not processes_in(outer.folder))
+
+
+def test_a_closed_window_ends_the_command(folder):
+    words = ["run", "--pty", "lock", "sh", "-c", "echo in; exec sleep 60"]
+    child = pexpect.spawn(SWLOCK, words, cwd=str(folder), timeout=10)
+    child.expect_exact("in")
+    child.ptyproc.fileobj.close()
+    wait_until(lambda: not processes_in(folder))
+    assert is_free(folder / "lock")
+    child.close(force=True)
+
+
+def test_after_a_stop_the_keys_are_taken_again(outer):
+    process = waiting(outer)
+    os.killpg(process.pid, signal.SIGSTOP)
+    wait_until(lambda: all_stopped(outer.folder))
+    termios.tcsetattr(outer.terminal, termios.TCSANOW, outer.modes)
+    os.killpg(process.pid, signal.SIGCONT)
+    wait_until(lambda: outer.is_raw)
+    outer.type(INTERRUPT.encode())
+    assert outer.end(130)
+
+
+def all_stopped(folder):
+    states = []
+    for pid in processes_in(folder):
+        if name_of(pid) != "sleep":
+            with open(f"/proc/{pid}/stat") as file:
+                states.append(file.read().rpartition(")")[2].split()[0])
+    return set(states) == {"T"}
+
+
+@needs_tool("bash")
+def test_in_the_background_the_keys_are_the_shells(folder, nothing_left):  # noqa: F811
+    terminal = Terminal("bash", folder)
+    try:
+        command = "sh -c 'touch begun; read x; echo \"<$x>\"; exit 7'"
+        terminal.do(f'"$S" run --pty lock {command} &')
+        wait_until(lambda: (folder / "begun").exists())
+        assert "alive" in terminal.do("echo alive")
+        terminal.owned_by_the_shell()
+        terminal.type("fg")
+        master = terminal.child.fileno()
+        wait_until(lambda: not termios.tcgetattr(master)[3] & termios.ICANON)
+        terminal.type("hello")
+        terminal.expect("<hello>")
+        terminal.prompt()
+        assert terminal.status() == 7
+        assert termios.tcgetattr(master)[3] & termios.ICANON
+    finally:
+        terminal.close()
+
+
+def test_the_command_sees_one_change_of_size(outer):
+    code = (
+        "import signal, os, time\n"
+        "count = []\n"
+        "signal.signal(signal.SIGWINCH, lambda *_: count.append(os.get_terminal_size(1)))\n"
+        "print('in', flush=True)\n"
+        "while not os.path.exists('stop'): time.sleep(0.01)\n"
+        "print(len(count), count[-1].lines, count[-1].columns)"
+    )
+    outer.start("lock", "--", *python(code))
+    outer.expect(b"in\r\n")
+    outer.resize(44, 88)
+    time.sleep(0.3)
+    (outer.folder / "stop").touch()
+    outer.expect(b"1 44 88\r\n")
+    assert outer.end(0)
+
+
+def test_the_end_of_swlocks_terminal_is_the_end_of_input(outer):
+    outer.start("--log=log", "lock", "--", "sh", "-c", "echo in; cat; echo out")
+    outer.expect(b"in\r\n")
+    wait_until(lambda: outer.is_raw)
+    outer.type(b"\x04")
+    outer.expect(b"out\r\n")
+    assert outer.end(0) and appears(outer.folder / "log")
