@@ -28,7 +28,7 @@ function __swlock_run
     else if test $literal -eq 1; or not string match -q -- '-?*' "$word"
       set operands (math $operands + 1)
       test $operands -eq 2; and set __swlock_first $index
-    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
+    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
       set awaits 1
     end
     set index (math $index + 1)
@@ -145,6 +145,11 @@ complete -c swlock -n '__swlock_run options' -l ionice -x -a 'realtime best-effo
 complete -c swlock -n '__swlock_run options' -l rlimit -x -a 'cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime=' -d 'resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited'
 complete -c swlock -n '__swlock_run options' -l cgroup -x -a '(__fish_complete_directories)' -d 'run in that control group, a folder of the cgroup file system'
 complete -c swlock -n '__swlock_run options' -l warn-large-env -d 'warn if the environment has more than 96 KiB'
+complete -c swlock -n '__swlock_run options' -l log -x -F -d 'append what the command writes to FILE, and show it all the same; a FILE.gz by gzip(1)'
+complete -c swlock -n '__swlock_run options' -l log-only -d 'do not show it'
+complete -c swlock -n '__swlock_run options' -l log-filter -x -d 'what goes to FILE goes through sh -c STRING first'
+complete -c swlock -n '__swlock_run options' -l log-timestamps -d 'begin each line in FILE with the time, in UTC'
+complete -c swlock -n '__swlock_run options' -l pty -d 'give the command a terminal of its own, of the size of this one'
 complete -c swlock -n '__swlock_run options' -s h -l help -d 'show this help'
 complete -c swlock -n '__swlock_run options' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command acquire' -F

@@ -30,7 +30,7 @@ extension OptionSpecification {
       .words(choices)
     case .limit: .names(choices)
     case .directory: .folders
-    case .optionalState: .files
+    case .optionalState, .file: .files
     case .user: .users
     case .group, .groups: .groups
     case .variableName: .variables

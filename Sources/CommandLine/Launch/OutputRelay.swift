@@ -177,7 +177,8 @@ extension OutputRelay {
       case .program(let index, let termination):
         let program = index == 0 ? options.filter ?? "gzip" : "gzip"
         Output.say(
-          "the log \(log) may be incomplete: \(program) ended with status \(termination.exitStatus)")
+          "the log \(log) may be incomplete: \(program) ended with status \(termination.exitStatus)"
+        )
       }
     }
     _exit(0)

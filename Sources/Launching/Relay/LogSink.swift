@@ -15,7 +15,7 @@ final class LogSink {
     isStamped = plan.isStamped
     for program in plan.programs.reversed() {
       do throws(LaunchError) {
-        let input = try Pipe()
+        let input = try WidePipe()
         var command = Command(program)
         let setup = ProcessSetup()
         setup.descriptors = [

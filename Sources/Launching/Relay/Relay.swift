@@ -25,7 +25,7 @@ public final class RelayPlan {
   ///
   /// - Returns: the descriptor for the command.
   public func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
-    let pipe = try Pipe()
+    let pipe = try WidePipe()
     routes.append(RelayRoute(input: pipe.reader, output: output, isLogged: log != nil))
     commandEnds.append(pipe.writer)
     return pipe.writer

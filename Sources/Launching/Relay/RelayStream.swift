@@ -128,7 +128,7 @@ final class RelayStream {
 }
 
 /// A pipe with room for much.
-struct Pipe {
+struct WidePipe {
   let reader: Int32
   let writer: Int32
 
