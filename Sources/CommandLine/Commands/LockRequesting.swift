@@ -85,7 +85,7 @@ extension LockOptions {
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    var looks: Int64 = HeldList.isEmpty && subcommand != .acquire ? 1 : 3
+    var looks = 3
     let second: Int64 = 1_000_000_000
     var pause = second
     var spread = UInt32(bitPattern: getpid())
@@ -111,7 +111,7 @@ extension LockOptions {
         throw error
       }
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
-      looks -= 1
+      looks = mayBeWaitedFor(KeptLock.keepers()) ? looks - 1 : 0
       // Numbers that are close to each other are far apart afterwards.
       spread &*= 2_654_435_761
       pause = second + second / 1000 * Int64(spread >> 22)

@@ -71,7 +71,7 @@ extension LockOptions {
   }
 
   /// Whether this process runs under a lock that others may wait for.
-  private func mayBeWaitedFor(_ keepers: [Int32]) -> Bool {
+  func mayBeWaitedFor(_ keepers: [Int32]) -> Bool {
     if !HeldList.isEmpty { return true }
     let chain = Locking.ancestry(of: getpid())
     return keepers.contains { keeper in
