@@ -145,7 +145,7 @@ complete -c swlock -n '__swlock_run options' -l ionice -x -a 'realtime best-effo
 complete -c swlock -n '__swlock_run options' -l rlimit -x -a 'cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime=' -d 'resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited'
 complete -c swlock -n '__swlock_run options' -l cgroup -x -a '(__fish_complete_directories)' -d 'run in that control group, a folder of the cgroup file system'
 complete -c swlock -n '__swlock_run options' -l warn-large-env -d 'warn if the environment has more than 96 KiB'
-complete -c swlock -n '__swlock_run options' -l log -x -F -d 'append what the command writes to FILE, and show it all the same; a FILE.gz by gzip(1)'
+complete -c swlock -n '__swlock_run options' -l log -r -F -d 'append what the command writes to FILE, and show it all the same; a FILE.gz by gzip(1)'
 complete -c swlock -n '__swlock_run options' -l log-only -d 'do not show it'
 complete -c swlock -n '__swlock_run options' -l log-filter -x -d 'what goes to FILE goes through sh -c STRING first'
 complete -c swlock -n '__swlock_run options' -l log-timestamps -d 'begin each line in FILE with the time, in UTC'

@@ -127,7 +127,10 @@ enum FishCompletion {
     var line = "complete -c swlock \(condition)"
     if let letter = option.letter { line += " -s \(letter)" }
     line += " -l \(option.name)"
-    if option.takesValue && !option.value.isOptional { line += " -x" }
+    // -x is -r, and no files.
+    if option.takesValue && !option.value.isOptional {
+      line += option.candidates == .files ? " -r" : " -x"
+    }
     switch option.candidates {
     case .nothing: break
     case .words(let words): line += " -a '\(words.joined(separator: " "))'"

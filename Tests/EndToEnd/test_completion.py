@@ -202,6 +202,7 @@ CASES = {
     "folder": ("swlock run --chdir ../some-f", "swlock run --chdir ../some-folder/"),
     "no file as folder": ("swlock run --chdir ../some-l", "swlock run --chdir ../some-l"),
     "state": ("swlock run --fakeroot=../some-l", "swlock run --fakeroot=../some-lock "),
+    "file of a log": ("swlock run --log ../some-l", "swlock run --log ../some-lock "),
     "nothing for a mapping": ("swlock run --fd ", "swlock run --fd "),
     "nobody": ("swlock acquire --owner non", "swlock acquire --owner none "),
     "program": ("swlock as lockr", "swlock as lockrun "),
