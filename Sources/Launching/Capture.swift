@@ -12,6 +12,7 @@ public func captureOutput(of arguments: [ByteString], limit: Int) -> [UInt8]? {
   guard let child = try? start(command) else { return nil }
   pipe.closeWriting()
   let output = try? pipe.reading.readAll(limit: limit)
+  pipe.closeReading()
   guard let ended = try? child.wait(), ended == .exited(code: 0) else { return nil }
   return output
 }

@@ -2,16 +2,12 @@ internal import CSystem
 
 /// Both ends of a pipe(2), close-on-exec.
 public struct Pipe: ~Copyable {
-  public let reading: FileDescriptor
+  public private(set) var reading: FileDescriptor
   public private(set) var writing: FileDescriptor
 
   public init() throws(Errno) {
     var ends: (Int32, Int32) = (-1, -1)
-    _ = try retryingOnInterrupt {
-      withUnsafeMutablePointer(to: &ends) { ends in
-        ends.withMemoryRebound(to: Int32.self, capacity: 2) { pipe2($0, O_CLOEXEC) }
-      }
-    }
+    try retryingOnInterrupt { csystem_pipe(&ends.0, &ends.1) }
     reading = FileDescriptor(taking: ends.0)
     writing = FileDescriptor(taking: ends.1)
   }
@@ -19,5 +15,10 @@ public struct Pipe: ~Copyable {
   /// The reader sees the end once all other processes have closed theirs as well.
   public mutating func closeWriting() {
     writing = FileDescriptor(taking: -1)
+  }
+
+  /// Whoever writes gets SIGPIPE then.
+  public mutating func closeReading() {
+    reading = FileDescriptor(taking: -1)
   }
 }
