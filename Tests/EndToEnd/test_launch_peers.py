@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from conftest import needs_root, needs_tool
-from observing import nothing_left  # noqa: F401
+from observing import appears, nothing_left, wait_until  # noqa: F401
 
 pytest.importorskip("portage")
 
@@ -120,3 +120,42 @@ def test_a_program_that_is_not_there(swlock, folder):
     theirs = portage(folder, {"env": dict(os.environ)}, "swlock-no-such-program")
     assert b"CommandNotFound" in theirs.stderr
     assert swlock.run("run", "lock", "swlock-no-such-program").returncode == 127
+
+
+def test_a_log(swlock, folder):
+    keywords = {"logfile": f"{folder}/theirs"}
+    command = ["/bin/sh", "-c", "echo out; echo error >&2"]
+    theirs, ours = both(swlock, folder, keywords, ["--log=ours"], *command)
+    # portage has one pipe for both, and shows both on standard output.
+    assert (theirs, ours) == ("out\nerror\n", "out\n")
+    assert (folder / "theirs").read_text() == "out\nerror\n"
+    assert sorted((folder / "ours").read_text().split()) == ["error", "out"]
+
+
+def test_a_leftover_that_keeps_the_log_open(swlock, folder):
+    """portage waits for its tee(1), and so for whoever still has the pipe."""
+    command = ["/bin/sh", "-c", "(until [ -e go ]; do sleep 0.01; done; echo late) & echo early"]
+    (folder / "spawn.py").write_text(SPAWN)
+    keywords = repr({"env": dict(os.environ), "logfile": f"{folder}/theirs"})
+    null = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL}
+    words = [sys.executable, str(folder / "spawn.py"), keywords, *command]
+    with subprocess.Popen(words, cwd=folder, **null) as theirs:
+        appears(folder / "theirs")
+        ours = swlock.start("run", "--log=ours", "lock", "--", *command, **null)
+        assert ours.wait(timeout=10) == 0
+        assert theirs.poll() is None
+        (folder / "go").touch()
+        assert theirs.wait(timeout=10) == 0
+    for name in ("ours", "theirs"):
+        wait_until(lambda: (folder / name).read_text() == "early\nlate\n")  # noqa: B023
+
+
+def test_a_log_on_a_full_disk(swlock, folder):
+    """portage's tee(1) goes on as well, but its status is the command's then."""
+    command = ["/bin/sh", "-c", "echo out; exit 3"]
+    keywords = {"env": dict(os.environ), "logfile": "/dev/full"}
+    theirs = portage(folder, keywords, *command)
+    ours = swlock.run("run", "--log=/dev/full", "lock", "--", *command)
+    assert theirs.stdout == ours.stdout == b"out\n"
+    assert ours.returncode == 3 and ours.stderr.count(b"\n") == 1
+    assert theirs.returncode == 1

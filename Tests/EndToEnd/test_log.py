@@ -16,7 +16,7 @@ import sys
 
 import pytest
 
-from conftest import SWLOCK, needs_root, needs_tool
+from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from observing import (
     SHAPES,
     appears,
@@ -233,6 +233,21 @@ def test_without_gzip_the_command_is_not_started(swlock, folder):
     result = swlock.run("run", "--log=log.gz", "lock", "/usr/bin/touch", "started", env=env)
     assert has_failed(result, 127, b"gzip")
     assert not (folder / "started").exists() and is_free(folder / "lock")
+
+
+@needs_strace
+@pytest.mark.parametrize("extra", [[], ["--pty"], ["--log-filter=cat"]], ids=" ".join)
+@pytest.mark.parametrize("call", ["socketpair", "clone", "pipe2", "signalfd4", "close_range"])
+def test_a_system_call_that_fails_starts_nothing(folder, call, extra):
+    fault = ["-e", f"trace={call}", "-e", f"inject={call}:error=EMFILE:when=1"]
+    words = [SWLOCK, "run", *extra, "--log=log", "lock", "touch", "started"]
+    result = subprocess.run(
+        ["strace", "-f", "-qq", "-o", "/dev/null", *fault, *words],
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, timeout=30,
+    )
+    assert has_failed(result, 71, b"Too many open files")
+    assert not (folder / "started").exists() and is_free(folder / "lock")
+    assert processes_in(folder) == []
 
 
 @in_every_way
