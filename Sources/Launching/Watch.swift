@@ -140,6 +140,8 @@ extension Watch {
 extension Watch {
   mutating func deadlinePassed() throws(LaunchError) {
     switch phase {
+    // It is time to look for leftovers again.
+    case .running where termination != nil: break
     case .running:
       ranOutOfTime = true
       startEnding()

@@ -426,6 +426,16 @@ def test_swlock_waits_for_leftovers_when_told_to(swlock, folder, kind, mode, ext
     assert is_free(folder / "lock", mode)
 
 
+def test_swlock_waits_for_leftovers_beside_a_child_from_before_an_exec(swlock, folder):
+    text = 'sleep 60 2>/dev/null & echo $! >stranger; exec "$@"'
+    leaving = ["sh", "-c", "(sleep 0.2; touch done) & exit 4"]
+    words = ["sh", "-c", text, "sh", SWLOCK, "run", "--leftovers=wait", "lock", *leaving]
+    result = subprocess.run(words, cwd=folder, **{**QUIET, "stderr": subprocess.PIPE}, timeout=30)
+    end(int((folder / "stranger").read_text()))
+    assert (result.returncode, result.stderr) == (4, b"")
+    assert (folder / "done").exists()
+
+
 def test_swlock_waits_for_the_last_of_many_leftovers(swlock, folder):
     text = "for n in 1 2 3 4 5; do ( sh -c 'echo $$ >>pid; exec sleep 60' & ); done"
     process = swlock.start("run", "--leftovers=wait", "lock", "sh", "-c", text, **QUIET)
