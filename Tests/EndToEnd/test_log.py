@@ -13,6 +13,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -384,6 +385,14 @@ def test_log_only_does_not_hold_up_whoever_reads(swlock, folder):
     assert (folder / "log").read_bytes() == b"early\nlate\n"
 
 
+def test_whoever_reads_what_no_leftover_writes_is_not_held_up(swlock, folder):
+    process = swlock.start("run", "--log=log", "lock", "--", "sh", "-c", f"({LEFT}) 2>/dev/null")
+    assert process.stderr.read() == b""
+    assert process.wait(timeout=10) == 0 and is_alive(relay(folder))
+    (folder / "go").touch()
+    assert process.stdout.read() == b"early\nlate\n"
+
+
 def test_a_leftover_that_never_stops_writing_does_not_hold_swlock_up(swlock, folder):
     text = "(until [ -e go ]; do echo x; done) & sleep 0.1; echo early; exit 4"
     with open("/dev/null", "wb") as null:
@@ -392,6 +401,12 @@ def test_a_leftover_that_never_stops_writing_does_not_hold_swlock_up(swlock, fol
         assert process.wait(timeout=10) == 4
     assert b"early\n" in (folder / "log").read_bytes()
     (folder / "go").touch()
+
+
+def test_leftovers_that_are_waited_for_are_logged_to_their_end(swlock, folder):
+    command = ["sh", "-c", "(sleep 0.3; echo late) & exit 4"]
+    words = ["--leftovers=wait", "--max-runtime=9"]
+    assert logged(swlock, folder, *words, command=command, status=4) == (b"late\n", b"late\n", b"")
 
 
 def test_leftovers_that_are_killed_are_logged_to_their_end(swlock, folder):
@@ -574,6 +589,17 @@ def test_a_killed_swlock_leaves_command_and_log(swlock, folder):
     assert process.stdout.read() == b"out\n"
     wait_until(lambda: not processes_in(folder))
     assert (folder / "log").read_bytes() == b"in\nout\n"
+
+
+@pytest.mark.parametrize("shape", [[], ["--pty"], ["-m", "posix"], HARDLINK], ids=" ".join)
+def test_a_swlock_that_is_killed_at_any_time_leaves_nothing(swlock, folder, shape):
+    for number in range(25):
+        words = ("run", *shape, f"--log=log{number % 2 * '.gz'}", f"lock{number}", "echo", "x")
+        process = swlock.start(*words)
+        time.sleep(random.uniform(0, 0.02))
+        process.kill()
+        assert process.communicate(timeout=10)[1] == b""
+    wait_until(lambda: not processes_in(folder))
 
 
 @pytest.mark.parametrize("victim", ["front", "holder", "both"])

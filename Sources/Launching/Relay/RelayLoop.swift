@@ -108,10 +108,19 @@ public final class RelayLoop {
     endKeys()
     var byte: UInt8 = isFinished ? 2 : 1
     send(link, &byte, 1, Int32(MSG_NOSIGNAL))
-    // What is said later is of those whom nobody waits for.
-    if !isFinished, !streams.contains(where: { $0.output >= 0 }),
-      let null = try? FileDescriptor.open("/dev/null", O_RDWR)
-    {
+    leaveStandardError()
+  }
+
+  /// Once swlock is gone, whoever reads its standard error is to see the end of that, unless what is left
+  /// of the command can write there.
+  private func leaveStandardError() {
+    guard hasAnswered || link < 0, !isFinished,
+      let error = try? FileStatus(of: STDERR_FILENO).identity
+    else { return }
+    let isUsed = streams.contains {
+      $0.output >= 0 && (try? FileStatus(of: $0.output))?.identity == error
+    }
+    if !isUsed, let null = try? FileDescriptor.open("/dev/null", O_RDWR) {
       dup2(null.number, STDERR_FILENO)
     }
   }
@@ -178,6 +187,7 @@ extension RelayLoop {
       close(link)
       link = -1
       endKeys()
+      leaveStandardError()
     }
   }
 
@@ -216,6 +226,7 @@ extension RelayLoop {
     // The keys go to the same pseudo-terminal, whose descriptor is now another's.
     if let keys, keys.output == stream.input { endKeys() }
     stream.end()
+    leaveStandardError()
   }
 }
 
