@@ -112,6 +112,17 @@ def test_the_log_is_created_as_a_shell_would_and_appended_to(swlock, folder):
     assert (folder / "log").stat().st_mode & 0o777 == 0o604
 
 
+def test_a_fifo_is_written_to_its_reader(swlock, folder):
+    os.mkfifo(folder / "fifo")
+    with open(folder / "read", "wb") as file:
+        reader = subprocess.Popen(["cat", "fifo"], cwd=folder, stdout=file)
+    # Whether it has opened the FIFO only an attempt to write there can tell.
+    words = ("run", "--log=fifo", "--log-only", "lock", "seq", "300000")
+    wait_until(lambda: swlock.run(*words).returncode == 0)
+    assert reader.wait(timeout=10) == 0
+    assert (folder / "read").read_bytes().endswith(b"\n300000\n")
+
+
 def test_log_only_shows_nothing(swlock, folder):
     assert logged(swlock, folder, "--log-only") == (b"out\nerr\n", b"", b"")
 
@@ -191,6 +202,11 @@ def a_folder(folder):
     return "there", 73
 
 
+def a_fifo_without_a_reader(folder):
+    os.mkfifo(folder / "fifo")
+    return "fifo", 71
+
+
 def the_lock_itself(folder):
     (folder / "lock").touch()
     os.link(folder / "lock", folder / "other")
@@ -198,7 +214,7 @@ def the_lock_itself(folder):
 
 
 @pytest.mark.parametrize("shape", [[], ["-m", "posix"], ["--close"]], ids=" ".join)
-@pytest.mark.parametrize("make", [no_folder, a_folder, the_lock_itself])
+@pytest.mark.parametrize("make", [no_folder, a_folder, a_fifo_without_a_reader, the_lock_itself])
 def test_without_a_log_the_command_is_not_started(swlock, folder, make, shape):
     path, status = make(folder)
     result = swlock.run("run", *shape, "--log", path, "lock", "--", "touch", "started")

@@ -147,13 +147,34 @@ def test_much_output_arrives_whole(swlock, folder):
     assert (folder / "log").read_bytes() == result.stdout
 
 
-@pytest.mark.parametrize("shape", [*SHAPES.values(), ["-m", "hardlink"]], ids=" ".join)
+EVERY = [*SHAPES.values(), ["-m", "hardlink"], ["--leftovers=wait"], ["--leftovers=kill"]]
+
+
+@pytest.mark.parametrize("shape", EVERY, ids=" ".join)
 def test_the_status_is_the_commands(swlock, folder, shape):
     words = ["run", "--pty", *shape, "lock", "--"]
     assert swlock.run(*words, "sh", "-c", "exit 7").returncode == 7
     assert swlock.run(*words, "sh", "-c", "kill -TERM $$").returncode == 143
     assert has_failed(swlock.run(*words, "./missing"), 127, b"./missing")
     assert processes_in(folder) == []
+
+
+@pytest.mark.parametrize("what", ["wait", "kill", "keep", "release"])
+def test_what_is_left_behind_is_hung_up(swlock, folder, what):
+    code = (
+        "import os, signal, time\n"
+        "def hang_up(*_): open('hup', 'w'); os._exit(0)\n"
+        "signal.signal(signal.SIGHUP, hang_up)\n"
+        "open('ready', 'w')\n"
+        "while True: time.sleep(1)"
+    )
+    text = '"$@" & until [ -e ready ]; do sleep 0.01; done; echo early; exit 4'
+    words = ("run", "--pty", "--log=log", f"--leftovers={what}", "lock", "sh", "-c", text, "sh")
+    result = swlock.run(*words, *python(code))
+    assert (result.returncode, result.stdout, result.stderr) == (4, b"early\n", b"")
+    wait_until(lambda: not processes_in(folder))
+    assert (folder / "log").read_bytes() == b"early\n"
+    assert (folder / "hup").exists() or what == "kill"
 
 
 def test_a_descriptor_of_fd_is_no_terminal(swlock, folder):
@@ -246,8 +267,9 @@ def test_python_is_interactive(spawned, shape):
     child.setwinsize(41, 101)
     child.sendline("import time; time.sleep(0.1); os.get_terminal_size()")
     child.expect_exact("columns=101, lines=41")
-    child.sendline("print('slee' + 'ping'); time.sleep(60)")
-    child.expect_exact("sleeping")
+    # Not asleep: Python does not see an interrupt that comes just before it falls asleep.
+    child.sendline("exec(\"print('wor' + 'king')\\nwhile True: pass\")")
+    child.expect_exact("working")
     child.send(INTERRUPT)
     child.expect_exact("KeyboardInterrupt")
     child.expect_exact(">>> ")

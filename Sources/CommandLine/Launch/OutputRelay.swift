@@ -79,9 +79,12 @@ final class OutputRelay {
   }
 
   private func open(_ path: ByteString) throws(Failure) -> Int32 {
-    let flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY
+    // A FIFO that nobody reads is an error: to wait for its reader would keep others waiting for the lock.
+    let flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK
     do throws(Errno) {
-      return try FileDescriptor.open(path, flags, permissions: 0o666).leak()
+      let number = try FileDescriptor.open(path, flags, permissions: 0o666).leak()
+      _ = csystem_fcntl(number, F_SETFL, O_APPEND)
+      return number
     } catch {
       throw .opening(path, error)
     }
