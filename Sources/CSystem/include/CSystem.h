@@ -3,8 +3,10 @@
 #ifndef SWLOCK_CSYSTEM_H
 #define SWLOCK_CSYSTEM_H
 
-// fd_set has other members with _GNU_SOURCE, and a program that imports Foundation as well would see
-// both. So it is declared as everybody else sees it, before the rest of libc is asked for.
+// fd_set and an enumeration of getrusage(2) have other members with _GNU_SOURCE, and a program that
+// imports Foundation as well would see both. So they are declared as everybody else sees them, before
+// the rest of libc is asked for.
+#include <sys/resource.h>
 #include <sys/select.h>
 #ifndef _GNU_SOURCE
 #undef _FEATURES_H
@@ -31,7 +33,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
