@@ -46,7 +46,7 @@ _swlock_command() {
 # Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
 _swlock_awaits() {
   case $1 in
-    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --log | --log-filter | --owner | --to | --older-than) option=$1 ;;
+    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --unshare | --propagation | --on-exit | --log | --log-filter | --owner | --to | --older-than) option=$1 ;;
     --*) return 1 ;;
     *) [[ $1 =~ ^-[^mwEc]*([mwEc])$ ]] && option=-${BASH_REMATCH[1]} ;;
   esac
@@ -71,6 +71,8 @@ _swlock_value() {
     *:--ionice) _swlock_offer realtime best-effort idle ;;
     *:--rlimit) compopt -o nospace; _swlock_offer cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime= ;;
     *:--cgroup) compopt -o dirnames ;;
+    *:--propagation) _swlock_offer slave private ;;
+    *:--sync) _swlock_files ;;
     *:--log) _swlock_files ;;
     acquire:--fd | release:--fd) mapfile -t COMPREPLY < <(compgen -W "$(command ls "/proc/$$/fd")" -- "$current") ;;
     *:--owner) _swlock_offer none; _swlock_processes ;;
@@ -104,7 +106,7 @@ _swlock() {
     return
   fi
   case ${words[1]} in
-    run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
+    run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
     acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
     release) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
     refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;

@@ -28,7 +28,7 @@ function __swlock_run
     else if test $literal -eq 1; or not string match -q -- '-?*' "$word"
       set operands (math $operands + 1)
       test $operands -eq 2; and set __swlock_first $index
-    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
+    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--unshare|--propagation|--on-exit|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
       set awaits 1
     end
     set index (math $index + 1)
@@ -144,6 +144,12 @@ complete -c swlock -n '__swlock_run options' -l nice -x -d 'add N to the nice va
 complete -c swlock -n '__swlock_run options' -l ionice -x -a 'realtime best-effort idle' -d 'priority of input and output: realtime, best-effort or idle, and a level 0 to 7'
 complete -c swlock -n '__swlock_run options' -l rlimit -x -a 'cpu= fsize= data= stack= core= rss= nproc= nofile= memlock= as= locks= sigpending= msgqueue= nice= rtprio= rttime=' -d 'resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited'
 complete -c swlock -n '__swlock_run options' -l cgroup -x -a '(__fish_complete_directories)' -d 'run in that control group, a folder of the cgroup file system'
+complete -c swlock -n '__swlock_run options' -l cgroup-new -d 'run in a new control group, below swlock\'s own or that of --cgroup; at the end kill what is in it, and remove it'
+complete -c swlock -n '__swlock_run options' -l unshare -x -d 'new namespaces: net, ipc, mount, pid, uts, user, with commas between'
+complete -c swlock -n '__swlock_run options' -l unshare-optional -d 'the same where they can be had, with a warning where not; without LIST: all of --unshare'
+complete -c swlock -n '__swlock_run options' -l propagation -x -a 'slave private' -d 'in a new mount namespace: slave (default), later mounts of the outside appear; private, they do not'
+complete -c swlock -n '__swlock_run options' -l on-exit -x -d 'after the command, still under the lock, run a shell command; several run last-first'
+complete -c swlock -n '__swlock_run options' -l sync -F -d 'have the file system of PATH on disk before the lock is released; default: that of the command\'s folder'
 complete -c swlock -n '__swlock_run options' -l warn-large-env -d 'warn if the environment has more than 96 KiB'
 complete -c swlock -n '__swlock_run options' -l log -r -F -d 'append what the command writes to FILE, and show it all the same; a FILE.gz by gzip(1)'
 complete -c swlock -n '__swlock_run options' -l log-only -d 'do not show it'

@@ -77,7 +77,7 @@ enum Help {
     }
     switch option.value {
     case .none: break
-    case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState:
+    case let value where value.isOptional:
       heading.append("[=\(option.value.placeholder)]")
     default: heading.append(" \(option.value.placeholder)")
     }

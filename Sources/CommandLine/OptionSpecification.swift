@@ -11,6 +11,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case shell, trace, sandbox, fakeroot
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case log, logOnly, logFilter, logTimestamps, pseudoTerminal
+  case namespaces, optionalNamespaces, propagation, newControlGroup, sync, onExit
   case kill, unused
   case json, watch, probe
   case force, dryRun, all, olderThan
@@ -25,12 +26,16 @@ package enum OptionValue: Sendable {
   case directory, variable, variableName, user, groups, descriptor, null, yesOrNo
   case niceness, ioPriority, limit
   case file
+  case namespaces, propagation
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration, optionalSignal, optionalState
+  case optionalNamespaces, optionalName, optionalPath
 
   package var isOptional: Bool {
     switch self {
-    case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState: true
+    case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState,
+      .optionalNamespaces, .optionalName, .optionalPath:
+      true
     default: false
     }
   }
@@ -66,6 +71,10 @@ package enum OptionValue: Sendable {
     case .ioPriority: "CLASS[:LEVEL]"
     case .limit: "NAME=SOFT[:HARD]"
     case .optionalState, .file: "FILE"
+    case .namespaces, .optionalNamespaces: "LIST"
+    case .propagation: "TYPE"
+    case .optionalName: "NAME"
+    case .optionalPath: "PATH"
     }
   }
 
@@ -82,6 +91,7 @@ package enum OptionValue: Sendable {
     case .ioPriority: ["realtime", "best-effort", "idle"]
     case .limit: resourceNames.map { $0.name }
     case .optionalSignal: signalNames.map { $0.name }
+    case .propagation: ["slave", "private"]
     default: []
     }
   }
@@ -115,7 +125,9 @@ package struct OptionSpecification: Sendable {
   /// Whether each time it is given counts, and not only the last one.
   package var repeats: Bool {
     switch identity {
-    case .retriedError, .setVariable, .unsetVariable, .mapping, .limit: true
+    case .retriedError, .setVariable, .unsetVariable, .mapping, .limit, .sync, .onExit,
+      .namespaces, .optionalNamespaces:
+      true
     default: false
     }
   }

@@ -142,6 +142,27 @@ package let optionTable: [OptionSpecification] = [
     .controlGroup, nil, "cgroup", .directory, .launch, .run,
     "run in that control group, a folder of the cgroup file system"),
   .init(
+    .newControlGroup, nil, "cgroup-new", .optionalName, .launch, .run,
+    "run in a new control group, below swlock's own or that of --cgroup; at the end kill what is in it, and remove it"
+  ),
+  .init(
+    .namespaces, nil, "unshare", .namespaces, .launch, .run,
+    "new namespaces: net, ipc, mount, pid, uts, user, with commas between"),
+  .init(
+    .optionalNamespaces, nil, "unshare-optional", .optionalNamespaces, .launch, .run,
+    "the same where they can be had, with a warning where not; without LIST: all of --unshare"),
+  .init(
+    .propagation, nil, "propagation", .propagation, .launch, .run,
+    "in a new mount namespace: slave (default), later mounts of the outside appear; private, they do not"
+  ),
+  .init(
+    .onExit, nil, "on-exit", .shellCommand, .launch, .run,
+    "after the command, still under the lock, run a shell command; several run last-first"),
+  .init(
+    .sync, nil, "sync", .optionalPath, .launch, .run,
+    "have the file system of PATH on disk before the lock is released; default: that of the command's folder"
+  ),
+  .init(
     .warnLargeEnvironment, nil, "warn-large-env", .none, .launch, .run,
     "warn if the environment has more than 96 KiB"),
   .init(

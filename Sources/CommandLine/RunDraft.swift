@@ -60,6 +60,9 @@ final class RunDraft: CommandDraft {
     if leftovers == .keep, let mode = lock.mode, !mode.isInherited {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")
     }
+    if leftovers == .keep, launch.options.newControlGroup != nil {
+      throw .usage("--cgroup-new kills what the command leaves: --leftovers=keep cannot be")
+    }
     options.leftovers = leftovers ?? .keep
     options.keepsLeftovers = leftovers == .keep
     if options.killAfter != nil, options.maximumRuntime == nil, leftovers != .kill {

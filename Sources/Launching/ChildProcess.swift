@@ -1,22 +1,37 @@
 internal import CSystem
 
 /// A process that was started, until its end is known: `wait`, `poll` or `cancel` may say that once, and
-/// then its number may belong to another.
+/// then its number may belong to another. A command in a pid namespace of its own has ended when all
+/// that is in it has.
 public struct ChildProcess: Equatable, Sendable {
   public let identifier: Int32
+  /// The command itself; the same, but in a pid namespace of its own, whose init `identifier` is.
+  public let command: Int32
+  /// Where that init reports.
+  let link: Int32?
+
+  init(identifier: Int32) {
+    self.init(identifier, command: identifier, link: nil)
+  }
+
+  init(_ identifier: Int32, command: Int32, link: Int32?) {
+    self.identifier = identifier
+    self.command = command
+    self.link = link
+  }
 
   /// Waits until it ends (waitpid(2)).
   public func wait() throws(Errno) -> Termination {
     var status: Int32 = 0
     try retryingOnInterrupt { waitpid(identifier, &status, 0) }
-    return Termination(status)
+    return Termination(commandStatus(status))
   }
 
   /// How it ended, if it has (waitpid(2), WNOHANG); nil while it runs.
   public func poll() throws(Errno) -> Termination? {
     var status: Int32 = 0
     let ended = try retryingOnInterrupt { waitpid(identifier, &status, WNOHANG) }
-    return ended == 0 ? nil : Termination(status)
+    return ended == 0 ? nil : Termination(commandStatus(status))
   }
 
   /// Waits until it ends, but no longer than `deadline`; nil once that has passed (pidfd_open(2)).
@@ -31,11 +46,11 @@ public struct ChildProcess: Equatable, Sendable {
   ///
   /// - Returns: how it ended, by itself or so.
   public func cancel(grace: Int64) throws(Errno) -> Termination {
-    kill(identifier, SIGTERM)
+    send(SIGTERM)
     // A stopped process takes SIGTERM only when it goes on.
-    kill(identifier, SIGCONT)
+    send(SIGCONT)
     if let termination = try wait(by: Deadline(nanosecondsFromNow: grace)) { return termination }
-    kill(identifier, SIGKILL)
+    send(SIGKILL)
     return try wait()
   }
 }

@@ -66,6 +66,8 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   case sigaction, sigtimedwait, waitpid
   case mmap, timer, open
   case socketpair, setsid, pidfdOpen, signalfd, poll
+  case unshareUser, unshareMount, unshareIPC, unshareUTS, unshareNet, unsharePID
+  case userMap, propagation, mountProc, setHostName, loopback, namespaceInit
 
   public var name: StaticString {
     switch self {
@@ -98,6 +100,18 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .pidfdOpen: "pidfd_open"
     case .signalfd: "signalfd"
     case .poll: "poll"
+    case .unshareUser: "unshare user"
+    case .unshareMount: "unshare mount"
+    case .unshareIPC: "unshare ipc"
+    case .unshareUTS: "unshare uts"
+    case .unshareNet: "unshare net"
+    case .unsharePID: "unshare pid"
+    case .userMap: "write to uid_map and gid_map"
+    case .propagation: "change mount propagation"
+    case .mountProc: "mount /proc"
+    case .setHostName: "sethostname"
+    case .loopback: "set up lo"
+    case .namespaceInit: "start the namespace's init"
     }
   }
 }
@@ -112,6 +126,10 @@ func step<Value>(
   } catch {
     throw LaunchError(step: step, errno: error)
   }
+}
+
+func check(_ step: LaunchStep, _ result: Int32) throws(LaunchError) {
+  if result < 0 { throw LaunchError(step: step, errno: .current) }
 }
 
 /// How a process ended (wait(2)).

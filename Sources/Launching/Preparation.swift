@@ -15,6 +15,8 @@ struct Preparation {
   var inheritedMask = SignalSet()
   /// Where the command's own group is to be in the foreground.
   var terminal: Int32?
+  /// Where the init of a pid namespace reports; nil: the command has none.
+  var initLink: Int32?
   private(set) var error: LaunchError?
 
   init(_ command: Command) {
@@ -33,7 +35,7 @@ struct Preparation {
   /// The child's side; what it returns is its exit status, which nobody reads. `report` stays open
   /// until the exec.
   mutating func becomeCommand(keeping report: Int32? = nil) -> Int32 {
-    if group == .new {
+    if group == .new, initLink == nil {
       if setpgid(0, 0) != 0 { return fail(.setpgid) }
       if let terminal { tcsetpgrp(terminal, getpid()) }
     }
@@ -45,14 +47,16 @@ struct Preparation {
   mutating func becomeInPlace(keeping report: Int32? = nil) {
     if let setup {
       do throws(LaunchError) {
-        try setup.apply(inheriting: inherited, keeping: report)
+        try setup.prepare()
+        if let initLink { try beginInit(initLink) }
+        try setup.complete(inheriting: inherited, keeping: report)
       } catch {
         self.error = error
         return
       }
     }
     // Not earlier: a change of user takes it away (prctl(2)).
-    if let signal = parentDeathSignal {
+    if let signal = parentDeathSignal, initLink == nil {
       if csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)) != 0 {
         _ = fail(.prctl)
         return
@@ -76,6 +80,13 @@ struct Preparation {
     }
     execute()
     _ = fail(.exec)
+  }
+
+  private func beginInit(_ link: Int32) throws(LaunchError) {
+    try NamespaceInit(
+      link: link, group: group, terminal: terminal, parent: parent,
+      parentDeathSignal: parentDeathSignal
+    ).begin()
   }
 
   private func execute() {

@@ -4,18 +4,22 @@ internal import CSystem
 /// every one. Everything is done in the new process before its program begins, in the order in which
 /// it stands here; if a step fails, the program is not started, and the error names the step.
 ///
+/// With a user namespace limits and credentials come before all namespaces, which are made as that
+/// user then.
+///
 /// A class, since it is large and most commands have none.
 public final class ProcessSetup {
+  /// `cgroup.procs` files, open here for writing: the command moves into these control groups
+  /// (cgroups(7)).
+  public var controlGroups: [Int32] = []
+  /// Added to the nice value (nice(2)).
+  public var niceness: Int32?
+  public var ioPriority: IOPriority?
+  public var namespaces = Namespaces()
   /// A terminal, open here, that becomes the controlling one of a new session (setsid(2), tty(4)).
   public var terminal: Int32?
   /// The command's descriptors by number: those that it gets, and those that it does not have.
   public var descriptors: [DescriptorMapping] = []
-  /// A `cgroup.procs` file, open here for writing: the command moves into that control group
-  /// (cgroups(7)).
-  public var controlGroup: Int32?
-  /// Added to the nice value (nice(2)).
-  public var niceness: Int32?
-  public var ioPriority: IOPriority?
   public var limits: [ResourceLimit] = []
   public var credentials = Credentials()
   /// The file mode creation mask (umask(2)).
@@ -97,20 +101,34 @@ public struct Credentials: Equatable, Sendable {
 // MARK: - In the new process
 
 extension ProcessSetup {
-  /// Does it, in the process that becomes the command. `inherited` stay open in the program, under
+  /// The first part, which gets the rest of it the namespaces to be done in.
+  func prepare() throws(LaunchError) {
+    for group in controlGroups { try check(.controlGroup, Int32(write(group, "0\n", 2))) }
+    try schedule()
+    try enterNamespaces()
+  }
+
+  func enterNamespaces() throws(LaunchError) {
+    if namespaces.contains(.user) {
+      try limit()
+      try enterUserNamespace()
+    }
+    try namespaces.enter()
+  }
+
+  /// The rest, in the process that becomes the command. `inherited` stay open in the program, under
   /// another number where `descriptors` has the same; `kept` stays open until the program begins, and
   /// is at least `freeNumber`.
-  func apply(inheriting inherited: [Int32], keeping kept: Int32?) throws(LaunchError) {
+  func complete(inheriting inherited: [Int32], keeping kept: Int32?) throws(LaunchError) {
     if let terminal {
       try check(.setsid, setsid())
       try check(.ioctl, csystem_take_terminal(terminal))
     }
     let inherited = try mapDescriptors(besides: inherited)
-    if let controlGroup {
-      try check(.controlGroup, Int32(write(controlGroup, "0\n", 2)))
+    if !namespaces.contains(.user) {
+      try limit()
+      try become(credentials)
     }
-    try schedule()
-    try become(credentials)
     if let creationMask { umask(creationMask) }
     if let folder { try check(.chdir, folder.withCString { chdir($0) }) }
     if closesOtherDescriptors { try closeAll(besides: inherited, kept) }
@@ -156,6 +174,9 @@ extension ProcessSetup {
     if let ioPriority {
       try check(.ioprioSet, csystem_set_io_priority(ioPriority.class.rawValue, ioPriority.level))
     }
+  }
+
+  private func limit() throws(LaunchError) {
     for limit in limits {
       var soft: rlim_t = 0
       var hard: rlim_t = 0
@@ -168,7 +189,7 @@ extension ProcessSetup {
 
   /// Groups first: whoever is no longer root may not change them. What the kernel says it has done is
   /// looked at, and whether the way back is shut.
-  private func become(_ credentials: Credentials) throws(LaunchError) {
+  func become(_ credentials: Credentials) throws(LaunchError) {
     // Only root may even ask for those that it has.
     if let groups = credentials.groups, groups.sorted() != supplementaryGroups() {
       try check(.setgroups, csystem_set_groups(groups.count, groups))
@@ -220,9 +241,5 @@ extension ProcessSetup {
     } else {
       ("./" + name).withCString { _ = execvp($0, arguments) }
     }
-  }
-
-  private func check(_ step: LaunchStep, _ result: Int32) throws(LaunchError) {
-    if result < 0 { throw LaunchError(step: step, errno: .current) }
   }
 }

@@ -54,6 +54,8 @@ private func start(
   let terminal = command.group == .new ? Terminal.inForeground() : nil
   preparation.terminal = terminal?.number
   let report = try FailureReport(above: setup.freeNumber)
+  let link: InitLink? = setup.namespaces.contains(.pid) ? try InitLink() : nil
+  preparation.initLink = link?.writer
   let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   preparation.inheritedMask = mask ?? previous
   let identifier = csystem_fork()
@@ -66,16 +68,30 @@ private func start(
   let error = identifier < 0 ? LaunchError(step: .clone, errno: cloneError) : report.read()
   if error != nil {
     terminal?.give(to: getpgrp())
-    if identifier > 0 { _ = try? ChildProcess(identifier: identifier).wait() }
+  }
+  if identifier > 0, error != nil || link != nil {
+    _ = try? ChildProcess(identifier: identifier).wait()
   }
   _ = try? previous.becomeMask()
+  if let link {
+    do throws(LaunchError) {
+      return try link.started(error)
+    } catch {
+      terminal?.give(to: getpgrp())
+      throw error
+    }
+  }
   if let error { throw error }
   return ChildProcess(identifier: identifier)
 }
 
 /// Becomes `command`: returns only if that fails, with its error. Descriptors named in
-/// `inheritedDescriptors` stay open.
+/// `inheritedDescriptors` stay open. It cannot have a pid namespace of its own, whose init would be
+/// another process.
 public func replaceProcess(with command: Command) -> LaunchError {
+  if command.setup?.namespaces.contains(.pid) == true {
+    return LaunchError(step: .unsharePID, errno: .invalid)
+  }
   var preparation = Preparation(command)
   if command.signals == .inherited { preparation.inheritedMask = .current }
   withExtendedLifetime(command) { preparation.becomeInPlace() }

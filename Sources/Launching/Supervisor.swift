@@ -37,6 +37,9 @@ public struct Supervisor {
     public var renewsLease = false
     /// A process that is not the command's, whatever it descends from; 0 for none.
     public var relay: SharedNumber?
+    /// Whether a signal that should end this process is for the caller (`Vigil.Event.interrupted`), and
+    /// not for the child.
+    public var isInterruptible = false
     /// Nanoseconds from SIGTERM to SIGKILL.
     public var grace: Int64 = 10_000_000_000
 
@@ -129,6 +132,8 @@ public final class Vigil {
     case ended(Supervisor.Outcome)
     /// `Limits.lease` is to be renewed: `renewed` says what came of that.
     case renewalIsDue
+    /// `Limits.isInterruptible`: SIGTERM, SIGINT, SIGHUP or SIGQUIT has come.
+    case interrupted(signal: Int32)
   }
 
   private var watch: Watch
@@ -156,7 +161,7 @@ public final class Vigil {
       while true {
         if let outcome = watch.outcome { return .ended(outcome) }
         if watch.attend(to: &lease) { return .renewalIsDue }
-        try takeSignal()
+        if let signal = try takeSignal() { return .interrupted(signal: signal) }
       }
     } catch {
       if limits.mustNotOutlive { killCommand() }
@@ -168,7 +173,7 @@ public final class Vigil {
     lease?.renewed(renewal)
   }
 
-  private func takeSignal() throws(LaunchError) {
+  private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()
     let deadline = watch.nextDeadline
     let signals = signals
@@ -180,8 +185,16 @@ public final class Vigil {
     case SIGCHLD?: try watch.reap()
     // The lease's timer, which is looked at after every signal.
     case csystem_wakeup_signal()? where limits.lease != nil: break
+    case SIGTERM?, SIGINT?, SIGHUP?, SIGQUIT?:
+      if limits.isInterruptible {
+        // That is nohup(1).
+        if signal == SIGHUP, isIgnored(SIGHUP) { break }
+        return signal
+      }
+      try watch.received(signal!, information)
     case let signal?: try watch.received(signal, information)
     }
+    return nil
   }
 
   private func killCommand() {

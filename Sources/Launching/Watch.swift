@@ -20,6 +20,8 @@ struct Watch: ~Copyable {
   private var lostLease = false
   private var termination: Termination?
   private var childIsStopped = false
+  /// The child is an init that has nothing left to wait for.
+  private var initIsEnding = false
   /// How often this process has stopped itself.
   private var stops = 0
   /// Until when a stop of the command is taken for that of the whole job.
@@ -56,6 +58,8 @@ extension Watch {
   /// Collects every child that has changed, and sees whether there is anything left to wait for.
   mutating func reap() throws(LaunchError) {
     while outcome == nil {
+      takeReports()
+      if outcome != nil { return }
       var status: Int32 = 0
       let reaped: Int32
       do throws(Errno) {
@@ -69,8 +73,26 @@ extension Watch {
         return finish(termination)
       }
       if reaped == 0 { return settle() }
-      if reaped == child.identifier { childChanged(status) }
+      if reaped == child.identifier {
+        if child.link == nil { childChanged(status) } else { initChanged(status) }
+      }
     }
+  }
+
+  /// What an init says of the command.
+  private mutating func takeReports() {
+    while outcome == nil, let report = child.nextReport() {
+      initIsEnding = report.isLast
+      childChanged(report.status)
+    }
+  }
+
+  private mutating func initChanged(_ status: Int32) {
+    if csystem_stopped(status) != 0 || csystem_continued(status) != 0 { return }
+    // Its last word was there before its end.
+    takeReports()
+    initIsEnding = false
+    if termination == nil { childChanged(status) }
   }
 
   private mutating func childChanged(_ status: Int32) {
@@ -85,11 +107,12 @@ extension Watch {
       termination = ended
       childIsStopped = false
       reclaimTerminal(after: ended)
-      if awaited(after: ended) == .nothing { finish(ended) }
+      if !initIsEnding, awaited(after: ended) == .nothing { finish(ended) }
     }
   }
 
   private mutating func finish(_ termination: Termination) {
+    child.closeLink()
     outcome = Supervisor.Outcome(
       termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease)
   }
@@ -112,12 +135,15 @@ extension Watch {
 
   /// The command may have ended, and some child of ours has not: what now?
   private mutating func settle() {
-    guard let termination, outcome == nil else { return }
+    guard let termination, outcome == nil, !initIsEnding else { return }
     switch awaited(after: termination) {
     case .nothing:
       finish(termination)
     case .group:
-      if Descendants.find(inGroup: child.identifier).isEmpty { return finish(termination) }
+      let isEmpty = Descendants.find(inGroup: groupNumber).allSatisfy {
+        $0.identifier == spared
+      }
+      if isEmpty { return finish(termination) }
       lookAgain()
     case .allChildren:
       if limits.leftovers == .kill, phase == .running { startEnding() }
@@ -177,12 +203,28 @@ extension Watch {
   /// False when nobody got it.
   @discardableResult
   private func sendToAll(_ signal: Int32) -> Bool {
-    if limits.leftovers == .kill { return Descendants.send(signal, besides: strangers) }
-    if termination != nil { return Descendants.send(signal, inGroup: child.identifier) }
-    let leads = getpgid(child.identifier) == child.identifier
+    if limits.leftovers == .kill {
+      return Descendants.send(
+        signal, besides: strangers, sparing: signal == SIGKILL ? nil : spared)
+    }
+    if termination != nil {
+      return Descendants.send(signal, inGroup: groupNumber, sparing: spared)
+    }
+    if groupNumber != child.identifier, signal != SIGKILL {
+      // Its init may have reaped the command, and its number be another's: not kill(2).
+      return Descendants.send(signal, inGroup: groupNumber)
+    }
+    let leads = getpgid(child.command) == child.identifier
     let group = kill(-child.identifier, signal) == 0
-    return leads ? group : kill(child.identifier, signal) == 0
+    return leads ? group : child.send(signal)
   }
+
+  private var groupNumber: Int32 {
+    group == .ofNewSession ? child.command : child.identifier
+  }
+
+  /// The init, with which everything in its namespace would end.
+  private var spared: Int32? { child.link == nil ? nil : child.identifier }
 }
 
 // MARK: - The lease
@@ -219,7 +261,7 @@ extension Watch {
     let isHolder = limits.leftovers == .killIfKilled
     Descendants.send(
       signal, besides: strangers, sparing: isHolder ? child.identifier : nil)
-    if !isHolder, termination == nil { kill(child.identifier, signal) }
+    if !isHolder, termination == nil { child.send(signal) }
   }
 
   private mutating func killAll() {
@@ -249,7 +291,7 @@ extension Watch {
       passOn(signal, isKnown: isKnown)
       if !isKnown { endIsExpected = .seconds(1) }
       // A stopped process takes it only when it goes on; its stop may be about to be reported.
-      if childIsStopped { kill(child.identifier, SIGCONT) }
+      if childIsStopped { child.send(SIGCONT) }
     // Its terminal is another one, and tells it.
     case SIGWINCH where group == .ofNewSession: break
     default:
@@ -263,7 +305,7 @@ extension Watch {
       if limits.leftovers != .leave { Descendants.send(signal, besides: strangers) }
       return
     }
-    kill(child.identifier, signal)
+    child.send(signal)
   }
 
   /// The terminal sends to the whole foreground group, and a command in ours has the signal
@@ -273,7 +315,7 @@ extension Watch {
     if information.si_code == SI_KERNEL {
       return group == .inherited && !(signal == SIGHUP && getsid(0) == getpid())
     }
-    return withUnsafePointer(to: information) { csystem_signal_sender($0) } == child.identifier
+    return withUnsafePointer(to: information) { csystem_signal_sender($0) } == child.command
   }
 }
 
@@ -303,7 +345,7 @@ extension Watch {
 
   private mutating func followStop(_ signal: Int32) {
     if endIsExpected?.hasPassed == false {
-      kill(child.identifier, SIGCONT)
+      child.send(SIGCONT)
       return
     }
     // That is to be passed on first, and we could not if we were stopped.
@@ -348,7 +390,7 @@ extension Watch {
     stops += 1
     // A stop would discard it (signal(7)).
     if Self.continuation.takePending() != nil {
-      if termination == nil { kill(child.identifier, SIGCONT) }
+      if termination == nil { child.send(SIGCONT) }
       return
     }
     let signal = SignalSet([SIGTSTP])

@@ -22,15 +22,17 @@ extension OptionSpecification {
     let choices = value.choices.map { "\($0)" }
     return switch value {
     case .none, .duration, .text, .range, .permissions, .shellCommand, .poll, .variable,
-      .descriptor, .niceness, .optionalDuration:
+      .descriptor, .niceness, .optionalDuration, .namespaces, .optionalNamespaces,
+      .optionalName:
       .nothing
     case .number: identity == .descriptor ? .descriptors : .nothing
-    case .mode, .leftovers, .style, .error, .null, .yesOrNo, .ioPriority, .optionalSidecar,
+    case .mode, .leftovers, .style, .error, .null, .yesOrNo, .ioPriority, .propagation,
+      .optionalSidecar,
       .optionalSignal:
       .words(choices)
     case .limit: .names(choices)
     case .directory: .folders
-    case .optionalState, .file: .files
+    case .optionalState, .optionalPath, .file: .files
     case .user: .users
     case .group, .groups: .groups
     case .variableName: .variables

@@ -44,7 +44,7 @@ enum ManPage {
       switch option.value {
       case .none: break
       case .optionalSidecar: names += " Ns Op = Ns Cm \(option.placeholder)"
-      case .optionalDuration, .optionalSignal, .optionalState:
+      case let value where value.isOptional:
         names += " Ns Op = Ns Ar \(option.placeholder)"
       case .owner: names += " Ar PID | Cm none"
       default: names += " Ar \(option.placeholder)"

@@ -22,6 +22,9 @@ SHAPES = {
     "limited": ["--max-runtime", "60"],
     "close-limited": ["--close", "--max-runtime", "60"],
 }
+# In a pid namespace nothing is different; to see that takes as long again, and is not done each time.
+if os.environ.get("SWLOCK_SHAPES") == "all":
+    SHAPES |= {f"pid-{name}": [*shape, "--unshare", "pid"] for name, shape in SHAPES.items()}
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
 
 

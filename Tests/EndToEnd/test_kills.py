@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-from conftest import needs_tool
+from conftest import needs_root, needs_tool
 from sections import PATIENCE, Storm, any_process_of, the_wrapper
 
 SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "4"))
@@ -38,6 +38,19 @@ def test_no_sections_overlap_while_any_process_of_the_wrapper_is_killed(swlock, 
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
     assert storm.statuses <= {0, -9, 137}
+    assert storm.left_behind() == ["lock"]
+
+
+@needs_root
+@pytest.mark.parametrize("name", ["default", "close"])
+def test_no_sections_overlap_in_pid_namespaces_whose_init_is_killed(swlock, folder, name):
+    prefix = [swlock.binary, "run", *OPTIONS[name], "--unshare", "pid", "lock", "--"]
+    storm = Storm(folder, prefix, depth=2)
+    storm.rage(SECONDS, any_process_of(swlock.binary))
+    assert storm.hits > 0 and storm.count("enter") > storm.hits
+    assert storm.count("overlap") == 0
+    # 71 if there was no command yet.
+    assert storm.statuses <= {0, -9, 71, 137}
     assert storm.left_behind() == ["lock"]
 
 

@@ -124,7 +124,8 @@ def test_tstp_stops_the_command_and_cont_resumes_it(swlock, folder, shape):
 @every_shape
 def test_a_command_that_stops_itself_can_be_continued_through_swlock(swlock, folder, shape):
     process = swlock.start("run", *shape, "lock", "sh", "-c", "echo $$ >pid; kill -STOP $$; exit 5")
-    command = int(appears(folder / "pid"))
+    appears(folder / "pid")
+    command = command_of(process, "sh")
     wait_until(lambda: is_stopped(command))
     assert process.poll() is None
     # The command may have stopped before swlock has seen it: CONT is sent until it takes effect.

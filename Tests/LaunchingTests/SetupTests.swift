@@ -34,7 +34,7 @@ import Testing
       _ = try run("exit 0") { $0.descriptors = [DescriptorMapping(3, 9999)] }
     }
     #expect(throws: LaunchError(step: .controlGroup, errno: .badDescriptor)) {
-      _ = try run("exit 0") { $0.controlGroup = 9999 }
+      _ = try run("exit 0") { $0.controlGroups = [9999] }
     }
     #expect(throws: LaunchError(step: .exec, errno: .missing)) {
       _ = try run("exit 0") { $0.executable = "swlock-no-such-program" }

@@ -8,10 +8,10 @@ internal import Locking
 /// mode, or `--leftovers=release`) would run on unlocked if swlock were killed; so there are two of
 /// us then, which share the lock: see `forkHolder`.
 struct Run {
-  private let options: RunOptions
+  let options: RunOptions
   /// The lifetime of a `hardlink` lock, which two processes watch.
-  private let lease: Lease?
-  private let launch: Launch?
+  let lease: Lease?
+  let launch: Launch?
 
   init(_ options: RunOptions) throws(Failure) {
     self.options = options
@@ -46,8 +46,14 @@ struct Run {
     }
     if !inheritsLock {
       do throws(LaunchError) {
-        let relay = launch?.output?.number
-        if let front = try forkHolder(killingLeftovers: isHardlink, lease: lease, relay: relay) {
+        let makesControlGroup = launch?.makesControlGroup == true
+        if let front = try forkHolder(
+          killingLeftovers: isHardlink || makesControlGroup, lease: lease,
+          relay: launch?.output?.number)
+        {
+          if case .signalled = front.termination {
+            launch?.endControlGroup(ofHolder: front.holder, options.lock)
+          }
           if case .signalled = front.termination, isHardlink { release(request, of: front.holder) }
           return front.termination.exitStatus
         }
@@ -79,6 +85,7 @@ struct Run {
     } catch {
       result = .failure(error)
     }
+    launch?.endControlGroup(options.lock)
     let wasLost = options.lock.release(lock)
     let status = try result.get()
     return wasLost?.rawValue ?? status
@@ -88,11 +95,7 @@ struct Run {
     try checkLog(lock)
     var command = try command(lock)
     defer { finishOutput(lock) }
-    if inheritsLock {
-      if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
-    } else {
-      command.parentDeathSignal = SIGKILL
-    }
+    bind(&command, to: lock)
     if options.maximumRuntime != nil, command.group == .inherited { command.group = .new }
     if options.noFork { throw failure(replaceProcess(with: command), command) }
 
@@ -106,7 +109,7 @@ struct Run {
       }
       let child = try supervisor.start(command)
       launch?.output?.commandHasStarted()
-      options.lock.say("started \(name), pid \(child.identifier)")
+      options.lock.say("started \(name), pid \(child.command)")
       if let deadline = lock.deadline { lease?.deadline = deadline }
       outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
@@ -123,10 +126,19 @@ struct Run {
       Output.say("\(name) was ended, it ran longer than --max-runtime")
     }
     options.lock.say("\(name) ended with status \(status)")
-    return status
+    return afterCommand(status, lock)
   }
 
-  private func wait(
+  /// It is not to run on without the lock: it inherits that, or else it ends with swlock.
+  func bind(_ command: inout Command, to lock: borrowing HeldLock) {
+    if inheritsLock {
+      if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
+    } else {
+      command.parentDeathSignal = SIGKILL
+    }
+  }
+
+  func wait(
     for child: ChildProcess, _ group: Command.ProcessGroup, _ supervisor: Supervisor,
     _ lock: borrowing HeldLock
   ) throws(LaunchError) -> Supervisor.Outcome {
@@ -135,11 +147,12 @@ struct Run {
       switch try vigil.next() {
       case .ended(let outcome): return outcome
       case .renewalIsDue: vigil.renewed(renew(lock))
+      case .interrupted: break
       }
     }
   }
 
-  private func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
+  func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
     do throws(LockError) {
       try lock.refresh()
       options.lock.say("refreshed \(lock.path)")
@@ -162,7 +175,7 @@ struct Run {
   }
 
   /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile.
-  private func finishOutput(_ lock: borrowing HeldLock) {
+  func finishOutput(_ lock: borrowing HeldLock) {
     guard let output = launch?.output else { return }
     let pause = lease.map { $0.lifetime / 3 }
     while !output.finish(within: pause) {
@@ -174,7 +187,7 @@ struct Run {
     }
   }
 
-  private var limits: Supervisor.Limits {
+  var limits: Supervisor.Limits {
     var limits = Supervisor.Limits()
     limits.lease = lease
     limits.renewsLease = true
@@ -196,18 +209,22 @@ struct Run {
 // MARK: - The command
 
 extension Run {
-  private func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {
+  func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
     let path = lock.path.absolutePath
     let mode = ByteString(stringLiteral: lock.mode.name)
     var held = mode + "=" + HeldList.escaped(path)
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
     }
-    let variables = [
+    return [
       EnvironmentVariable("SWLOCK_PATH", path),
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
     ]
+  }
+
+  private func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {
+    let variables = variables(lock)
     if let launch { return try launch.command(options.command, setting: variables) }
     return Command(options.command.vector, environment: .environment(setting: variables))
   }

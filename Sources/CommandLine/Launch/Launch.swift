@@ -4,18 +4,26 @@ internal import SystemInterface
 
 /// Makes the command of `run` out of its launch options.
 final class Launch {
-  private let options: LaunchOptions
+  let options: LaunchOptions
   private let credentials: Credentials
   /// What was opened for the command, until this process has started it.
   private var opened: [Int32] = []
   /// The way of the command's output, where that is not this process's own.
   let output: OutputRelay?
+  var controlGroup: ControlGroup?
+  /// Whether the group was made, perhaps by a process forked later.
+  let hasControlGroup: SharedNumber?
 
   /// Looks up names, and opens nothing: the lock is not held yet.
   init(_ options: LaunchOptions) throws(Failure) {
     self.options = options
     credentials = try Self.credentials(options)
     output = try OutputRelay(options.output)
+    do throws(LaunchError) {
+      hasControlGroup = options.newControlGroup == nil ? nil : try SharedNumber()
+    } catch {
+      throw .launching(error, "swlock")
+    }
   }
 
   deinit { closeOpened() }
@@ -47,9 +55,12 @@ final class Launch {
     setup.limits = options.limits
     setup.closesOtherDescriptors = options.closesDescriptors
     for request in options.mappings { setup.descriptors.append(try mapping(request)) }
-    if let path = options.controlGroup {
-      setup.controlGroup = try open(path + "/cgroup.procs", O_WRONLY)
+    if options.newControlGroup != nil {
+      setup.controlGroups = try makeControlGroup()
+    } else if let path = options.controlGroup {
+      setup.controlGroups = [try open(path + "/cgroup.procs", O_WRONLY)]
     }
+    setup.namespaces = chooseNamespaces(setup, words.name)
     var command = Command(CStringVector(arguments), environment: environment)
     command.setup = setup
     try output?.begin(&command, setup)
@@ -63,9 +74,10 @@ final class Launch {
       case .chdir: options.folder
       case .setuid, .setgid: options.user
       case .setgroups: options.groups ?? options.user
-      case .controlGroup: options.controlGroup
+      case .controlGroup: options.newControlGroup == nil ? options.controlGroup : nil
       default: nil
       }
+    if let failure = Self.namespaceFailure(error, name, options) { return failure }
     guard let subject else { return .launching(error, name, command) }
     return Failure(
       .systemCall, "unable to run \(name): \(error.step.name) \(subject): \(error.errno.text)")

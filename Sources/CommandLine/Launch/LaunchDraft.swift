@@ -6,6 +6,10 @@ internal import SystemInterface
 struct LaunchDraft {
   let options = LaunchOptions()
   private var firstWrapper: OptionSpecification?
+  private var namespaces: [Namespaces.Kind] = []
+  private var optional: [Namespaces.Kind] = []
+  private var allOptional = false
+  private var isPrivate: Bool?
 
   /// Whether `given` is a launch option.
   mutating func take(_ given: GivenOption) throws(Failure) -> Bool {
@@ -37,6 +41,15 @@ struct LaunchDraft {
     case .ioPriority: options.ioPriority = try given.ioPriority()
     case .limit: options.limits.append(try given.limit())
     case .controlGroup: options.controlGroup = try given.name("the folder of a control group")
+    case .namespaces: namespaces += try given.namespaceList()
+    case .optionalNamespaces:
+      if given.value.isEmpty { allOptional = true } else { optional += try given.namespaceList() }
+    case .propagation: isPrivate = try given.propagation()
+    case .newControlGroup: options.newControlGroup = try given.fileName()
+    case .sync:
+      options.synchronized =
+        (options.synchronized ?? []) + (given.value.isEmpty ? [] : [given.value])
+    case .onExit: options.onExit.append(given.value)
     case .warnLargeEnvironment: options.warnsOfLargeEnvironment = true
     default: try options.output.take(given)
     }
@@ -67,5 +80,32 @@ struct LaunchDraft {
     if options.wrapper != nil, options.argumentZero != nil {
       throw .usage("--argv0 is for a COMMAND that is executed as it is, not by another program")
     }
+    try finishNamespaces()
+    if noFork { try checkNoFork() }
+  }
+
+  private func finishNamespaces() throws(Failure) {
+    if allOptional, namespaces.isEmpty { throw .usage("--unshare-optional is about --unshare") }
+    for kind in allOptional ? [] : namespaces { options.namespaces.insert(kind) }
+    options.optionalNamespaces = allOptional ? namespaces + optional : optional
+    let all = namespaces + optional
+    if let isPrivate {
+      if !all.contains(.mount), !all.contains(.pid) {
+        throw .usage("--propagation needs --unshare mount or pid")
+      }
+      options.namespaces.isPrivate = isPrivate
+    }
+  }
+
+  private func checkNoFork() throws(Failure) {
+    let conflict: StaticString? =
+      if (namespaces + optional).contains(.pid) {
+        "--unshare pid"
+      } else if options.newControlGroup != nil {
+        "--cgroup-new"
+      } else if options.synchronized != nil { "--sync" } else if !options.onExit.isEmpty {
+        "--on-exit"
+      } else { nil }
+    if let conflict { throw .usage("--no-fork leaves no swlock behind that could do \(conflict)") }
   }
 }

@@ -21,6 +21,16 @@ final class LaunchOptions {
   var controlGroup: ByteString?
   var warnsOfLargeEnvironment = false
   let output = OutputOptions()
+  /// Without these the command is not started.
+  var namespaces = Namespaces()
+  /// Those that it is started without where they cannot be had.
+  var optionalNamespaces: [Namespaces.Kind] = []
+  /// A control group is made; empty: with a name of swlock's.
+  var newControlGroup: ByteString?
+  /// What is on disk before the lock is released; empty: the file system of the command's folder.
+  var synchronized: [ByteString]?
+  /// Shell commands, in the order given.
+  var onExit: [ByteString] = []
   /// Whether any option was given at all.
   var isPlain = true
 }

@@ -64,6 +64,33 @@ extension GivenOption {
     return .file(ByteString(file), flags)
   }
 
+  /// Names of namespaces between commas.
+  func namespaceList() throws(Failure) -> [Namespaces.Kind] {
+    var list: [Namespaces.Kind] = []
+    for word in value.bytes.split(separator: ascii(","), omittingEmptySubsequences: false) {
+      guard let kind = Namespaces.Kind.allCases.first(where: { word.elementsEqual($0.name.utf8) })
+      else { throw invalid("expected net, ipc, mount, pid, uts, user, with commas between") }
+      list.append(kind)
+    }
+    return list
+  }
+
+  func propagation() throws(Failure) -> Bool {
+    switch value {
+    case "slave": return false
+    case "private": return true
+    default: throw invalid("slave or private")
+    }
+  }
+
+  /// A name in a folder; empty for none.
+  func fileName() throws(Failure) -> ByteString {
+    if value.contains(ascii("/")) || value == "." || value == ".." {
+      throw invalid("expected a name, without a slash")
+    }
+    return value
+  }
+
   func niceness() throws(Failure) -> Int32 {
     let isNegative = value.bytes.first == ascii("-")
     guard let number = parseNumber(isNegative ? value.bytes.dropFirst() : value.bytes),

@@ -1,0 +1,239 @@
+internal import CSystem
+
+// A command in a pid namespace of its own has a process above it, the namespace's init
+// (pid_namespaces(7)): the kernel keeps signals from the first process of a namespace that it has no
+// handler for, and ends all others with it; a command that was it could not be ended by its own
+// signals, and would have to reap orphans.
+//
+// The starting process forks once as for every setup. That child makes the namespaces and forks the
+// init as a sibling of its own (CLONE_PARENT), so that the init is the starting process's child, to be
+// waited for and to die with it; then it ends. The init forks the command, and stays until the last
+// process of the namespace has ended: a leftover that the caller wants to keep, or to wait for, would
+// die with it. It holds no descriptor but the one of its reports, and stays what the starting process
+// was, unless that user may not make the namespaces.
+//
+// The init is never stopped, and cannot die as the command did. So it reports each change of the
+// command, as waitpid(2) told it, over a socket that makes SIGCHLD for the starting process.
+
+/// The starting process's end of what an init reports.
+final class InitLink {
+  /// What a report is about.
+  enum Kind: Int32 {
+    /// There is an init; the status is its number.
+    case began
+    /// The command is about to begin, and is the sender.
+    case commandBegan
+    /// The command was stopped or continued, or has ended and left something.
+    case changed
+    /// The command has ended, and the init is about to.
+    case ended
+  }
+
+  struct Report {
+    var kind: Int32 = 0
+    /// As waitpid(2) has it.
+    var status: Int32 = 0
+  }
+
+  let reader: Int32
+  let writer: Int32
+
+  init() throws(LaunchError) {
+    var ends: (Int32, Int32) = (-1, -1)
+    if csystem_message_pair(&ends.0, &ends.1, SIGCHLD) != 0 {
+      throw LaunchError(step: .socketpair, errno: .current)
+    }
+    (reader, writer) = ends
+  }
+
+  static func receive(_ reader: Int32) -> (kind: Kind, status: Int32, sender: Int32)? {
+    var report = Report()
+    var sender: Int32 = 0
+    guard csystem_receive(reader, &report, 8, &sender) == 1, let kind = Kind(rawValue: report.kind)
+    else { return nil }
+    return (kind, report.status, sender)
+  }
+
+  /// In the starting process, once the command has begun (`error` is nil) or never will.
+  func started(_ error: LaunchError?) throws(LaunchError) -> ChildProcess {
+    close(writer)
+    var initProcess: Int32?
+    var command: Int32?
+    while command == nil, let report = Self.receive(reader) {
+      if report.kind == .began { initProcess = report.status }
+      if report.kind == .commandBegan { command = report.sender }
+    }
+    if error == nil, let initProcess, let command {
+      return ChildProcess(initProcess, command: command, link: reader)
+    }
+    close(reader)
+    if let initProcess { ChildProcess(identifier: initProcess).end() }
+    // Somebody killed one of the two before there was a command.
+    throw error ?? LaunchError(step: .namespaceInit, errno: .noChild)
+  }
+}
+
+extension ChildProcess {
+  /// Sends the command a signal, by way of its init where it has one; false if that is not allowed.
+  /// KILL ends the whole namespace.
+  @discardableResult
+  func send(_ signal: Int32) -> Bool {
+    (link == nil || signal == SIGKILL
+      ? kill(identifier, signal) : csystem_signal_marked(identifier, signal)) == 0
+  }
+
+  func closeLink() {
+    if let link { close(link) }
+  }
+
+  /// The next change of the command that its init has reported: nil where there is none yet.
+  func nextReport() -> (status: Int32, isLast: Bool)? {
+    guard let link else { return nil }
+    while let report = InitLink.receive(link) {
+      switch report.kind {
+      case .changed: return (report.status, false)
+      case .ended: return (report.status, true)
+      case .began, .commandBegan: break
+      }
+    }
+    return nil
+  }
+
+  /// How the command ended, where `status` is how its init did.
+  func commandStatus(_ status: Int32) -> Int32 {
+    guard let link else { return status }
+    defer { close(link) }
+    while let report = nextReport() {
+      if csystem_stopped(report.status) == 0, csystem_continued(report.status) == 0 {
+        return report.status
+      }
+    }
+    return status
+  }
+}
+
+/// The init, and the way there; all of it in new processes.
+struct NamespaceInit {
+  let link: Int32
+  let group: Command.ProcessGroup
+  /// Where the command's own group is to be in the foreground.
+  let terminal: Int32?
+  let parent: Int32
+  let parentDeathSignal: Int32?
+
+  /// Returns in the command's process.
+  func begin() throws(LaunchError) {
+    var gate: (Int32, Int32) = (-1, -1)
+    try check(
+      .socketpair,
+      withUnsafeMutablePointer(to: &gate) { ends in
+        ends.withMemoryRebound(to: Int32.self, capacity: 2) {
+          socketpair(
+            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
+        }
+      })
+    let process = csystem_fork_sibling()
+    try check(.clone, process)
+    if process > 0 {
+      close(gate.1)
+      send(.began, process)
+      letPass(gate.0)
+      _exit(0)
+    }
+    close(gate.0)
+    if group == .new {
+      try check(.setpgid, setpgid(0, 0))
+      if let terminal { tcsetpgrp(terminal, getpid()) }
+    }
+    if let signal = parentDeathSignal {
+      try check(.prctl, csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)))
+    }
+    if !pass(gate.1) { _exit(1) }
+    close(gate.1)
+    try makeChildrenWaitable()
+    try Namespaces.mountProc()
+    let command = csystem_fork()
+    try check(.clone, command)
+    if command == 0 {
+      send(.commandBegan)
+      close(link)
+      return
+    }
+    serve(command)
+  }
+
+  // The init does not see who its parent is; its sibling does, which is reparented no later. So once
+  // the init has asked for its parent's death, its sibling looks whether that has come already.
+
+  private func letPass(_ gate: Int32) {
+    var byte: UInt8 = 0
+    let hasAsked = (try? retryingOnInterrupt { read(gate, &byte, 1) }) == 1
+    if !hasAsked || (parentDeathSignal != nil && parentHasDied(parent)) { return }
+    _ = CSystem.send(gate, &byte, 1, Int32(MSG_NOSIGNAL))
+  }
+
+  private func pass(_ gate: Int32) -> Bool {
+    var byte: UInt8 = 0
+    return CSystem.send(gate, &byte, 1, Int32(MSG_NOSIGNAL)) == 1
+      && (try? retryingOnInterrupt { read(gate, &byte, 1) }) == 1
+  }
+
+  private func send(_ kind: InitLink.Kind, _ status: Int32 = 0, _ flags: Int32 = 0) {
+    var message = InitLink.Report(kind: kind.rawValue, status: status)
+    // Where nobody listens any more the command had inherited the lock, and goes on.
+    _ = try? retryingOnInterrupt {
+      CSystem.send(link, &message, 8, flags | Int32(MSG_NOSIGNAL))
+    }
+  }
+
+  /// All signals are blocked, and taken one by one.
+  private func serve(_ command: Int32) -> Never {
+    closeDescriptors(besides: link)
+    _ = chdir("/")
+    csystem_name_process("swlock init")
+    var ended: Int32?
+    var isAnnounced = false
+    while true {
+      reap(command, &ended)
+      if let ended, !isAnnounced {
+        isAnnounced = true
+        // Whoever outlives the command outlives swlock as well.
+        csystem_prctl(PR_SET_PDEATHSIG, 0)
+        send(.changed, ended)
+      }
+      var information = siginfo_t()
+      guard let signal = try? SignalSet.all.take(&information) else { continue }
+      if signal != SIGCHLD, ended == nil, isForCommand(information) { kill(command, signal) }
+    }
+  }
+
+  /// Reaps everything that has ended, and ends when there is nothing left.
+  private func reap(_ command: Int32, _ ended: inout Int32?) {
+    while true {
+      var status: Int32 = 0
+      let child = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)
+      if child == 0 { return }
+      if child < 0 {
+        if Errno.current == .interrupted { continue }
+        if let ended { send(.ended, ended) }
+        _exit(0)
+      }
+      if child != command { continue }
+      if csystem_stopped(status) != 0 || csystem_continued(status) != 0 {
+        send(.changed, status, Int32(MSG_DONTWAIT))
+      } else {
+        ended = status
+      }
+    }
+  }
+
+  /// What was sent to the init from outside the namespace, where no process has a number that is seen
+  /// here, is meant for the command; but the terminal, and whoever signals a group, has reached it
+  /// already. In a group of its own only what swlock has marked is passed on.
+  private func isForCommand(_ information: siginfo_t) -> Bool {
+    let sender = withUnsafePointer(to: information) { csystem_signal_sender($0) }
+    return sender == 0
+      && (information.si_code == SI_QUEUE
+        || (information.si_code == SI_USER && group == .inherited))
+  }
+}
