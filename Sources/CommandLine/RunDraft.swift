@@ -100,5 +100,11 @@ final class RunDraft: CommandDraft {
     if lock.mode == .hardlink {
       throw .usage("--no-fork leaves no swlock behind that could release a hardlink lock")
     }
+    // They are done in the process that has the lock, and one may close a descriptor of that file.
+    if lock.mode == .posix, launch.options.closesDescriptors || !launch.options.mappings.isEmpty {
+      throw .usage(
+        "--no-fork with --mode posix excludes --fd, --stdin and --close-fds, which could end the lock; --mode ofd does not"
+      )
+    }
   }
 }
