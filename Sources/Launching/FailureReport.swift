@@ -7,19 +7,15 @@ final class FailureReport {
   /// Where the new process writes.
   let writer: Int32
 
-  /// Both ends have numbers from `lowest` on, and no program inherits them.
-  init(above lowest: Int32) throws(LaunchError) {
+  /// The writing end has a number that `setup` does not give away, and no program inherits either.
+  init(_ setup: ProcessSetup) throws(LaunchError) {
     var ends: (Int32, Int32) = (-1, -1)
     if csystem_pipe(&ends.0, &ends.1) != 0 { throw LaunchError(step: .pipe, errno: .current) }
     let near = FileDescriptor(taking: ends.0)
     let far = FileDescriptor(taking: ends.1)
-    reader = csystem_fcntl(near.number, F_DUPFD_CLOEXEC, lowest)
-    writer = csystem_fcntl(far.number, F_DUPFD_CLOEXEC, lowest)
-    if reader < 0 || writer < 0 {
-      let error = Errno.current
-      if reader >= 0 { close(reader) }
-      throw LaunchError(step: .fcntl, errno: error)
-    }
+    writer = setup.duplicate(far.number)
+    if writer < 0 { throw LaunchError(step: .fcntl, errno: .current) }
+    reader = near.leak()
   }
 
   deinit { close(reader) }

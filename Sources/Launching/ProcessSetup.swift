@@ -118,7 +118,7 @@ extension ProcessSetup {
 
   /// The rest, in the process that becomes the command. `inherited` stay open in the program, under
   /// another number where `descriptors` has the same; `kept` stays open until the program begins, and
-  /// is at least `freeNumber`.
+  /// comes from `duplicate`.
   func complete(inheriting inherited: [Int32], keeping kept: Int32?) throws(LaunchError) {
     if let terminal {
       try check(.setsid, setsid())
@@ -140,15 +140,16 @@ extension ProcessSetup {
   private func mapDescriptors(besides inherited: [Int32]) throws(LaunchError) -> [Int32] {
     var stay: [Int32] = []
     for number in inherited {
-      let isTaken = descriptors.contains { $0.number == number }
-      stay.append(isTaken ? csystem_fcntl(number, F_DUPFD, freeNumber) : number)
-      try check(.fcntl, isTaken ? stay[stay.count - 1] : csystem_fcntl(number, F_SETFD, 0))
+      let copy = isMapped(number) ? duplicate(number) : number
+      try check(.fcntl, copy)
+      try check(.fcntl, csystem_fcntl(copy, F_SETFD, 0))
+      stay.append(copy)
     }
     var copies: [Int32] = []
     for mapping in descriptors {
       var copy: Int32 = -1
       if let source = mapping.source {
-        copy = csystem_fcntl(source, F_DUPFD_CLOEXEC, freeNumber)
+        copy = duplicate(source)
         try check(.fcntl, copy)
       }
       copies.append(copy)
@@ -221,11 +222,20 @@ extension ProcessSetup {
     try closeDescriptors(besides: open)
   }
 
-  /// A number above all that `descriptors` has.
-  var freeNumber: Int32 {
-    var highest = STDERR_FILENO
-    for mapping in descriptors { highest = max(highest, mapping.number) }
-    return highest + 1
+  private func isMapped(_ number: Int32) -> Bool {
+    descriptors.contains { $0.number == number }
+  }
+
+  /// Duplicates a descriptor under a number above 2 that `descriptors` does not have, close-on-exec
+  /// (fcntl(2)); -1 if that fails.
+  func duplicate(_ number: Int32) -> Int32 {
+    var lowest = STDERR_FILENO + 1
+    while true {
+      let copy = csystem_fcntl(number, F_DUPFD_CLOEXEC, lowest)
+      if copy < 0 || !isMapped(copy) { return copy }
+      close(copy)
+      lowest = copy + 1
+    }
   }
 
   /// Executes the program: returns only if that fails.

@@ -53,7 +53,7 @@ private func start(
   var preparation = Preparation(command)
   let terminal = command.group == .new ? Terminal.inForeground() : nil
   preparation.terminal = terminal?.number
-  let report = try FailureReport(above: setup.freeNumber)
+  let report = try FailureReport(setup)
   let link: InitLink? = setup.namespaces.contains(.pid) ? try InitLink() : nil
   preparation.initLink = link?.writer
   let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
