@@ -6,8 +6,7 @@ internal import CSystem
 /// For the time of waiting, when there is nothing to clean up that the kernel does not; but for a line
 /// on the terminal at standard error, with `erasingLine`.
 public func exitOnTerminationSignals(erasingLine: Bool = false) {
-  var signals = [SIGTERM, SIGINT, SIGQUIT]
-  if csystem_is_ignored(SIGHUP) == 0 { signals.append(SIGHUP) }
+  let signals = endingSignals()
   for signal in signals {
     if erasingLine {
       csystem_set_handler(signal) {
@@ -19,6 +18,23 @@ public func exitOnTerminationSignals(erasingLine: Bool = false) {
     }
   }
   _ = try? SignalSet(signals).unblock()
+}
+
+/// From here on they kill this process: for one that has something to clean up, and another process that
+/// does so then. Until `holdBackTerminationSignals`.
+public func dieOfTerminationSignals() {
+  let signals = endingSignals()
+  for signal in signals { csystem_set_handler(signal, csystem_signal_default()) }
+  _ = try? SignalSet(signals).unblock()
+}
+
+/// From here on they are pending.
+public func holdBackTerminationSignals() {
+  _ = try? SignalSet(endingSignals()).block()
+}
+
+private func endingSignals() -> [Int32] {
+  [SIGTERM, SIGINT, SIGQUIT] + (csystem_is_ignored(SIGHUP) == 0 ? [SIGHUP] : [])
 }
 
 /// Whether this process ignores `signal`, and so will what it executes.

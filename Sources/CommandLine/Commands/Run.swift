@@ -100,23 +100,27 @@ struct Run {
     if options.noFork { throw failure(replaceProcess(with: command), command) }
 
     let outcome: Supervisor.Outcome
+    var startedTooLate = false
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
       if !inheritsLock { try becomeIndependent() }
       // This process may have been stopped since it won the lock.
-      if let deadline = lock.deadline, bootTime() >= deadline, renew(lock) == .lost {
-        return ExitStatus.notHeld.rawValue
+      if let deadline = lock.deadline, bootTime() >= deadline {
+        guard case .renewed = renew(lock) else { return ExitStatus.notHeld.rawValue }
       }
+      // To enter the command's folder may take longer than the lock lives: then the front kills what has
+      // not started yet.
+      if let deadline = lock.deadline { lease?.deadline = deadline }
       let child = try supervisor.start(command)
+      if let deadline = lock.deadline { startedTooLate = bootTime() >= deadline }
       launch?.output?.commandHasStarted()
       options.lock.say("started \(name), pid \(child.command)")
-      if let deadline = lock.deadline { lease?.deadline = deadline }
       outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
       throw failure(error, command)
     }
     finishOutput(lock)
-    if outcome.lostLease {
+    if outcome.lostLease || startedTooLate {
       Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
       return ExitStatus.notHeld.rawValue
     }
@@ -225,7 +229,12 @@ extension Run {
 
   private func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {
     let variables = variables(lock)
-    if let launch { return try launch.command(options.command, setting: variables) }
+    if let launch {
+      // To open a FIFO may take for ever. The front releases the lock of a holder that is killed.
+      if isHardlink { dieOfTerminationSignals() }
+      defer { if isHardlink { holdBackTerminationSignals() } }
+      return try launch.command(options.command, setting: variables)
+    }
     return Command(options.command.vector, environment: .environment(setting: variables))
   }
 
