@@ -33,8 +33,9 @@ public func forkHolder(
   }
   if identifier > 0 {
     let outcome = try supervisor.wait(for: ChildProcess(identifier: identifier))
-    // It is about to show the last words of what has ended, and to put the terminal in order.
-    if let number = relay?.value, number > 0 {
+    // It is about to show the last words of what has ended, and to put the terminal in order. A holder
+    // that was not killed has waited for that.
+    if case .signalled = outcome.termination, let number = relay?.value, number > 0 {
       _ = try? ProcessHandle(Int32(number)).waitForEnd(by: .seconds(1))
     }
     return (identifier, outcome.termination)
