@@ -1,6 +1,7 @@
 """A holder that is stopped past its lifetime: by when its command has ended, and what it learns."""
 
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -211,4 +212,17 @@ def test_command_that_ignores_its_end_is_killed(swlock, folder):
     assert not is_alive(command)
     kill_all(process)
     finish(waiting)
+    assert left_in(folder) == []
+
+
+def test_command_does_not_start_after_the_lifetime(swlock, folder):
+    """A folder on a disk that does not answer takes longer to enter than the lock lives."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    slow = ["strace", "-f", "-o", "/dev/null", "-e", "inject=chdir:delay_enter=4s"]
+    words = under("--lifetime", "1s", "--chdir", str(folder))
+    result = subprocess.run(
+        [*slow, *words, "touch", "started"], cwd=folder, capture_output=True
+    )
+    assert result.returncode == NOT_HELD and b"could not be kept" in result.stderr
     assert left_in(folder) == []

@@ -13,7 +13,7 @@ import sys
 import pytest
 
 from conftest import needs_root, needs_tool
-from observing import is_free, is_held, nothing_left, wait_until  # noqa: F401
+from observing import descendants_of, is_free, is_held, nothing_left, stat_of, wait_until  # noqa: F401
 
 needs_user = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 NOBODY = pwd.getpwnam("nobody")
@@ -427,6 +427,45 @@ def test_the_lock_is_kept_under_another_number(swlock, folder):
     assert is_held(folder / "lock")
     process.communicate()
     wait_until(lambda: is_free(folder / "lock"))
+
+
+def test_the_numbers_of_swlocks_own_descriptors_are_free(swlock, folder):
+    """Also that of the control group's file, in which the command has to be written before."""
+    (folder / "group").mkdir()
+    (folder / "group" / "cgroup.procs").touch()
+    words = [f"--fd={number}=1" for number in range(3, 20)] + ["--cgroup", "group"]
+    assert output(swlock, *words, "lock", "--", "true") == b""
+    assert (folder / "group" / "cgroup.procs").read_bytes() == b"0\n"
+
+
+def test_the_highest_number_may_be_given(swlock, folder):
+    script = f'ulimit -n 64; exec "{swlock.binary}" run "$@" lock -- ls -l /proc/self/fd'
+    words = ["sh", "-c", script, "sh"]
+    result = subprocess.run([*words, "--fd=63=1"], cwd=folder, capture_output=True)
+    assert (result.returncode, result.stderr) == (0, b"") and b" 63 -> " in result.stdout
+    refused(swlock, folder, 71, "--fd=2147483647=1")
+    assert output(swlock, "--fd=2147483647=-", "lock", "--", "echo", "up") == b"up\n"
+
+
+@pytest.mark.parametrize("words", [["--fd=3=-"], ["--fd=9=lock"], ["--stdin=null"], ["--close-fds"]])
+def test_in_place_nothing_may_end_a_posix_lock(swlock, folder, words):
+    assert "--mode ofd" in refused(swlock, folder, 64, "-F", "-m", "posix", *words)
+    inside = f'! "{swlock.binary}" run -n -m ofd lock true 2>/dev/null && echo up'
+    assert output(swlock, "-F", "-m", "ofd", *words, "lock", "--", "sh", "-c", inside) == b"up\n"
+
+
+@pytest.mark.parametrize("mode", ["flock", "posix", "hardlink"])
+@pytest.mark.parametrize("words", [["--log=fifo"], ["--fd=1=>fifo"], ["--fd=0=fifo"]])
+def test_a_fifo_that_nobody_opens_is_waited_for_until_a_signal(swlock, folder, mode, words):
+    os.mkfifo(folder / "fifo")
+    process = swlock.start("run", "-m", mode, *words, "lock", "--", "touch", "started")
+    wait_until((folder / "lock").exists)
+    wait_until(lambda: stat_of([process.pid, *descendants_of(process.pid)][-1])[0] == "S")
+    process.terminate()
+    process.communicate()
+    # Where the kernel releases the lock, the signal itself may end swlock.
+    assert process.returncode in (128 + signal.SIGTERM, -signal.SIGTERM)
+    assert sorted(os.listdir(folder)) == ["fifo"] + ["lock"] * (mode != "hardlink")
 
 
 @pytest.mark.parametrize("value", ["", "1", "=1", "1=", "x=1", "-1=2", "1=>", "1=>>", "99999999999=1"])
