@@ -9,6 +9,8 @@ import tempfile
 
 import pytest
 
+from chance import SEED
+
 # A failed assertion in these shows its values, too.
 pytest.register_assert_rewrite("hardlink_world", "observing", "sections")
 
@@ -30,6 +32,10 @@ def strace_works():
 
 
 needs_strace = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19, allowed to trace")
+
+
+def pytest_report_header():
+    return f"seed: {SEED} (SWLOCK_SEED)"
 
 
 def pytest_sessionstart(session):

@@ -7,13 +7,14 @@ import contextlib
 import itertools
 import os
 import pathlib
-import random
 import select
 import signal
 import subprocess
 import sys
 import threading
 import time
+
+from chance import dice_for
 
 PATIENCE = 30
 
@@ -124,7 +125,7 @@ class Lifeline:
 
 
 class Storm:
-    """Loops that run sections under a lock, while a process of it is killed every 50 ms.
+    """Loops that run sections under a lock, while a process of it is killed every 50 ms or so.
 
     `prefix` is the command line before the section. Sections run as the command itself and, where
     `depth` is 2, every other one as a child of the command.
@@ -140,7 +141,7 @@ class Storm:
             path.touch()
         self.area = folder / "area"
         self.area.mkdir()
-        self.random = random.Random(20)
+        self.random = dice_for("storm")
         self.tags = itertools.count()
         self.guard = threading.Lock()
         self.running = {}
@@ -163,7 +164,7 @@ class Storm:
             ):
                 if until_overlap and self.count("overlap"):
                     break
-                time.sleep(0.05)
+                time.sleep(self.random.uniform(0.02, 0.08))
                 if victims:
                     self._kill(victims)
         finally:

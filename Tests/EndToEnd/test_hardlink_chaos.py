@@ -12,6 +12,7 @@ import threading
 
 import pytest
 
+from chance import dice_for
 from conftest import SWLOCK
 from hardlink_world import NOT_HELD, SETTLE, claims, left_in, under
 from observing import nothing_left  # noqa: F401
@@ -50,9 +51,16 @@ class Loop:
         while not self.stopping.is_set():
             self.outcomes.append(
                 subprocess.run(
-                    self.words, cwd=self.folder, capture_output=True, timeout=PATIENCE, check=False
+                    self.command(),
+                    cwd=self.folder,
+                    capture_output=True,
+                    timeout=PATIENCE,
+                    check=False,
                 )
             )
+
+    def command(self):
+        return self.words
 
     def __enter__(self):
         self.thread.start()
@@ -64,6 +72,17 @@ class Loop:
 
     def statuses(self):
         return {outcome.returncode for outcome in self.outcomes}
+
+
+class FragileLoop(Loop):
+    """Its command is killed after 1 to 5 ms."""
+
+    def __init__(self, name, *arguments):
+        super().__init__(*arguments)
+        self.dice = dice_for(name)
+
+    def command(self):
+        return ["timeout", "-s", "KILL", f"0.00{self.dice.randint(1, 5)}", *self.words]
 
 
 def what_was_said(storm):
@@ -101,12 +120,8 @@ def test_no_sections_overlap_while_holders_and_waiters_are_killed(folder, style,
 def test_no_sections_overlap_while_processes_of_breakers_are_killed(folder):
     """Right holders die at any step; what they leave is no obstacle and is cleaned up."""
     storm = Storm(folder, under(), depth=1)
-    fragile = f"timeout -s KILL 0.00$(($$ % 5 + 1)) {SWLOCK} break {' '.join(SETTLE)} lock"
-    breakers = []
-    for _ in range(3):
-        breaker = Loop(storm.area)
-        breaker.words = ["sh", "-c", fragile]
-        breakers.append(breaker)
+    words = ["break", *SETTLE, "lock"]
+    breakers = [FragileLoop(f"breaker {number}", storm.area, *words) for number in range(3)]
     with contextlib.ExitStack() as stack:
         for breaker in breakers:
             stack.enter_context(breaker)
