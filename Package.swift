@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
+let fuzzed: [Target.Dependency] = ["CSystem", "CommandLine", "Locking", "SystemInterface"]
+
 let package = Package(
   name: "swlock",
   products: [
@@ -47,5 +49,17 @@ let package = Package(
       name: "CommandLineTests",
       dependencies: ["CSystem", "CommandLine", "Locking", "SystemInterface"],
       swiftSettings: settings),
+    .testTarget(
+      name: "FuzzTests", dependencies: fuzzed, path: "fuzz",
+      exclude: ["LibFuzzer.swift", "corpus", "run"], swiftSettings: settings),
   ]
 )
+
+// fuzz/run: the same sources as FuzzTests, with libFuzzer around them.
+if Context.environment["SWLOCK_FUZZ"] != nil {
+  package.targets.removeAll { $0.type == .test }
+  package.targets.append(
+    .executableTarget(
+      name: "fuzz", dependencies: fuzzed, path: "fuzz",
+      exclude: ["CorpusTests.swift", "corpus", "run"], swiftSettings: settings))
+}

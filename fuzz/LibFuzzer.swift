@@ -1,0 +1,29 @@
+import CSystem
+
+/// FUZZ_TARGET names the one that is to be tried.
+private let target = FuzzTarget(rawValue: getenv("FUZZ_TARGET").map { String(cString: $0) } ?? "")
+
+@_cdecl("LLVMFuzzerTestOneInput")
+public func tryOneInput(_ data: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
+  let bytes = Array(UnsafeBufferPointer(start: data, count: count))
+  if let complaint = target!.complaint(about: bytes) { fatalError(complaint) }
+  return 0
+}
+
+@_silgen_name("LLVMFuzzerRunDriver")
+private func runFuzzer(
+  _ count: UnsafeMutablePointer<CInt>,
+  _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?>,
+  _ callback: @convention(c) (UnsafePointer<UInt8>?, Int) -> CInt
+) -> CInt
+
+/// SwiftPM links no program without one: this does what libFuzzer's own would do.
+@main
+struct Main {
+  static func main() {
+    guard target != nil else { fatalError("FUZZ_TARGET: arguments, claims or proc") }
+    var count = CInt(csystem_argument_count())
+    var arguments = csystem_arguments()
+    exit(runFuzzer(&count, &arguments, tryOneInput))
+  }
+}
