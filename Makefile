@@ -18,7 +18,8 @@ VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/Comm
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
-	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package
+	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
+	scripts/install-bench-tools fuzz/run
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
@@ -30,7 +31,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all test torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
@@ -46,6 +47,26 @@ test: build/swlock
 	$(SWIFT) test
 	.build-python/bin/pytest -p no:cacheprovider Tests/EndToEnd
 
+# The tests of faults, kills, chaos, attacks and exclusion, harder than in `make test`, and the
+# fuzzers: with new seeds until MINUTES have passed. SEED begins with a seed of an earlier run.
+MINUTES ?= 10
+SEED ?=
+torture: build/swlock
+	scripts/install-test-tools
+	$(SWIFT) build
+	scripts/torture $(MINUTES) $(SEED)
+
+# That, and the same accidents for swlock and its peers.
+reliability: torture
+	scripts/install-bench-tools
+	SWLOCK_STORM_SECONDS=10 .build-python/bin/python bench/reliability build/swlock build/ACCIDENTS.md $(SEED)
+	cat build/TORTURE.md build/ACCIDENTS.md >docs/RELIABILITY.md
+
+# libFuzzer on everything that reads bytes of others, SECONDS each. The corpora are tests of `make test`.
+SECONDS ?= 60
+fuzz:
+	SECONDS_EACH=$(SECONDS) fuzz/run
+
 check: lint docs-check
 	scripts/install-test-tools
 	shellcheck $(SCRIPTS) completions/swlock.bash
@@ -58,11 +79,11 @@ model:
 	docs/model/run
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests bench
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests bench fuzz
 	$(SWIFT) build
 
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests bench
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests bench fuzz
 
 # The man page and the completions, out of the option table.
 docs:
@@ -85,11 +106,14 @@ docs-check:
 # The parts that need flufl.lock run with the Python that the tests have.
 bench: build/swlock
 	scripts/install-test-tools
+	scripts/install-bench-tools
 	$(SWIFT) build --configuration release --product contender
 	bench/run build build/swlock build/PERFORMANCE.md
 	.build-python/bin/python bench/hardlink build/swlock .build/release/contender build/HARDLINK.md
 	bench/status build/swlock build/STATUS.md
-	cat build/PERFORMANCE.md build/HARDLINK.md build/STATUS.md >docs/PERFORMANCE.md
+	bench/peers build build/swlock build/PEERS.md docs
+	bench/cleanup build/swlock build/CLEANUP.md
+	cd build && cat PERFORMANCE.md PEERS.md HARDLINK.md STATUS.md CLEANUP.md >../docs/PERFORMANCE.md
 
 install: build/swlock
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
@@ -120,4 +144,4 @@ deb: build/swlock
 	scripts/make-deb $(VERSION) "$(DISTDIR)"
 
 clean:
-	rm -rf build .build .build-embedded .build-python
+	rm -rf build .build .build-embedded .build-fuzz .build-python
