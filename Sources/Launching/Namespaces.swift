@@ -175,7 +175,7 @@ extension ProcessSetup {
     namespaces = candidates
     defer { namespaces = wanted }
     do throws(LaunchError) {
-      let report = try FailureReport(above: STDERR_FILENO + 1)
+      let report = try FailureReport(self)
       let process = csystem_fork()
       try check(.clone, process)
       if process == 0 {
