@@ -12,6 +12,7 @@ from conftest import PROJECT, SWLOCK
 
 # Commands of the examples that are nobody's.
 STUBS = {
+    "build": "echo the build is done",
     "job": "echo the job is done",
     "report": "echo the report is written",
     "import": "echo the import is done",
@@ -63,7 +64,7 @@ MARK = "--- next command ---"
 # Folders of its own, so that examples can name the places where locks are kept.
 SETUP = """
 mount --make-rprivate /
-for folder in /run/lock /srv; do
+for folder in /run/lock /srv /var/log; do
   mkdir -p "$folder" && mount -t tmpfs swlock-documents "$folder" && chmod 1777 "$folder" || exit 99
 done
 mkdir -m 1777 /srv/nfs
