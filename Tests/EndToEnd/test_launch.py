@@ -454,6 +454,12 @@ def test_in_place_nothing_may_end_a_posix_lock(swlock, folder, words):
     assert output(swlock, "-F", "-m", "ofd", *words, "lock", "--", "sh", "-c", inside) == b"up\n"
 
 
+@pytest.mark.parametrize("value", ["1=>lock", "1=>>lock", "5=>./lock"])
+def test_a_hardlink_lock_is_not_written_to(swlock, folder, value):
+    assert "lock" in refused(swlock, folder, 64, "-m", "hardlink", "--fd", value)
+    assert os.listdir(folder) == []
+
+
 @pytest.mark.parametrize("mode", ["flock", "posix", "hardlink"])
 @pytest.mark.parametrize("words", [["--log=fifo"], ["--fd=1=>fifo"], ["--fd=0=fifo"]])
 def test_a_fifo_that_nobody_opens_is_waited_for_until_a_signal(swlock, folder, mode, words):

@@ -479,6 +479,19 @@ def test_a_file_size_limit_of_swlock_is_no_end(swlock, folder):
     assert len(log) == 10000 and shown.endswith(b"\n10000\n") and said.count(b"\n") == 1
 
 
+@every_shape
+def test_output_that_cannot_be_written_is_no_success(swlock, folder, shape):
+    """As it would be without a log: the command gets SIGPIPE, or swlock says so instead."""
+    words = ["run", *shape, "--log=log", "lock", "sh", "-c"]
+    with open("/dev/full", "wb") as full:
+        for text, status in ("seq 3", 74), ("seq 3; exit 3", 3), ("exec yes", 128 + signal.SIGPIPE):
+            process = swlock.start(*words, text, stdout=full)
+            said = process.communicate(timeout=20)[1]
+            assert (process.returncode, said.count(b"\n")) == (status, 1)
+            assert b"No space left" in said
+    assert (folder / "log").read_bytes().startswith(b"1\n2\n3\n1\n2\n3\ny\n")
+
+
 def test_when_the_reader_has_gone_the_command_sees_it_as_without_a_log(swlock, folder):
     process = swlock.start("run", "--log", "log", "lock", "sh", "-c", "exec yes")
     assert process.stdout.read(2) == b"y\n"
@@ -574,6 +587,15 @@ def test_a_time_out_is_logged_to_its_end(swlock, folder):
     words = ["--max-runtime=0.5", "--kill-after=0.2", "--fd=2=>/dev/null"]
     log, shown, _ = logged(swlock, folder, *words, command=talking("SIGTERM"), status=124)
     assert log == shown == b"in\nbye\n"
+
+
+@in_every_way
+def test_after_a_time_out_a_reader_that_sleeps_is_not_waited_for(swlock, folder, shape):
+    words = [*shape, "--max-runtime=0.5", "--kill-after=0.2", "--log=log"]
+    process = swlock.start("run", *words, "lock", "sh", "-c", "exec yes")
+    assert process.wait(timeout=20) == 124
+    shown = process.stdout.read()
+    assert shown.startswith(b"y\n") and len(shown) <= (folder / "log").stat().st_size
 
 
 STAYING = ["sh", "-c", "echo in; read x <fifo; echo out"]

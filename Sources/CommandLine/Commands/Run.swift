@@ -92,7 +92,7 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
-    try checkLog(lock)
+    try checkFiles(lock)
     var command = try command(lock)
     defer { finishOutput(lock) }
     bind(&command, to: lock)
@@ -119,17 +119,20 @@ struct Run {
     } catch {
       throw failure(error, command)
     }
-    finishOutput(lock)
+    finishOutput(lock, within: outcome.ranOutOfTime ? limits.grace : nil)
     if outcome.lostLease || startedTooLate {
       Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
       return ExitStatus.notHeld.rawValue
     }
-    let status =
+    var status =
       outcome.ranOutOfTime ? ExitStatus.outOfTime.rawValue : outcome.termination.exitStatus
     if outcome.ranOutOfTime {
       Output.say("\(name) was ended, it ran longer than --max-runtime")
     }
     options.lock.say("\(name) ended with status \(status)")
+    if status == 0, let output = launch?.output, output.isIncomplete {
+      status = ExitStatus.inputOutput.rawValue
+    }
     return afterCommand(status, lock)
   }
 
@@ -167,26 +170,43 @@ struct Run {
     }
   }
 
-  /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode the log would
-  /// spoil it.
-  private func checkLog(_ lock: borrowing HeldLock) throws(Failure) {
-    guard let log = options.launch?.output.log,
-      let file = try? FileStatus(at: log, followingLinks: true),
+  /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode what is written
+  /// to it would spoil it.
+  private func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
+    guard let launch = options.launch else { return }
+    try check(launch.output.log, lock, "the log as well")
+    if !isHardlink { return }
+    for mapping in launch.mappings {
+      if case .file(let path, let flags) = mapping.source, flags & O_ACCMODE != O_RDONLY {
+        try check(path, lock, "written to by --fd in mode hardlink")
+      }
+    }
+  }
+
+  private func check(
+    _ path: ByteString?, _ lock: borrowing HeldLock, _ purpose: StaticString
+  ) throws(Failure) {
+    guard let path, let file = try? FileStatus(at: path, followingLinks: true),
       let locked = try? FileStatus(at: lock.path, followingLinks: true),
       file.identity == locked.identity
     else { return }
-    throw .usage("the lock file \(lock.path) cannot be the log as well")
+    throw .usage("the lock file \(lock.path) cannot be \(purpose)")
   }
 
-  /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile.
-  func finishOutput(_ lock: borrowing HeldLock) {
+  /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile; with a
+  /// `limit`, no longer than that.
+  func finishOutput(_ lock: borrowing HeldLock, within limit: Int64? = nil) {
     guard let output = launch?.output else { return }
-    let pause = lease.map { $0.lifetime / 3 }
+    let end = limit.map { Deadline(nanosecondsFromNow: $0) }
+    var pause = lease.map { $0.lifetime / 3 }
+    if let limit { pause = min(limit, pause ?? limit) }
     while !output.finish(within: pause) {
+      if let end, end.hasPassed { return output.abandon() }
+      if lease == nil { continue }
       switch renew(lock) {
       case .renewed(let deadline): lease?.deadline = deadline
       case .failed: break
-      case .lost: return
+      case .lost: return output.abandon()
       }
     }
   }

@@ -8,6 +8,8 @@ final class OutputRelay {
   /// The relay, for a process that does not start it.
   let number: SharedNumber
   private var relay: Relay?
+  /// Whether some of the output could not be written to where the command wrote it.
+  private(set) var isIncomplete = false
 
   /// Nil where there is nothing to do. Opens nothing: the lock is not held yet.
   init?(_ options: OutputOptions) throws(Failure) {
@@ -65,12 +67,18 @@ final class OutputRelay {
     let deadline = pause.map { Deadline(nanosecondsFromNow: $0) }
     switch relay.finish(by: deadline, orUntil: signals) {
     case .tooEarly: return false
-    case .through, .signal: break
+    case .through: isIncomplete = relay.hasLostOutput
+    case .signal: break
     case .lost:
       Output.say("some output may be lost, the process that copies it was killed")
     }
     self.relay = nil
     return true
+  }
+
+  /// Leaves the rest to the relay.
+  func abandon() {
+    relay = nil
   }
 
   private static func failure(_ error: LaunchError) -> Failure {

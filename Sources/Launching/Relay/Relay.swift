@@ -83,6 +83,12 @@ public final class Relay {
   private let process: ChildProcess
   private let link: FileDescriptor
   private var isDone = false
+  /// Whether something was lost of what is not just for a terminal; known once `finish` says `through`.
+  public private(set) var hasLostOutput = false
+
+  /// In the byte with which a relay answers.
+  static let isOver: UInt8 = 2
+  static let hasLostOutput: UInt8 = 4
 
   public enum Role {
     /// This is the process that called.
@@ -189,8 +195,9 @@ public final class Relay {
       plan.keyboard?.restore()
       return .lost
     }
+    hasLostOutput = byte & Self.hasLostOutput != 0
     // It is about to end; with something left to wait for, it is whoever's that is.
-    if byte == 2 { _ = try? process.wait() }
+    if byte & Self.isOver != 0 { _ = try? process.wait() }
     return .through
   }
 }

@@ -26,6 +26,7 @@ public final class RelayLoop {
   /// The command has ended.
   private var isEnding = false
   private var hasAnswered = false
+  private var hasLostOutput = false
   private var isFinished = false
 
   /// In the new process: takes it away from all that it has in common with the one that forked it.
@@ -106,7 +107,7 @@ public final class RelayLoop {
     if hasAnswered || link < 0 { return }
     hasAnswered = true
     endKeys()
-    var byte: UInt8 = isFinished ? 2 : 1
+    var byte: UInt8 = (isFinished ? Relay.isOver : 1) | (hasLostOutput ? Relay.hasLostOutput : 0)
     send(link, &byte, 1, Int32(MSG_NOSIGNAL))
     leaveStandardError()
   }
@@ -202,9 +203,13 @@ extension RelayLoop {
     do throws(Errno) {
       try stream.flush()
     } catch {
-      if error != .brokenPipe { return problems.append(.output(error)) }
-      // Whoever reads has gone, and the command is to see that, as it would without a relay; but what
-      // it has written goes to the log.
+      if error != .brokenPipe {
+        problems.append(.output(error))
+        if stream.outputIsTerminal { return }
+        hasLostOutput = true
+      }
+      // Whoever reads has gone, or the disk is full, and the command is to see that, as it would without
+      // a relay; but what it has written goes to the log.
       stream.due = RelayStream.capacity
       while stream.isLogged, stream.due > 0, case .bytes(let bytes) = stream.read() {
         write(bytes, to: stream, index)

@@ -8,6 +8,8 @@ final class RelayStream {
   private(set) var output: Int32
   let isLogged: Bool
   private let outputIsSocket: Bool
+  /// What is shown there is not kept, and may be lost.
+  private(set) var outputIsTerminal = false
   private let buffer: UnsafeMutableRawBufferPointer
   private var pending: Range<Int> = 0..<0
   /// Bytes that may have been in it when the command ended, and are not known to be through.
@@ -30,8 +32,9 @@ final class RelayStream {
     }
     let kind = (try? FileStatus(of: target))?.kind
     outputIsSocket = kind == .socket
+    outputIsTerminal = isatty(target) == 1
     output = -1
-    if kind == .fifo || isatty(target) == 1 {
+    if kind == .fifo || outputIsTerminal {
       let name = "/proc/self/fd/" + ByteString(decimal: target)
       let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY
       if let opened = try? FileDescriptor.open(name, flags) { output = opened.leak() }
