@@ -177,6 +177,12 @@ def test_what_is_left_behind_is_hung_up(swlock, folder, what):
     assert (folder / "hup").exists() or what == "kill"
 
 
+def test_a_command_that_closes_its_terminal_is_not_hung_up(swlock):
+    leave = "exec >/dev/null 2>&1 </dev/null; sleep 0.2; echo back >/dev/tty; exit 7"
+    result = swlock.run("run", "--pty", "lock", "sh", "-c", leave, stdin=subprocess.DEVNULL)
+    assert (result.returncode, result.stdout, result.stderr) == (7, b"back\n", b"")
+
+
 def test_a_descriptor_of_fd_is_no_terminal(swlock, folder):
     words = ["--fd=2=>err", "lock", "sh", "-c", "tty <&1 >&2; [ -t 2 ] || echo no"]
     assert swlock.run("run", "--pty", *words).stdout == b"no\n"

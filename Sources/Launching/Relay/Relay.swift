@@ -37,6 +37,9 @@ public final class RelayPlan {
     routes.insert(route, at: 0)
   }
 
+  /// The command's end of the pseudo-terminal, or -1.
+  var terminalNumber: Int32 { terminal?.terminal ?? -1 }
+
   /// Whether there is nothing to do.
   public var isEmpty: Bool { routes.isEmpty }
 

@@ -14,6 +14,9 @@ public final class RelayLoop {
 
   private let streams: [RelayStream]
   private let keys: RelayStream?
+  /// The command's end of the pseudo-terminal, until it has ended: if it closes that itself, or nobody has
+  /// opened it yet, the terminal is not at its end, and the command is not to get SIGHUP.
+  private var terminal: Int32
   private let keyboard: Keyboard?
   private let sizeModel: Int32?
   private let log: LogSink
@@ -39,6 +42,7 @@ public final class RelayLoop {
     number = plan.number
     number?.value = Int64(getpid())
     self.link = link
+    terminal = plan.terminalNumber
     keyboard = plan.keyboard
     sizeModel = plan.sizeModel
     do throws(LaunchError) {
@@ -57,7 +61,7 @@ public final class RelayLoop {
       }
       try closeDescriptors(
         besides: streams.map { $0.input } + streams.map { $0.output }
-          + [keys?.input ?? -1, plan.log ?? -1, sizeModel ?? -1, link, signals.number])
+          + [keys?.input ?? -1, plan.log ?? -1, sizeModel ?? -1, link, signals.number, terminal])
       try Self.leaveStandardDescriptors(plan)
     } catch {
       throw RelayError(program: nil, error: error)
@@ -184,12 +188,19 @@ extension RelayLoop {
         for stream in streams { stream.due = RelayStream.capacity }
       }
       isEnding = true
+      closeTerminal()
     } else if count == 0 {
       close(link)
       link = -1
+      closeTerminal()
       endKeys()
       leaveStandardError()
     }
+  }
+
+  private func closeTerminal() {
+    if terminal >= 0 { close(terminal) }
+    terminal = -1
   }
 
   private func advance(_ stream: RelayStream, _ index: Int) {
