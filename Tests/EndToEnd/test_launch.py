@@ -461,7 +461,7 @@ def test_a_hardlink_lock_is_not_written_to(swlock, folder, value):
 
 
 @pytest.mark.parametrize("mode", ["flock", "posix", "hardlink"])
-@pytest.mark.parametrize("words", [["--log=fifo"], ["--fd=1=>fifo"], ["--fd=0=fifo"]])
+@pytest.mark.parametrize("words", [["--fd=1=>fifo"], ["--fd=0=fifo"]])
 def test_a_fifo_that_nobody_opens_is_waited_for_until_a_signal(swlock, folder, mode, words):
     os.mkfifo(folder / "fifo")
     process = swlock.start("run", "-m", mode, *words, "lock", "--", "touch", "started")
