@@ -41,7 +41,10 @@ char *__strerror_r(int code, char *buffer, size_t size) {
   return strerror(code);
 }
 
-// malloc_stats(3) and malloc_info(3), which stand in one object file with malloc.
+// malloc_stats(3) and malloc_info(3), which stand in one object file with malloc. Without <stdio.h>, whose
+// stderr is no variable that could be defined here.
+#pragma clang diagnostic ignored "-Wincompatible-library-redeclaration"
+#pragma clang diagnostic ignored "-Wbuiltin-requires-header"
 void *stderr;
 int fprintf(void *file, const char *format, ...) {
   (void)file, (void)format;

@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import sys
 import tempfile
 
 import pytest
@@ -97,7 +98,10 @@ def after_an_error(_, trace):
 
 @each_trial
 def test_death_before_any_system_call_leaves_a_lock_that_can_be_had(name):
+    # A look at all processes opens as many files as the machine has processes.
+    most = sys.maxsize if EVERY_CALL else 200
     calls = [call for call in calls_of(name) if call.name in TELLING or EVERY_CALL]
+    calls = [call for call in calls if call.number <= most]
     traces, complaints = disturb_each((name, call, "signal=SIGKILL") for call in calls)
     assert sum(trace is not None and trace.status != 0 for trace in traces) > len(calls) // 3
     assert not complaints, "\n".join(complaints)
