@@ -64,7 +64,7 @@ extension LockOptions {
     } catch {
       throw .locking(error, request, self)
     }
-    if expectsLockAbove(request), let above = try lockAbove(request, afterAll: false) {
+    if expectsLockAbove(request), let above = try lockAbove(request) {
       return above
     }
     if patience == .never { throw .locking(.busy, request, self) }
@@ -101,17 +101,21 @@ extension LockOptions {
         line?.end()
         throw .locking(error, request, self)
       }
+      // All processes are looked at for this, so once a look.
+      let keepers = KeptLock.keepers()
+      let isAwaited = mayBeWaitedFor(keepers)
       do throws(Failure) {
-        if let above = try lockAbove(request, afterAll: true) {
+        if let above = try lockAbove(request, amongKeepers: keepers) {
           line?.end()
           return above
         }
+        if isAwaited { try checkForCircle(request) }
       } catch {
         line?.end()
         throw error
       }
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
-      looks = mayBeWaitedFor(KeptLock.keepers()) ? looks - 1 : 0
+      looks = isAwaited ? looks - 1 : 0
       // Numbers that are close to each other are far apart afterwards.
       spread &*= 2_654_435_761
       pause = second + second / 1000 * Int64(spread >> 22)

@@ -20,16 +20,18 @@ extension LockOptions {
   /// where this process has inherited the lock, where it was acquired for the ancestor, or where it is
   /// a `swlock run` that waits for us: that is what SWLOCK_HELD says.
   ///
-  /// - Parameter afterAll: look for circles as well.
-  func lockAbove(_ request: LockRequest, afterAll: Bool) throws(Failure) -> HeldLock? {
+  /// - Parameter keepers: all processes that keep locks for others; nil: they are looked for where the
+  ///   table does not name those who took such a lock.
+  func lockAbove(
+    _ request: LockRequest, amongKeepers keepers: [Int32]? = nil
+  ) throws(Failure) -> HeldLock? {
     let owner = subcommand == .acquire ? request.owner : nil
     func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
       guard let kept = KeptLock(of: process) else { return false }
       return owner != nil && owner != .nobody && kept.isFor(owner)
         || chain.contains { kept.isOwned(by: $0) }
     }
-    // The table does not name those who took such a lock.
-    let keepers = request.mode == .ofd || afterAll ? KeptLock.keepers() : []
+    let keepers = keepers ?? (request.mode == .ofd ? KeptLock.keepers() : [])
     if let above = try? ancestorHolding(request, orAmong: keepers, orKeeping: keeps),
       reentrant || isCertain(above, request)
     {
@@ -42,7 +44,6 @@ extension LockOptions {
       }
       throw heldAbove(request, above.process)
     }
-    if afterAll, mayBeWaitedFor(keepers) { try checkForCircle(request) }
     return nil
   }
 
@@ -85,7 +86,8 @@ extension LockOptions {
       || HeldList.names(request.path)
   }
 
-  private func checkForCircle(_ request: LockRequest) throws(Failure) {
+  /// Throws if the wait for the lock would close a circle.
+  func checkForCircle(_ request: LockRequest) throws(Failure) {
     let circle = try? waitCycle(closingWith: request) { process in
       ObservedProcess(process)?.beneficiary?.identifier
     }
