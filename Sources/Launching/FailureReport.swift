@@ -9,10 +9,9 @@ final class FailureReport {
 
   /// The writing end has a number that `setup` does not give away, and no program inherits either.
   init(_ setup: ProcessSetup) throws(LaunchError) {
-    var ends: (Int32, Int32) = (-1, -1)
-    if csystem_pipe(&ends.0, &ends.1) != 0 { throw LaunchError(step: .pipe, errno: .current) }
-    let near = FileDescriptor(taking: ends.0)
-    let far = FileDescriptor(taking: ends.1)
+    let ends = try makePipe()
+    let near = FileDescriptor(taking: ends.reader)
+    let far = FileDescriptor(taking: ends.writer)
     writer = setup.duplicate(far.number)
     if writer < 0 { throw LaunchError(step: .fcntl, errno: .current) }
     reader = near.leak()

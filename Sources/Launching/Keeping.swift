@@ -66,21 +66,6 @@ public struct Keeping: ~Copyable {
   }
 }
 
-/// socketpair(2)
-func makeSocketPair() throws(LaunchError) -> (Int32, Int32) {
-  var ends: (Int32, Int32) = (-1, -1)
-  try step(.socketpair) { () throws(Errno) in
-    _ = try retryingOnInterrupt {
-      withUnsafeMutablePointer(to: &ends) { ends in
-        ends.withMemoryRebound(to: Int32.self, capacity: 2) {
-          socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
-        }
-      }
-    }
-  }
-  return ends
-}
-
 private func endWithParent(_ parent: Int32) throws(LaunchError) {
   if csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGTERM)) != 0 {
     throw LaunchError(step: .prctl, errno: .current)

@@ -123,15 +123,7 @@ struct NamespaceInit {
 
   /// Returns in the command's process.
   func begin() throws(LaunchError) {
-    var gate: (Int32, Int32) = (-1, -1)
-    try check(
-      .socketpair,
-      withUnsafeMutablePointer(to: &gate) { ends in
-        ends.withMemoryRebound(to: Int32.self, capacity: 2) {
-          socketpair(
-            AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, $0)
-        }
-      })
+    let gate = try makeSocketPair()
     let process = csystem_fork_sibling()
     try check(.clone, process)
     if process > 0 {

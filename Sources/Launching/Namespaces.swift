@@ -114,9 +114,7 @@ extension ProcessSetup {
   /// own, and making it dumpable for that (prctl(2)) would show its memory to that user.
   func enterUserNamespace() throws(LaunchError) {
     try makeChildrenWaitable()
-    var reader: Int32 = -1
-    var writer: Int32 = -1
-    try check(.pipe, csystem_pipe(&reader, &writer))
+    let (reader, writer) = try makePipe()
     let helper = csystem_fork()
     try check(.clone, helper)
     if helper == 0 {

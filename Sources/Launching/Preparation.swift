@@ -1,6 +1,7 @@
 internal import CSystem
 
-/// Everything that has to be done between clone and exec, prepared so that it needs no memory.
+/// Everything that has to be done between clone and exec, prepared so that it needs no memory: the plain
+/// child has none of its own. Only a setup may take some, which is done in a forked one.
 struct Preparation {
   private let arguments: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>

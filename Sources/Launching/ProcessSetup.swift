@@ -246,10 +246,7 @@ extension ProcessSetup {
     // execvp(3) searches the $PATH of the process that calls it.
     csystem_set_environment(environment)
     let name = executable ?? ByteString(cString: arguments[0]!)
-    if searchesPath || name.contains(ascii("/")) {
-      name.withCString { _ = execvp($0, arguments) }
-    } else {
-      ("./" + name).withCString { _ = execvp($0, arguments) }
-    }
+    let file = searchesPath || name.contains(ascii("/")) ? name : "./" + name
+    file.withCString { _ = execvp($0, arguments) }
   }
 }

@@ -8,10 +8,9 @@ public final class Synchronization {
   private let reader: FileDescriptor
 
   public init(_ paths: [ByteString]) throws(LaunchError) {
-    var ends: (Int32, Int32) = (-1, -1)
-    try check(.pipe, csystem_pipe(&ends.0, &ends.1))
-    reader = FileDescriptor(taking: ends.0)
-    let writer = FileDescriptor(taking: ends.1)
+    let ends = try makePipe()
+    reader = FileDescriptor(taking: ends.reader)
+    let writer = FileDescriptor(taking: ends.writer)
     guard let child = try forkCompanion() else { Self.run(paths, writer.leak()) }
     self.child = child
   }

@@ -136,9 +136,7 @@ struct WidePipe {
   let writer: Int32
 
   init() throws(LaunchError) {
-    var ends: (Int32, Int32) = (-1, -1)
-    if csystem_pipe(&ends.0, &ends.1) != 0 { throw LaunchError(step: .pipe, errno: .current) }
-    (reader, writer) = ends
+    (reader, writer) = try makePipe()
     // If that is not allowed, it has the usual room.
     _ = csystem_fcntl(writer, F_SETPIPE_SZ, Int32(RelayStream.capacity))
   }
