@@ -96,7 +96,7 @@ final class RunDraft: CommandDraft {
       } else if options.maximumRuntime != nil { "--max-runtime" } else if options.killAfter != nil {
         "--kill-after"
       } else { nil }
-    if let conflict { throw .usage("--no-fork leaves no swlock behind that could do \(conflict)") }
+    if let conflict { throw .notWithoutFork(conflict) }
     if lock.mode == .hardlink {
       throw .usage("--no-fork leaves no swlock behind that could release a hardlink lock")
     }

@@ -106,6 +106,6 @@ struct LaunchDraft {
       } else if options.synchronized != nil { "--sync" } else if !options.onExit.isEmpty {
         "--on-exit"
       } else { nil }
-    if let conflict { throw .usage("--no-fork leaves no swlock behind that could do \(conflict)") }
+    if let conflict { throw .notWithoutFork(conflict) }
   }
 }

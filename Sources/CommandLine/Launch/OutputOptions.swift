@@ -30,8 +30,7 @@ final class OutputOptions {
       if let needing { throw .usage("\(needing) needs --log") }
     }
     if noFork, !isPlain {
-      let option: StaticString = log == nil ? "--pty" : "--log"
-      throw .usage("--no-fork leaves no swlock behind that could do \(option)")
+      throw .notWithoutFork(log == nil ? "--pty" : "--log")
     }
   }
 
