@@ -122,6 +122,8 @@ final class ViewerOptions {
   var kill: Int32?
   /// Nanoseconds.
   var killAfter: Int64?
+  /// End also those who have got the lock's descriptor from somebody.
+  var strangers = false
   /// Remove lock files that nobody holds.
   var unused = false
   /// Break a live lock; do not ask before all are removed.

@@ -10,7 +10,8 @@ private func claim(
   liveness: Liveness = .alive
 ) -> HardlinkClaim {
   HardlinkClaim(
-    fileName: "lock|h|1|2", host: host, process: process, liveness: liveness, isForeign: false,
+    fileName: "lock|h|1|2", host: host, process: process, partner: nil, user: 0, liveness: liveness,
+    isForeign: false,
     expiry: remaining.map { 1_700_000_000 + $0 }, remaining: remaining.map { $0 * 1_000_000_000 })
 }
 

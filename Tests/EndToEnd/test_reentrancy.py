@@ -21,7 +21,7 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @every_mode
-def test_a_lock_of_an_ancestor_is_an_error_at_once(swlock, folder, mode):
+def test_a_lock_of_an_ancestor_that_waits_is_an_error(swlock, folder, mode):
     inner = [SWLOCK, "run", "-m", mode, "lock", "true"]
     result = swlock.run("run", "-m", mode, "lock", "sh", "-c", '"$@"; exit $?', "sh", *inner)
     assert has_failed(result, 75, b"held by pid", b"--reentrant")
@@ -197,6 +197,9 @@ def test_reentrant_runs_under_a_hardlink_lock_of_an_ancestor(swlock, folder):
     "$S" acquire -n -m hardlink --reentrant lock || exit 22
     "$S" run -n -m hardlink lock true
     [ $? -eq 75 ] || exit 23
+    "$S" release -m hardlink lock || exit 24
+    "$S" run -n -m hardlink lock true
+    [ $? -eq 75 ] || exit 25
     "$S" release -m hardlink lock
     """
     result = in_shell(folder, script)

@@ -191,6 +191,7 @@ extension HardlinkLocation {
     let expiry = claim.status.modificationTime
     return HardlinkClaim(
       fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
+      partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
       liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
       expiry: hasEnd ? expiry / 1_000_000_000 : nil,
       remaining: hasEnd ? expiry.subtractingReportingOverflow(clock.now).partialValue : nil)
