@@ -369,7 +369,7 @@ def test_what_a_subshell_acquires_is_the_scripts_as_well_unless_told_otherwise(s
       ("$S" acquire lock; true)
       "$S" run -n -E 9 lock true; echo $?
       "$S" release lock; echo $?
-      (sleep 1000 & "$S" acquire --owner $! lock; echo $!)
+      (sleep 1000 >/dev/null 2>&1 & "$S" acquire --owner $! lock; echo $!)
     """
     held, released, owner = shell(folder, script, name).stdout.split()
     assert (held, released) == (b"9", b"0")

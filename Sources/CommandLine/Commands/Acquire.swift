@@ -124,12 +124,7 @@ struct Acquire {
     var request = LockRequest(path: descriptorPath(descriptor), mode: options.mode)
     request.sharing = options.sharing
     request.range = options.range
-    let lock = KernelLock(
-      mode: options.mode ?? .flock, sharing: options.sharing, range: options.range)
-    let held = try options.take(request) { (request) throws(LockError) in
-      try lock.take(descriptor, request.patience)
-      return try HeldLock(adopting: descriptor, path: request.path, mode: lock.mode)
-    }
+    let held = try options.take(.descriptor(descriptor), request)
     held.leaveBehind()
     return ExitStatus.done.rawValue
   }

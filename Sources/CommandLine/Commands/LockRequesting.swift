@@ -50,21 +50,18 @@ extension LockOptions {
   /// - Parameter owners: for whom it is, of `acquire`.
   func acquire(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
     if request.mode == .hardlink { return try acquireClaim(request, owners) }
-    return try take(request, for: owners) { (request) throws(LockError) in
-      try Locking.acquire(request)
-    }
+    return try take(.path, request, for: owners)
   }
 
-  /// The same of any way to take a lock of the kernel's, with and without patience.
+  /// The same of a lock of the kernel's, by a path or on a descriptor.
   func take(
-    _ request: LockRequest, for owners: Owners? = nil,
-    _ take: (LockRequest) throws(LockError) -> HeldLock
+    _ file: FileToLock, _ request: LockRequest, for owners: Owners? = nil
   ) throws(Failure) -> HeldLock {
     var request = request
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return try announced(try take(request))
+      return try announced(try file.take(request))
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
@@ -74,7 +71,7 @@ extension LockOptions {
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(request, patience, outlook, take)
+    return try wait(file, request, patience, outlook)
   }
 
   /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
@@ -84,8 +81,7 @@ extension LockOptions {
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
   /// the other one does, instead of waiting. They do not look again at the same time.
   private func wait(
-    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook,
-    _ take: (LockRequest) throws(LockError) -> HeldLock
+    _ file: FileToLock, _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
@@ -99,7 +95,7 @@ extension LockOptions {
         request.patience = patience.cut(at: Deadline(nanosecondsFromNow: pause))
       }
       do throws(LockError) {
-        let lock = try take(request)
+        let lock = try file.take(request)
         line?.end()
         return try announced(lock)
       } catch .timedOut where request.patience != patience {
@@ -214,6 +210,22 @@ extension LockOptions {
       if error == .lost || error == .notHeld { return .notHeld }
     }
     return nil
+  }
+}
+
+/// The file that a lock of the kernel's is taken on.
+enum FileToLock {
+  /// That of the request.
+  case path
+  /// An open file.
+  case descriptor(Int32)
+
+  func take(_ request: LockRequest) throws(LockError) -> HeldLock {
+    guard case .descriptor(let number) = self else { return try acquire(request) }
+    let lock = KernelLock(
+      mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)
+    try lock.take(number, request.patience)
+    return try HeldLock(adopting: number, path: request.path, mode: lock.mode)
   }
 }
 

@@ -112,7 +112,7 @@ final class Outlook {
   private func suspectIfBlocked(
     _ chain: [ObservedProcess], upTo top: Int, _ failure: Failure
   ) throws(Failure) {
-    let height = (try? BranchWaits())?.height(of: chain) { isHelper($0, of: chain) } ?? 0
+    let height = (try? BranchWaits(isHelper: isHelper))?.height(of: chain) ?? 0
     try suspect(
       height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil)
   }
@@ -183,7 +183,7 @@ final class Outlook {
         ObservedProcess(process).flatMap { KeptLock(of: $0) }?.livingOwners.map { $0.identifier }
           ?? []
       },
-      isHelper: { child, chain in isHelper(child, of: chain) })
+      isHelper: isHelper)
     guard let circle else { return nil }
     var reason: Message = "waiting would never end"
     for edge in circle.dropFirst() {
@@ -200,7 +200,7 @@ final class Outlook {
 
 /// Whether `process` only serves those of `chain`: one that keeps a lock for them, or a part of a swlock,
 /// such as one that copies the command's output.
-private func isHelper(_ process: ObservedProcess, of chain: [ObservedProcess]) -> Bool {
+private func isHelper(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
   if let kept = KeptLock(claimedBy: process) {
     return chain.contains { kept.isOwned(by: $0) } && kept.isTrusted(process)
   }

@@ -7,9 +7,15 @@ internal import CSystem
 /// and what ends the wait.
 public struct BranchWaits {
   private var pairs: [(child: Int32, parent: Int32)] = []
+  private let isHelper: (ObservedProcess, [ObservedProcess]) -> Bool
 
+  /// - Parameter isHelper: whether a child of a process in a chain waits for one of the chain itself, and
+  ///   keeps nobody busy.
   /// - Throws: `system` with the step `open`: no /proc.
-  public init() throws(LockError) {
+  public init(
+    isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
+  ) throws(LockError) {
+    self.isHelper = isHelper
     for process in try ProcessFolder.all() {
       guard let folder = try? ProcessFolder(process), let text = folder.read("stat"),
         let facts = ProcessStatistics(text), facts.canRun
@@ -21,12 +27,9 @@ public struct BranchWaits {
   /// How many processes in a row above `chain[0]` cannot go on before it has ended: each does nothing but
   /// wait for its child in the chain, and has no other child that lives. Where that cannot be told, it can.
   ///
-  /// - Parameters:
-  ///   - chain: a process, its parent, that one's parent and so on, as `ancestry(of:)` gives them.
-  ///   - isHelper: whether a child waits for one of the chain itself, and keeps nobody busy.
-  public func height(
-    of chain: [ObservedProcess], isHelper: (ObservedProcess) -> Bool
-  ) -> Int {
+  /// - Parameter chain: a process, its parent, that one's parent and so on, as `ancestry(of:)` gives them.
+  @inline(never)
+  public func height(of chain: [ObservedProcess]) -> Int {
     var height = 0
     while height + 1 < chain.count {
       let process = chain[height + 1]
@@ -36,7 +39,7 @@ public struct BranchWaits {
         guard let child = ObservedProcess(child), child.parent == process.identifier else {
           continue
         }
-        if !isHelper(child), !reads(child, from: branch) { return height }
+        if !isHelper(child, chain), !reads(child, from: branch) { return height }
       }
       height += 1
     }

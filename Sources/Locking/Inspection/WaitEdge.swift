@@ -111,7 +111,7 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 /// - Throws: as `inspectAllLocks`.
 public func waitCycle(
   closingWith request: LockRequest, beneficiaries: (Int32) -> [Int32],
-  isHelper: (ObservedProcess, [ObservedProcess]) -> Bool
+  isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
 ) throws(LockError) -> [WaitEdge]? {
   var edges = try waitEdges()
   if edges.isEmpty { return nil }
@@ -124,15 +124,15 @@ public func waitCycle(
   for index in edges.indices {
     for blocker in edges[index].blockers { edges[index].blockers += beneficiaries(blocker) }
   }
-  let any = waitCycle(through: getpid(), in: edges) { process in
-    ancestry(of: process).dropFirst().map { $0.identifier }
-  }
-  // Most often there is none, and it is not worth a look at what they all do.
-  if any == nil { return nil }
-  let waits = try BranchWaits()
-  return waitCycle(through: getpid(), in: edges) { process in
-    let chain = ancestry(of: process)
-    let height = waits.height(of: chain) { isHelper($0, chain) }
-    return chain.dropFirst().prefix(height).map { $0.identifier }
+  // Most often there is no circle at all, and then what they all do is not worth a look.
+  var waits: BranchWaits?
+  while true {
+    let found = waitCycle(through: getpid(), in: edges) { process in
+      let chain = ancestry(of: process)
+      let height = waits?.height(of: chain) ?? chain.count
+      return chain.dropFirst().prefix(height).map { $0.identifier }
+    }
+    if found == nil || waits != nil { return found }
+    waits = try BranchWaits(isHelper: isHelper)
   }
 }
