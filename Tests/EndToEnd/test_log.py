@@ -3,6 +3,7 @@ who read and of swlock itself, the command runs as it would without.
 """
 
 import datetime
+import errno
 import fcntl
 import gzip
 import os
@@ -35,6 +36,7 @@ from observing import (
     processes_in,
     wait_until,
 )
+from old_kernels import CALLS, is_lacking, lacking
 
 HARDLINK = ["-m", "hardlink"]
 EVERY = {**SHAPES, "hardlink": HARDLINK, "kill": ["--leftovers=kill"], "wait": ["--leftovers=wait"]}
@@ -93,14 +95,72 @@ def test_output_is_shown_where_it_belongs_and_logged_and_nothing_is_left(swlock,
     assert processes_in(folder) == []
 
 
+COUNTS = "i=0; while [ $i -lt 500 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done"
+IN_ORDER = "".join(f"o{number}\ne{number}\n" for number in range(500)).encode()
+
+
 def test_of_one_place_the_order_is_kept(swlock, folder):
-    words = ["sh", "-c", "i=0; while [ $i -lt 500 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done"]
-    expected = "".join(f"o{number}\ne{number}\n" for number in range(500)).encode()
+    words = ["sh", "-c", COUNTS]
     process = swlock.start("run", "--log", "log", "lock", *words, stderr=subprocess.STDOUT)
-    assert process.communicate(timeout=30)[0] == expected
-    assert (folder / "log").read_bytes() == expected
+    assert process.communicate(timeout=30)[0] == IN_ORDER
+    assert (folder / "log").read_bytes() == IN_ORDER
     log, _, _ = logged(swlock, folder, "--log-only", command=words, status=0)
-    assert log == expected * 2
+    assert log == IN_ORDER * 2
+
+
+def with_a_log(folder, redirection, refusal=None):
+    """The log, and `out`, of a command that counts in a shell that is redirected, and goes on then."""
+    if refusal and ("kcmp" not in CALLS or not is_lacking("kcmp")):
+        pytest.skip("needs seccomp filters")
+    script = '"$0" run --log log lock sh -c "$1"; echo after; echo after >&2'
+    result = subprocess.run(
+        ["sh", "-c", f"{{ {script}; }} {redirection}", SWLOCK, COUNTS],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        preexec_fn=refusal and lacking("kcmp", error=refusal),
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    return (folder / "log").read_bytes(), (folder / "out").read_bytes()
+
+
+without_kcmp = pytest.mark.parametrize("refusal", [None, errno.EPERM, errno.ENOSYS])
+
+
+@without_kcmp
+@pytest.mark.parametrize("redirection", [">out 2>&1", "2>out >&2", ">>out 2>&1", ">>out 2>>out"])
+def test_of_one_file_the_order_is_kept_also_where_open_files_are_not_compared(
+    folder, redirection, refusal
+):
+    log, out = with_a_log(folder, redirection, refusal)
+    assert log == IN_ORDER
+    assert out == IN_ORDER + b"after\n" * 2
+
+
+@without_kcmp
+def test_a_file_that_was_opened_twice_has_two_offsets(folder, refusal):
+    """Each of the two overwrites the other, with a log as without."""
+    log, out = with_a_log(folder, ">out 2>out", refusal)
+    assert sorted(log.split()) == sorted(IN_ORDER.split())
+    assert len(out) == len(IN_ORDER) // 2 + len(b"after\n")
+
+
+def test_an_open_file_is_as_it_was(folder):
+    """Though it is marked where open files are not compared."""
+    with open(folder / "out", "wb") as out:
+        fcntl.fcntl(out, fcntl.F_SETSIG, signal.SIGUSR1)
+        subprocess.run(
+            [SWLOCK, "run", "--log", "log", "lock", "sh", "-c", "echo out; echo err >&2"],
+            cwd=folder,
+            stdout=out,
+            stderr=out,
+            timeout=30,
+            check=True,
+            preexec_fn=lacking("kcmp") if is_lacking("kcmp") else None,
+        )
+        assert fcntl.fcntl(out, fcntl.F_GETSIG) == signal.SIGUSR1
+    assert (folder / "out").read_bytes() == b"out\nerr\n"
 
 
 def test_the_log_is_created_as_a_shell_would_and_appended_to(swlock, folder):

@@ -144,15 +144,20 @@ extension OutputRelay {
     }
   }
 
-  /// Whether two descriptors are one open file, or one pipe or terminal.
+  /// Whether it makes no difference to which of two descriptors something is written.
   private func areOne(_ one: Int32, _ other: Int32) -> Bool {
-    if one == other || csystem_compare_descriptors(getpid(), one, getpid(), other) == 0 {
-      return true
+    guard let first = try? FileStatus(of: one), let second = try? FileStatus(of: other),
+      first.identity == second.identity
+    else { return false }
+    switch first.kind {
+    case .fifo, .device, .socket: return true
+    default: return bothAppend(one, other) || areOneOpenFile(one, other)
     }
-    guard let first = try? FileStatus(of: one), let second = try? FileStatus(of: other) else {
-      return false
-    }
-    return first.identity == second.identity && (first.kind == .fifo || first.kind == .device)
+  }
+
+  private func bothAppend(_ one: Int32, _ other: Int32) -> Bool {
+    let flags = csystem_fcntl(one, F_GETFL, 0)
+    return flags >= 0 && flags & O_APPEND != 0 && flags == csystem_fcntl(other, F_GETFL, 0)
   }
 }
 
