@@ -27,12 +27,13 @@ from observing import (
     has_failed,
     is_free,
     is_held,
+    is_stopped,
     name_of,
     nothing_left,  # noqa: F401
     processes_in,
     wait_until,
 )
-from terminals import INTERRUPT, SUSPEND, Terminal
+from terminals import EDITORS, INTERRUPT, SHELLS, SUSPEND, Terminal
 
 VIM = shutil.which("vim.tiny") or shutil.which("vim")
 
@@ -432,7 +433,7 @@ def all_stopped(folder):
 
 @needs_tool("bash")
 def test_in_the_background_the_keys_are_the_shells(folder, nothing_left):  # noqa: F811
-    terminal = Terminal("bash", folder)
+    terminal = Terminal(SHELLS["bash"], folder)
     try:
         command = "sh -c 'touch begun; read x; echo \"<$x>\"; exit 7'"
         terminal.do(f'"$S" run --pty lock {command} &')
