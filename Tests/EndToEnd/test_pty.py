@@ -452,6 +452,87 @@ def test_in_the_background_the_keys_are_the_shells(folder, nothing_left):  # noq
         terminal.close()
 
 
+@pytest.fixture(params=[pytest.param(name, marks=needs_tool(name)) for name in EDITORS])
+def editor(request, folder, nothing_left):  # noqa: F811
+    opened = Terminal(EDITORS[request.param], folder)
+    yield opened
+    opened.close()
+
+
+def is_raw(terminal):
+    """As only swlock makes it, and no editor of lines."""
+    return not termios.tcgetattr(terminal.child.fileno())[1] & termios.OPOST
+
+
+def edits(terminal):
+    flags = termios.tcgetattr(terminal.child.fileno())[3] & termios.ICANON
+    return not flags and not is_raw(terminal) and terminal.owner() == terminal.child.pid
+
+
+def begin_behind(terminal, folder, text):
+    """Starts `swlock run --pty lock sh -c TEXT` in the background while the shell edits its next line."""
+    (folder / "text").write_text(text)
+    (folder / "job").write_text(
+        "touch waits\nuntil [ -e go ]; do sleep 0.01; done\n"
+        'exec "$S" run --pty lock sh -c "touch begun; $(cat text)"\n'
+    )
+    wait_until(lambda: edits(terminal))
+    terminal.send("stty erase ^H; sh ./job &\r")
+    wait_until(lambda: (folder / "waits").exists() and edits(terminal))
+    (folder / "go").touch()
+    wait_until(lambda: (folder / "begun").exists())
+
+
+def modes(path):
+    return set(appears(path).decode().replace(";", "").split())
+
+
+SANE = {"icanon", "icrnl", "echo", "isig", "opost"}
+READING = """stty -a >first; touch ready
+while read line; do echo "$line" >>read; [ "$line" != end ] || break; done
+stty -a >last; exit 7"""
+
+
+def test_a_job_that_began_in_the_background_has_modes_to_read_lines_once_it_is_in_front(
+    editor, folder
+):
+    """However often it changes between the two; and the shell has its own again after that."""
+    begin_behind(editor, folder, READING)
+    wait_until(lambda: (folder / "ready").exists())
+    assert SANE <= modes(folder / "first")
+    for line in ("one", "two", "end"):
+        editor.send("fg\r")
+        wait_until(lambda: is_raw(editor))
+        editor.send(f"{line}\r")
+        wait_until(lambda: line.encode() in appears(folder / "read").split())
+        if line != "end":
+            os.killpg(editor.owner(), signal.SIGSTOP)
+            wait_until(lambda: edits(editor))
+            editor.send("bg\r")
+            wait_until(lambda: not any(map(is_stopped, processes_in(folder))) and edits(editor))
+    wait_until(lambda: edits(editor))
+    editor.send("echo $? >status\r")
+    assert appears(folder / "status") == b"7\n"
+    assert {"icanon", "icrnl", "isig", "opost", "^H"} <= modes(folder / "last")
+
+
+def test_a_command_keeps_the_modes_that_it_has_set_in_the_background(editor, folder):
+    begin_behind(editor, folder, "stty -echo; touch ready; read x; stty -a >last")
+    wait_until(lambda: (folder / "ready").exists())
+    editor.send("fg\r")
+    wait_until(lambda: is_raw(editor))
+    editor.send("x\r")
+    assert "-echo" in modes(folder / "last") and "^H" not in modes(folder / "last")
+
+
+def test_the_modes_are_put_in_order_if_the_relay_of_such_a_job_is_killed(editor, folder):
+    begin_behind(editor, folder, "read x")
+    editor.send("fg; stty -a >after\r")
+    wait_until(lambda: is_raw(editor))
+    end(relay(folder))
+    assert {"icanon", "opost", "^H"} <= modes(folder / "after")
+
+
 def test_the_command_sees_one_change_of_size(outer):
     code = (
         "import signal, os, time\n"

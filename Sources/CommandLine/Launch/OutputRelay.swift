@@ -106,15 +106,16 @@ extension OutputRelay {
   /// to; and so does standard input come from there, if it would from a terminal.
   private func addTerminal(_ plan: RelayPlan, _ command: inout Command, _ setup: ProcessSetup) {
     let hasKeyboard = setup.isOurs(STDIN_FILENO) && isatty(STDIN_FILENO) == 1
+    let keyboard: Keyboard?
     let terminal: PseudoTerminal
     do throws(LaunchError) {
-      terminal = try PseudoTerminal(
-        like: hasKeyboard ? STDIN_FILENO : nil, owner: setup.credentials.user)
+      keyboard = hasKeyboard ? try Keyboard(STDIN_FILENO) : nil
+      terminal = try PseudoTerminal(for: keyboard, owner: setup.credentials.user)
     } catch {
       return Output.say("no terminal for the command: \(error.step.name): \(error.errno.text)")
     }
     plan.add(terminal, to: options.isShown ? setup.source(STDOUT_FILENO) : nil)
-    if hasKeyboard { plan.keyboard = Keyboard(STDIN_FILENO) }
+    plan.keyboard = keyboard
     for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where isatty(number) == 1 {
       plan.sizeModel = number
       plan.copySize()
