@@ -370,10 +370,17 @@ def test_a_filter_that_fails_is_told_of_and_changes_no_status(swlock, folder):
 
 
 def test_a_filter_that_has_ended_early_is_told_of_once(swlock, folder):
-    command = ["sh", "-c", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.05; done; exit 3"]
-    log, shown, said = logged(swlock, folder, "--log-filter", "head -n 1", command=command)
-    assert log == b"1\n" and shown == b"1\n2\n3\n4\n5\n6\n"
-    assert said.startswith(b"swlock: ") and b"head -n 1" in said and said.count(b"\n") == 1
+    more = "until [ -e told ] || [ $i = 1000 ]; do echo more; sleep 0.01; i=$((i+1)); done"
+    text = f"echo 1; i=0; {more}; echo last; exit 3"
+    words = ("--log", "log", "--log-filter", "head -n 1", "lock", "sh", "-c", text)
+    process = swlock.start("run", *words)
+    told = process.stderr.readline()
+    (folder / "told").touch()
+    shown, said = process.communicate(timeout=20)
+    assert process.returncode == 3 and (folder / "log").read_bytes() == b"1\n"
+    lines = shown.splitlines()
+    assert (lines[0], {*lines[1:-1]}, lines[-1]) == (b"1", {b"more"}, b"last")
+    assert told.startswith(b"swlock: ") and b"head -n 1" in told and said == b""
 
 
 def test_a_filter_is_not_ended_by_what_ends_the_command(swlock, folder):
@@ -390,6 +397,8 @@ def test_a_filter_is_not_ended_by_what_ends_the_command(swlock, folder):
 
 # Times
 
+# For a shell: waits until the log has that.
+UNTIL_LOGGED = "is_logged() { until grep -q $1 log; do sleep 0.01; done; }"
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)\n")
 
 
@@ -405,7 +414,8 @@ def test_each_line_of_the_log_begins_with_the_time(swlock, folder):
         return datetime.datetime.now(datetime.timezone.utc)
 
     before = now() - datetime.timedelta(milliseconds=1)
-    command = ["sh", "-c", "printf 'a\\n\\nb'; sleep 0.05; printf 'c\\nlast\\n'"]
+    text = "printf 'a\\n\\nb'; is_logged b; sleep 0.05; printf 'c\\nlast\\n'"
+    command = ["sh", "-c", f"{UNTIL_LOGGED}; {text}"]
     log, shown, _ = logged(swlock, folder, "--log-timestamps", command=command, status=0)
     assert shown == b"a\n\nbc\nlast\n"
     lines = stamps(log)
@@ -416,7 +426,7 @@ def test_each_line_of_the_log_begins_with_the_time(swlock, folder):
 
 
 def test_a_line_that_another_stream_comes_between_is_ended(swlock, folder):
-    command = ["sh", "-c", "printf a; sleep 0.2; echo E >&2; sleep 0.2; echo b"]
+    command = ["sh", "-c", f"{UNTIL_LOGGED}; printf a; is_logged a; echo E >&2; is_logged E; echo b"]
     log, shown, said = logged(swlock, folder, "--log-timestamps", command=command, status=0)
     assert (shown, said) == (b"ab\n", b"E\n")
     assert [text for _, text in stamps(log)] == [b"a", b"E", b"b"]

@@ -272,7 +272,7 @@ def test_python_is_interactive(spawned, shape):
     child.sendline("import os; os.get_terminal_size()")
     child.expect_exact("columns=80, lines=24")
     child.setwinsize(41, 101)
-    child.sendline("import time; time.sleep(0.1); os.get_terminal_size()")
+    child.sendline("exec('while os.get_terminal_size().columns == 80: pass'); os.get_terminal_size()")
     child.expect_exact("columns=101, lines=41")
     # Not asleep: Python does not see an interrupt that comes just before it falls asleep.
     child.sendline("exec(\"print('wor' + 'king')\\nwhile True: pass\")")
@@ -364,7 +364,7 @@ def test_after_an_interrupt_key(outer, shape):
 
 
 def test_after_a_time_out(outer):
-    waiting(outer, "--max-runtime=0.5")
+    outer.start("--max-runtime=0.5", "lock", "--", "sh", "-c", "exec sleep 60")
     assert outer.end(124)
     outer.expect(b"swlock: sh was ended")
 
@@ -537,7 +537,10 @@ def test_the_command_sees_one_change_of_size(outer):
     code = (
         "import signal, os, time\n"
         "count = []\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: count.append(os.get_terminal_size(1)))\n"
+        "def changed(*_):\n"
+        "    count.append(os.get_terminal_size(1))\n"
+        "    open('changed', 'w')\n"
+        "signal.signal(signal.SIGWINCH, changed)\n"
         "print('in', flush=True)\n"
         "while not os.path.exists('stop'): time.sleep(0.01)\n"
         "print(len(count), count[-1].lines, count[-1].columns)"
@@ -545,6 +548,8 @@ def test_the_command_sees_one_change_of_size(outer):
     outer.start("lock", "--", *python(code))
     outer.expect(b"in\r\n")
     outer.resize(44, 88)
+    wait_until(lambda: (outer.folder / "changed").exists())
+    # Nothing tells that no other one comes.
     time.sleep(0.3)
     (outer.folder / "stop").touch()
     outer.expect(b"1 44 88\r\n")
