@@ -416,7 +416,7 @@ extension Watch {
   private mutating func stopWithOurGroup(_ terminal: Terminal) {
     let hadTerminal = terminal.belongs(to: child.identifier)
     if hadTerminal { terminal.give(to: getpgrp()) }
-    if !ourGroupIsTold { kill(0, SIGTSTP) }
+    if !ourGroupIsTold || stopIsExpected?.hasPassed != false { kill(0, SIGTSTP) }
     stop()
     _ = Self.continuation.takePending()
     if terminal.isOurs, hadTerminal || group == .new { terminal.give(to: child.identifier) }
