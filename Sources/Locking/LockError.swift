@@ -23,7 +23,9 @@ public enum LockError: Error, Equatable, Sendable {
 /// What stands at the path, and is never used as a lock file.
 public enum Refusal: Equatable, Sendable {
   case emptyPath
-  case fifo, socket, device
+  case fifo, socket
+  /// A character device; block devices can be locked.
+  case device
   /// Only `flock` locks directories.
   case directory
   /// A link to nothing; a lock file is never created through a link.
@@ -35,10 +37,31 @@ public enum Refusal: Equatable, Sendable {
   case untrustedOwner
   /// `removesFile` was asked for something that is not an empty regular file.
   case notRemovable
-  /// In `hardlink` mode: the file at the path is no claim.
-  case notAClaim
+  /// In `hardlink` mode: what is at the path is no claim, but this.
+  case notAClaim(Obstacle)
   /// In `hardlink` mode: the path has a `|`, which separates the parts of a claim's name.
   case separatorInPath
+}
+
+/// What is in the way of a `hardlink` lock.
+public enum Obstacle: Equatable, Sendable {
+  /// As many a lock file of another kind is.
+  case emptyFile
+  case otherFile
+  /// A file in portage's style, with a link that is no placeholder.
+  case linkedFile
+  case directory, symbolicLink
+  /// A FIFO, a socket or a device.
+  case special
+
+  init(_ status: FileStatus) {
+    switch status.kind {
+    case .regular: self = status.size == 0 ? .emptyFile : .otherFile
+    case .directory: self = .directory
+    case .symbolicLink: self = .symbolicLink
+    case .fifo, .socket, .blockDevice, .characterDevice: self = .special
+    }
+  }
 }
 
 public enum Unsupported: Equatable, Sendable {

@@ -152,7 +152,8 @@ extension OutputRelay {
     guard let first = try? FileStatus(of: one), let second = try? FileStatus(of: other) else {
       return false
     }
-    return first.identity == second.identity && (first.kind == .fifo || first.kind == .device)
+    return first.identity == second.identity
+      && (first.kind == .fifo || first.kind == .characterDevice)
   }
 }
 
