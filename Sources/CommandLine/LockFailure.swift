@@ -81,6 +81,7 @@ extension Failure {
       "this file system does not allow names with '|', as claims of --mode hardlink have"
     case .unsupported(.noHardLinks):
       "this file system has no hard links that --mode hardlink could rely on"
+    case .unsupported(.noLeases): "this file system does not tell whether somebody has it open"
     case .unsupported(.locksDoNothing): "locks do not exclude each other on this file system"
     case .unsupported(.notSharedBetweenHosts(let fileSystem)):
       "\(fileSystem) does not share locks between hosts; --mode flock locks on this host only"
@@ -120,6 +121,8 @@ extension Failure {
   private static func text(_ step: LockStep, _ errno: Errno, _ options: LockOptions?) -> Message {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
+    case .accessDenied where step == .lease:
+      return "only its owner may be told whether somebody has it open"
     case .missing where step == .create: return "\(reason), its folder is missing"
     case .isADirectory where step == .create: return "\(reason), and there is none of that name"
     case .missing where step == .open && options?.mustExist == true:

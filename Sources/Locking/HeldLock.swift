@@ -34,7 +34,7 @@ public struct HeldLock: ~Copyable {
     var removal: FileRemoval?
     if removesFile {
       let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
-      removal = FileRemoval(path, status.identity, mode)
+      removal = FileRemoval(path, status.identity)
     }
     self.init(path: path, mode: mode, file: file, removal: removal)
   }
@@ -74,7 +74,7 @@ public struct HeldLock: ~Copyable {
     }
   }
 
-  /// Releases the lock, and removes the lock file where that was asked for and is safe.
+  /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
   ///
   /// A process that inherited the lock goes on holding it. An error means that the file was left
   /// where it is, or that closing it failed; this process does not hold the lock any more.
@@ -85,7 +85,7 @@ public struct HeldLock: ~Copyable {
     case .kernel(let part):
       let removal = part.removal
       try part.file.close()
-      try removal?.perform()
+      if try removal?.perform() == .notRemovable { throw .refused(.notRemovable) }
     case .hardlink(let hold): try hold.release()
     case .portage(let hold): try hold.release()
     case .ofAncestor: break

@@ -35,7 +35,7 @@ public enum Refusal: Equatable, Sendable {
   case untrustedLink
   /// Root does not use another user's file in a sticky, world-writable folder.
   case untrustedOwner
-  /// `removesFile` was asked for something that is not an empty regular file.
+  /// `removesFile` was asked for something that is not an empty regular file of one name.
   case notRemovable
   /// In `hardlink` mode: what is at the path is no claim, but this.
   case notAClaim(Obstacle)
@@ -74,6 +74,8 @@ public enum Unsupported: Equatable, Sendable {
   case noClaimNames
   /// The file system has no hard links, or does not tell which files are the same.
   case noHardLinks
+  /// Nobody can tell who has a file open there (fcntl(2), F_SETLEASE), so none is removed.
+  case noLeases
   /// Two open files had the lock at the same time.
   case locksDoNothing
   /// The mount table's type of a file system whose locks stay on one host.
@@ -89,6 +91,8 @@ public enum LockStep: Equatable, Sendable {
   case owner
   case open, create, fchown, fchmod, linkat
   case flock, fcntl, timer
+  /// Asking the kernel whether somebody has the file open.
+  case lease
   case fstat, stat, fstatfs, mountTable, lockTable
   case unlink, close
 
@@ -111,6 +115,7 @@ public enum LockStep: Equatable, Sendable {
     case .flock: "flock"
     case .fcntl: "fcntl"
     case .timer: "timer"
+    case .lease: "lease"
     case .fstat: "fstat"
     case .stat: "stat"
     case .fstatfs: "fstatfs"

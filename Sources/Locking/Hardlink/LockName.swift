@@ -65,11 +65,14 @@ extension LockName {
   /// - Throws: `refused(.notAClaim)` for anything that is no claim of this lock.
   func look(_ name: ByteString) throws(LockError) -> BoundClaim? {
     var restarts = 0
+    var leaseWait = LeaseWait(.never)
     while true {
       do throws(LockError) {
         return try lookOnce(name)
       } catch .system(_, .staleHandle) where restarts < maximumRestarts {
         restarts += 1
+      } catch .system(.open, .wouldBlock) {
+        try leaseWait.pause()
       }
     }
   }
