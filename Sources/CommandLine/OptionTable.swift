@@ -35,7 +35,7 @@ package let optionTable: [OptionSpecification] = [
   ),
   .init(
     .quiet, "q", "quiet", .none, .lock, .lockers,
-    "say nothing but errors, and nothing while waiting"),
+    "say nothing but errors: nothing while waiting, and nothing of locks of another kind"),
   .init(
     .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
     "say each step on standard error"),

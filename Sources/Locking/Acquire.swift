@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// How often a file may be exchanged under an attempt to open it or without patience to wait, or
 /// fail with ESTALE, before that is taken for the answer.
 let maximumRestarts = 100
@@ -74,7 +76,9 @@ private func attempt(
   try LockFile.check(status, request, lock)
   return HeldLock(
     path: request.path, mode: lock.mode, file: file,
-    removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil)
+    removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
+    mayBeHardlinkLock: status.kind == .regular && status.linkCount > 1
+      && status.size <= Int64(PATH_MAX))
 }
 
 /// Which file stands at `path` now; nil when none does.

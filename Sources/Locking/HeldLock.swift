@@ -8,6 +8,7 @@ public struct HeldLock: ~Copyable {
   struct KernelPart: ~Copyable {
     let file: LockFile
     let removal: FileRemoval?
+    let mayBeHardlinkLock: Bool
   }
 
   enum Storage: ~Copyable {
@@ -18,11 +19,13 @@ public struct HeldLock: ~Copyable {
   }
 
   init(
-    path: ByteString, mode: LockMode, file: consuming LockFile, removal: FileRemoval?
+    path: ByteString, mode: LockMode, file: consuming LockFile, removal: FileRemoval?,
+    mayBeHardlinkLock: Bool = false
   ) {
     self.path = path
     self.mode = mode
-    storage = .kernel(KernelPart(file: file, removal: removal))
+    storage = .kernel(
+      KernelPart(file: file, removal: removal, mayBeHardlinkLock: mayBeHardlinkLock))
   }
 
   /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
@@ -71,6 +74,17 @@ public struct HeldLock: ~Copyable {
     case .hardlink: nil
     case .portage: nil
     case .ofAncestor: nil
+    }
+  }
+
+  /// Whether the file of a lock of the kernel's looks as if it were a `hardlink` lock as well: it is small,
+  /// and has more than one name.
+  public var mayBeHardlinkLock: Bool {
+    switch storage {
+    case .kernel(let part): part.mayBeHardlinkLock
+    case .hardlink: false
+    case .portage: false
+    case .ofAncestor: false
     }
   }
 

@@ -59,7 +59,7 @@ extension LockOptions {
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return try announced(try take(request))
+      return announced(try take(request), request)
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
@@ -95,7 +95,7 @@ extension LockOptions {
       do throws(LockError) {
         let lock = try take(request)
         line?.end()
-        return try announced(lock)
+        return announced(lock, request)
       } catch .timedOut where request.patience != patience {
       } catch {
         line?.end()
@@ -147,7 +147,7 @@ extension LockOptions {
     do throws(LockError) {
       let lock = try Locking.acquire(request)
       line?.end()
-      return try announced(lock)
+      return announced(lock, request)
     } catch {
       line?.end()
       // Of several, the first one that the kernel gives; any of them is the reason.
@@ -163,7 +163,8 @@ extension LockOptions {
     return timeout.map { .until(Deadline(nanosecondsFromNow: $0)) } ?? .forever
   }
 
-  private func announced(_ lock: consuming HeldLock) throws(LockError) -> HeldLock {
+  private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
+    if progress != .never { tellOfOtherKinds(lock, request) }
     if verbose {
       let chosen: StaticString = mode == nil ? ", chosen because it excludes there" : ""
       let kind: StaticString = sharing == .shared ? "shared" : "exclusive"
