@@ -135,7 +135,12 @@ struct FileRemoval: Sendable {
         if error != .exists || !isIt { throw .system(.rename, error) }
       }
     }
-    try step(.unlink) { () throws(Errno) in try folder.unlink(aside) }
+    do throws(Errno) {
+      try folder.unlink(aside)
+    } catch {
+      try? folder.renameUnlessPresent(aside, to: name)
+      throw .system(.unlink, error)
+    }
     return .removed
   }
 }
