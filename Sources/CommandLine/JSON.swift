@@ -18,9 +18,10 @@ enum JSON {
     let waiters = array(hardlink?.waiters.map(claim) ?? [])
     let holder = hardlink?.holder.map(claim) ?? "null"
     let kernel = array(locks.map(lock))
+    let openers = array(report.presence?.openers.map { process($0) } ?? [])
     let (path, limits) = (string(report.path), limits(report.kernel))
     return
-      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\(limits)}\n"
+      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\"open\":\(openers),\(limits)}\n"
   }
 
   /// An object a lock of the kernel's, on a line of its own.

@@ -81,6 +81,7 @@ extension Failure {
       "this file system does not allow names with '|', as claims of --mode hardlink have"
     case .unsupported(.noHardLinks):
       "this file system has no hard links that --mode hardlink could rely on"
+    case .unsupported(.noLeases): "this file system does not tell whether somebody has it open"
     case .unsupported(.locksDoNothing): "locks do not exclude each other on this file system"
     case .unsupported(.notSharedBetweenHosts(let fileSystem)):
       "\(fileSystem) does not share locks between hosts; --mode flock locks on this host only"
@@ -93,22 +94,35 @@ extension Failure {
     case .emptyPath: "its name is empty"
     case .fifo: "it is a FIFO, not a regular file"
     case .socket: "it is a socket, not a regular file"
-    case .device: "it is a device, not a regular file"
+    case .device: "it is a character device, not a regular file"
     case .directory: "it is a directory, which only --mode flock locks; or use --sidecar"
     case .danglingLink: "it is a dangling symbolic link, and nothing is created through a link"
     case .untrustedLink:
       "it is a symbolic link that somebody else put into a world-writable folder"
     case .untrustedOwner: "it belongs to another user, in a world-writable folder"
-    case .notAClaim: "it is a file, and no lock of --mode hardlink"
+    case .notAClaim(let obstacle): "it is \(name(obstacle)), and no lock of --mode hardlink"
     case .separatorInPath:
       "its path has a '|', which separates the parts of a lock's name; only --style portage allows it"
-    case .notRemovable: "it is not an empty regular file, which --unlink could remove"
+    case .notRemovable: "it is not an empty regular file of one name, which --unlink could remove"
+    }
+  }
+
+  private static func name(_ obstacle: Obstacle) -> StaticString {
+    switch obstacle {
+    case .emptyFile: "an empty file, perhaps a lock file of another kind"
+    case .otherFile: "a file with other contents"
+    case .linkedFile: "a file with a link that is no placeholder"
+    case .directory: "a directory"
+    case .symbolicLink: "a symbolic link"
+    case .special: "a FIFO, a socket or a device"
     }
   }
 
   private static func text(_ step: LockStep, _ errno: Errno, _ options: LockOptions?) -> Message {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
+    case .accessDenied where step == .lease:
+      return "only its owner may be told whether somebody has it open"
     case .missing where step == .create: return "\(reason), its folder is missing"
     case .isADirectory where step == .create: return "\(reason), and there is none of that name"
     case .missing where step == .open && options?.mustExist == true:

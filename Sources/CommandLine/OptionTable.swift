@@ -28,14 +28,14 @@ package let optionTable: [OptionSpecification] = [
   .init(.noCreate, nil, "no-create", .none, .lock, .lockers, "the lock file must exist"),
   .init(
     .unlink, nil, "unlink", .none, .lock, .lockers,
-    "remove the lock file when releasing it, if it is empty and nobody else has locked it"),
+    "remove the lock file when releasing it, if it is empty and nobody else has it open"),
   .init(
     .sidecar, nil, "sidecar", .optionalSidecar, .lock, .lockers + .holders + .viewers,
     "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile"
   ),
   .init(
     .quiet, "q", "quiet", .none, .lock, .lockers,
-    "say nothing but errors, and nothing while waiting"),
+    "say nothing but errors: nothing while waiting, and nothing of locks of another kind"),
   .init(
     .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
     "say each step on standard error"),
@@ -225,7 +225,7 @@ package let optionTable: [OptionSpecification] = [
   .init(.force, nil, "force", .none, .own, .cleanup, "do not ask"),
   .init(
     .unused, nil, "unused", .none, .own, .cleanup,
-    "remove lock files as well that nobody holds and that are empty; in a folder, those of --sidecar"
+    "remove lock files as well that nobody has open and that are empty; in a folder, .NAME.swlock"
   ),
   .init(
     .olderThan, nil, "older-than", .duration, .own, .cleanup,

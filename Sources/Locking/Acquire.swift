@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// How often a file may be exchanged under an attempt to open it or without patience to wait, or
 /// fail with ESTALE, before that is taken for the answer.
 let maximumRestarts = 100
@@ -28,6 +30,7 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   if lock.mode == .flock, lock.range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
 
   var restarts = 0
+  var leaseWait = LeaseWait(request.patience)
   while true {
     do throws(LockError) {
       if let held = try attempt(request, lock) { return held }
@@ -40,6 +43,8 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
     {
       // NFS makes record locks of flock locks, and those need a file that is open for writing.
       request.opensForWriting = true
+    } catch .system(.open, .wouldBlock) {
+      try leaseWait.pause()
     }
     restarts += 1
   }
@@ -71,7 +76,9 @@ private func attempt(
   try LockFile.check(status, request, lock)
   return HeldLock(
     path: request.path, mode: lock.mode, file: file,
-    removal: request.removesFile ? FileRemoval(request.path, status.identity, lock.mode) : nil)
+    removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
+    mayBeHardlinkLock: status.kind == .regular && status.linkCount > 1
+      && status.size <= Int64(PATH_MAX))
 }
 
 /// Which file stands at `path` now; nil when none does.

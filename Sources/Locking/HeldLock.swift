@@ -8,6 +8,7 @@ public struct HeldLock: ~Copyable {
   struct KernelPart: ~Copyable {
     let file: LockFile
     let removal: FileRemoval?
+    let mayBeHardlinkLock: Bool
   }
 
   enum Storage: ~Copyable {
@@ -18,11 +19,13 @@ public struct HeldLock: ~Copyable {
   }
 
   init(
-    path: ByteString, mode: LockMode, file: consuming LockFile, removal: FileRemoval?
+    path: ByteString, mode: LockMode, file: consuming LockFile, removal: FileRemoval?,
+    mayBeHardlinkLock: Bool = false
   ) {
     self.path = path
     self.mode = mode
-    storage = .kernel(KernelPart(file: file, removal: removal))
+    storage = .kernel(
+      KernelPart(file: file, removal: removal, mayBeHardlinkLock: mayBeHardlinkLock))
   }
 
   /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
@@ -34,7 +37,7 @@ public struct HeldLock: ~Copyable {
     var removal: FileRemoval?
     if removesFile {
       let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
-      removal = FileRemoval(path, status.identity, mode)
+      removal = FileRemoval(path, status.identity)
     }
     self.init(path: path, mode: mode, file: file, removal: removal)
   }
@@ -83,7 +86,18 @@ public struct HeldLock: ~Copyable {
     }
   }
 
-  /// Releases the lock, and removes the lock file where that was asked for and is safe.
+  /// Whether the file of a lock of the kernel's looks as if it were a `hardlink` lock as well: it is small,
+  /// and has more than one name.
+  public var mayBeHardlinkLock: Bool {
+    switch storage {
+    case .kernel(let part): part.mayBeHardlinkLock
+    case .hardlink: false
+    case .portage: false
+    case .relied: false
+    }
+  }
+
+  /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
   ///
   /// A process that inherited the lock goes on holding it. An error means that the file was left
   /// where it is, or that closing it failed; this process does not hold the lock any more.
@@ -94,7 +108,7 @@ public struct HeldLock: ~Copyable {
     case .kernel(let part):
       let removal = part.removal
       try part.file.close()
-      try removal?.perform()
+      if try removal?.perform() == .notRemovable { throw .refused(.notRemovable) }
     case .hardlink(let hold): try hold.release()
     case .portage(let hold): try hold.release()
     case .relied: break

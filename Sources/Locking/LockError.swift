@@ -23,7 +23,9 @@ public enum LockError: Error, Equatable, Sendable {
 /// What stands at the path, and is never used as a lock file.
 public enum Refusal: Equatable, Sendable {
   case emptyPath
-  case fifo, socket, device
+  case fifo, socket
+  /// A character device; block devices can be locked.
+  case device
   /// Only `flock` locks directories.
   case directory
   /// A link to nothing; a lock file is never created through a link.
@@ -33,12 +35,33 @@ public enum Refusal: Equatable, Sendable {
   case untrustedLink
   /// Root does not use another user's file in a sticky, world-writable folder.
   case untrustedOwner
-  /// `removesFile` was asked for something that is not an empty regular file.
+  /// `removesFile` was asked for something that is not an empty regular file of one name.
   case notRemovable
-  /// In `hardlink` mode: the file at the path is no claim.
-  case notAClaim
+  /// In `hardlink` mode: what is at the path is no claim, but this.
+  case notAClaim(Obstacle)
   /// In `hardlink` mode: the path has a `|`, which separates the parts of a claim's name.
   case separatorInPath
+}
+
+/// What is in the way of a `hardlink` lock.
+public enum Obstacle: Equatable, Sendable {
+  /// As many a lock file of another kind is.
+  case emptyFile
+  case otherFile
+  /// A file in portage's style, with a link that is no placeholder.
+  case linkedFile
+  case directory, symbolicLink
+  /// A FIFO, a socket or a device.
+  case special
+
+  init(_ status: FileStatus) {
+    switch status.kind {
+    case .regular: self = status.size == 0 ? .emptyFile : .otherFile
+    case .directory: self = .directory
+    case .symbolicLink: self = .symbolicLink
+    case .fifo, .socket, .blockDevice, .characterDevice: self = .special
+    }
+  }
 }
 
 public enum Unsupported: Equatable, Sendable {
@@ -51,6 +74,8 @@ public enum Unsupported: Equatable, Sendable {
   case noClaimNames
   /// The file system has no hard links, or does not tell which files are the same.
   case noHardLinks
+  /// Nobody can tell who has a file open there (fcntl(2), F_SETLEASE), so none is removed.
+  case noLeases
   /// Two open files had the lock at the same time.
   case locksDoNothing
   /// The mount table's type of a file system whose locks stay on one host.
@@ -66,6 +91,8 @@ public enum LockStep: Equatable, Sendable {
   case owner
   case open, create, fchown, fchmod, linkat
   case flock, fcntl, timer
+  /// Asking the kernel whether somebody has the file open.
+  case lease
   case fstat, stat, fstatfs, mountTable, lockTable
   case unlink, close
 
@@ -88,6 +115,7 @@ public enum LockStep: Equatable, Sendable {
     case .flock: "flock"
     case .fcntl: "fcntl"
     case .timer: "timer"
+    case .lease: "lease"
     case .fstat: "fstat"
     case .stat: "stat"
     case .fstatfs: "fstatfs"

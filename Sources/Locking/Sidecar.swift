@@ -16,11 +16,9 @@ extension ByteString {
     return folder + "." + name + (naming == .swlock ? ".swlock" : ".portage_lockfile")
   }
 
-  /// Whether it is a name that `sidecar` gives.
+  /// Whether it is a name that `sidecar` gives to what only swlock locks.
   public var isSidecar: Bool {
-    let (own, portage): (StaticString, StaticString) = (".swlock", ".portage_lockfile")
-    return bytes.first == ascii(".")
-      && (bytes.dropFirst(2).suffix(7).elementsEqual(own.utf8)
-        || bytes.dropFirst(2).suffix(17).elementsEqual(portage.utf8))
+    let suffix: StaticString = ".swlock"
+    return bytes.first == ascii(".") && bytes.dropFirst(2).suffix(7).elementsEqual(suffix.utf8)
   }
 }

@@ -14,7 +14,7 @@ public struct FileIdentity: Equatable, Sendable {
 /// What stat(2) tells of a file, as far as a lock cares.
 public struct FileStatus: Sendable {
   public enum Kind: Sendable {
-    case regular, directory, symbolicLink, fifo, socket, device
+    case regular, directory, symbolicLink, fifo, socket, blockDevice, characterDevice
   }
 
   public let identity: FileIdentity
@@ -47,7 +47,8 @@ public struct FileStatus: Sendable {
     case UInt32(S_IFLNK): kind = .symbolicLink
     case UInt32(S_IFIFO): kind = .fifo
     case UInt32(S_IFSOCK): kind = .socket
-    default: kind = .device
+    case UInt32(S_IFBLK): kind = .blockDevice
+    default: kind = .characterDevice
     }
   }
 

@@ -42,6 +42,11 @@ public struct Folder: ~Copyable {
     try call(name, other) { (folder, name, other) in renameat(folder, name, folder, other) }
   }
 
+  /// renameat2(2) with RENAME_NOREPLACE: EEXIST where there is such a file.
+  public func renameUnlessPresent(_ name: ByteString, to other: ByteString) throws(Errno) {
+    try call(name, other) { (folder, name, other) in csystem_rename_new(folder, name, other) }
+  }
+
   /// unlinkat(2)
   public func unlink(_ name: ByteString) throws(Errno) {
     try call(name) { (folder, name) in unlinkat(folder, name, 0) }

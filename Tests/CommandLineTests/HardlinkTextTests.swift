@@ -124,7 +124,8 @@ private func string(_ message: Message) -> String {
 @Suite struct HardlinkMessageTests {
   @Test(
     arguments: [
-      (LockError.refused(.separatorInPath), 64), (.refused(.notAClaim), 65), (.notHeld, 76),
+      (LockError.refused(.separatorInPath), 64), (.refused(.notAClaim(.emptyFile)), 65),
+      (.notHeld, 76),
       (.lost, 76), (.busy, 75), (.unsupported(.noHardLinks), 69),
       (.unsupported(.sharedHardlink), 69), (.system(.link, .readOnlyFileSystem), 73),
     ] as [(LockError, Int32)])

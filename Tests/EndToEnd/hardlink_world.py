@@ -130,11 +130,11 @@ def watches(process):
 # Peers. Only their pauses are shortened.
 
 FLUFL = """
-import random, subprocess, sys, time
+import os, random, subprocess, sys, time
 from flufl.lock import Lock, NotLockedError, TimeOutError
 path, lifetime, timeout, *command = sys.argv[1:]
 Lock._sleep = lambda self: time.sleep(0.005 + random.random() / 50)
-lock = Lock(path, lifetime=int(lifetime))
+lock = Lock(path, lifetime=int(lifetime), separator=os.environ.get("SEPARATOR", "|"))
 try:
     lock.lock(timeout=int(timeout) if timeout else None)
 except TimeOutError:

@@ -152,8 +152,8 @@ def test_unused_lock_files_are_removed_and_others_stay(swlock, folder):
             swlock.run(*words, name)
         result = swlock.run(*words, ".")
     assert result.returncode == 0, result
-    left = sorted(os.listdir(folder))
-    assert left == sorted(["busy", "ofd", "data", "empty", ".c.swlock", ".swlock"])
+    left = ["busy", "ofd", "data", "empty", ".b.portage_lockfile", ".c.swlock", ".swlock"]
+    assert sorted(os.listdir(folder)) == sorted(left)
 
 
 def test_each_removed_file_is_told(swlock, folder):
@@ -162,3 +162,40 @@ def test_each_removed_file_is_told(swlock, folder):
     result = swlock.run("cleanup", "--unused", "lock")
     assert result.stdout == b"removed lock (unused lock file)\n1 removed\n"
     assert not (folder / "lock").exists()
+
+
+OTHERS = ["db.lck", "index.lock", "lock", ".data.lock", ".b.portage_lockfile"]
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_PATH], ids=["r", "rw", "path"])
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_file_that_is_a_lock_to_others_as_it_is_there_stays(swlock, folder, name, flags):
+    """To pacman or git the file is the lock, and no kernel lock is on it."""
+    (folder / name).touch()
+    descriptor = os.open(folder / name, flags)
+    for words in ([name], ["."], ["--dry-run", name], ["--dry-run", "."]):
+        result = swlock.run("cleanup", "--unused", *words)
+        assert result.returncode == 0 and result.stdout.startswith(b"0 "), result
+        assert (folder / name).exists()
+        if words[-1] == name:
+            assert has_failed(result, 0, b" stays: it is open in pid %d (" % os.getpid())
+    os.close(descriptor)
+    # In a folder it is no business of swlock's, whoever has it open.
+    assert swlock.run("cleanup", "--unused", ".").stdout == b"0 removed\n"
+    assert swlock.run("cleanup", "--unused", name).stdout.endswith(b"\n1 removed\n")
+
+
+def test_a_lock_that_portage_holds_by_a_link_stays(swlock, folder):
+    (folder / "lock").touch()
+    os.link(folder / "lock", folder / ".lock.hardlock-elsewhere-1")
+    result = swlock.run("cleanup", "--unused", "lock")
+    assert has_failed(result, 0, b"lock stays: ") and (folder / "lock").exists()
+
+
+def test_what_is_no_regular_file_is_not_removed(swlock, folder):
+    os.mkfifo(folder / "fifo")
+    (folder / "target").touch()
+    (folder / "link").symlink_to("target")
+    for name in ("fifo", "link", "none"):
+        swlock.run("cleanup", "--unused", name, timeout=10)
+    assert sorted(os.listdir(folder)) == ["fifo", "link", "target"]

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from conftest import SWLOCK, needs_root, needs_tool
+from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from observing import (
     MODES,
     appears,
@@ -119,6 +119,94 @@ def test_what_is_no_file_is_refused_at_once(swlock, folder, mode, make, options)
 def test_a_device_is_refused(swlock, folder, mode):
     assert refused(swlock.run("run", "-m", mode, "/dev/null", "touch", "ran"), 65, b"/dev/null")
     assert os.listdir(folder) == []
+
+
+@pytest.fixture
+def disk(folder):
+    """A block device; nothing else knows it."""
+    (folder / "backing").write_bytes(bytes(1 << 20))
+    words = ["losetup", "--find", "--show", "backing"]
+    try:
+        made = subprocess.run(words, cwd=folder, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("needs losetup")
+    if made.returncode:
+        pytest.skip("needs a loop device")
+    yield made.stdout.strip()
+    subprocess.run(["losetup", "--detach", made.stdout.strip()], check=True)
+
+
+@every_mode
+@pytest.mark.parametrize("sharing", ["-x", "-s"])
+@pytest.mark.parametrize("through", ["itself", "link"])
+def test_a_block_device_can_be_locked(swlock, folder, disk, mode, sharing, through):
+    """As udevadm lock does; /dev/disk/by-id has links."""
+    path = disk
+    if through == "link":
+        path = folder / "link"
+        path.symlink_to(disk)
+    words = ["run", "-m", mode, sharing, path, "sh", "-c", "echo >in; read x || :"]
+    holder = swlock.start(*words, stdin=subprocess.PIPE)
+    appears(folder / "in")
+    assert refused(swlock.run("run", "-n", "-m", mode, disk, "touch", "ran"), 75, b"held by pid ")
+    assert f"{mode}, ".encode() in swlock.run("status", disk).stdout
+    assert has_failed(swlock.run("break", disk), 75, b"is alive")
+    holder.communicate(timeout=10)
+    assert holder.returncode == 0
+    assert swlock.run("run", "-n", "-m", mode, disk, "true").returncode == 0
+    assert swlock.run("status", disk).stdout == f"{disk}  free\n".encode()
+    assert swlock.run("break", disk).returncode == 0
+
+
+@needs_tool("flock")
+def test_the_lock_of_a_block_device_is_flock_1s(swlock, folder, disk):
+    holder = subprocess.Popen(["flock", disk, "sh", "-c", "echo >in; read x"], cwd=folder, stdin=subprocess.PIPE)
+    swlock.processes.append(holder)
+    appears(folder / "in")
+    assert refused(swlock.run("run", "-n", disk, "touch", "ran"), 75)
+    holder.communicate(timeout=10)
+
+
+def test_a_block_device_is_never_removed_nor_a_hardlink_lock(swlock, folder, disk):
+    for options in (["--unlink"], ["-m", "hardlink"]):
+        assert refused(swlock.run("run", *options, disk, "touch", folder / "ran"), 65)
+    assert has_failed(swlock.run("cleanup", "--unused", disk), 0, b"stays")
+    assert stat.S_ISBLK(os.stat(disk).st_mode) and not (folder / "ran").exists()
+    # Nor written to.
+    assert (folder / "backing").read_bytes() == bytes(1 << 20)
+
+
+@needs_strace
+def test_a_block_device_is_opened_for_reading_only_and_not_waited_for(swlock, folder, disk):
+    trace = ["strace", "-f", "-b", "execve", "-qq", "-e", "trace=openat", "-o", "trace"]
+    for words in (["run", disk, "true"], ["status", disk]):
+        subprocess.run([*trace, SWLOCK, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        lines = [line for line in (folder / "trace").read_text().splitlines() if disk in line]
+        for line in lines:
+            assert "O_PATH" in line or "O_RDONLY|O_NOCTTY|O_NONBLOCK" in line and "O_CREAT" not in line
+
+
+@needs_root
+def test_a_strangers_block_device_in_a_sticky_folder_is_refused(swlock, sticky, disk):
+    number = os.stat(disk).st_rdev
+    try:
+        os.mknod(sticky / "node", stat.S_IFBLK | 0o600, number)
+    except OSError:
+        pytest.skip("needs to make device files")
+    os.chown(sticky / "node", STRANGER, STRANGER)
+    assert refused(swlock.run("run", sticky / "node", "touch", sticky / "ran"), 77)
+
+
+@pytest.mark.parametrize("words", [["status"], ["break"], ["run", "-m", "auto"], ["run", "-m", "hardlink"]])
+def test_a_character_device_is_not_even_opened(swlock, folder, words):
+    """A tape is rewound when it is closed."""
+    if shutil.which("strace") is None:
+        pytest.skip("needs strace")
+    trace = ["strace", "-f", "-qq", "-e", "trace=openat", "-o", "trace"]
+    command = ["true"] if words[0] == "run" else []
+    subprocess.run([*trace, SWLOCK, *words, "/dev/null", *command], cwd=folder, capture_output=True)
+    lines = [line for line in (folder / "trace").read_text().splitlines() if '"/dev/null"' in line or '"null"' in line]
+    assert all("O_PATH" in line for line in lines), lines
 
 
 @pytest.mark.parametrize("path", ["sub", "sub/", ".", "link", "link/"])

@@ -37,6 +37,40 @@ def test_a_free_path_is_free_with_or_without_a_file(swlock, folder):
     assert [found["state"] for found in objects(swlock.run("status", "--json", "file"))] == ["unlocked"]
 
 
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR, os.O_PATH], ids=["r", "rw", "path"])
+def test_a_file_that_is_open_somewhere_is_not_just_free(swlock, folder, flags):
+    """To pacman's db.lck, or git's index.lock, the kernel knows no lock."""
+    (folder / "db.lck").touch()
+    descriptor = os.open(folder / "db.lck", flags)
+    text = " ".join(shown(swlock, "db.lck").split())
+    assert text.startswith("db.lck free (no kernel lock), but it is open in ")
+    assert f"but it is open in pid {os.getpid()} (" in text
+    (found,) = objects(swlock.run("status", "--json", "db.lck"))
+    assert (found["state"], found["locks"]) == ("unlocked", [])
+    assert [process["pid"] for process in found["open"]] == [os.getpid()]
+    assert swlock.run("status", "-q", "db.lck").returncode == 1
+    os.close(descriptor)
+    (found,) = objects(swlock.run("status", "--json", "db.lck"))
+    assert found["open"] == []
+
+
+def test_a_file_that_names_a_process_or_is_named_as_a_lock_is_not_just_free(swlock, folder):
+    """As dotlockfile and UUCP make them, and close them."""
+    for content in (f"{os.getpid()}\n", f"{os.getpid():10}\n", f"{os.getpid()}"):
+        (folder / "lock").write_text(content)
+        text = " ".join(shown(swlock, "lock").split())
+        assert text.startswith("lock free (no kernel lock), but it names ")
+        assert f"but it names pid {os.getpid()} (" in text
+    (folder / "lock").write_text("2147483647\n")
+    assert "but it names pid 2147483647, which is not to be seen here" in shown(swlock, "lock")
+    for content in ("", "data 12", "0", "-1", "99999999999999999999"):
+        (folder / "lock").write_text(content)
+        assert shown(swlock, "lock") == "lock  free\n"
+    (folder / "index.lock").touch()
+    text = " ".join(shown(swlock, "index.lock").split())
+    assert text.startswith("index.lock free (no kernel lock), but it is there, ")
+
+
 @every_mode
 def test_holders_and_waiters_are_shown_in_order(swlock, folder, mode):
     holder = swlock.start("run", "-m", mode, "lock", "sleep", "1000")

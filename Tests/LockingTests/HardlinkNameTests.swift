@@ -54,6 +54,24 @@ import Testing
   }
 
   @Test(arguments: [
+    ("lock+host+12+345", true), ("lock::host::12::345", true), ("lock-a-b-12-345", true),
+    ("lock.host.example.12.345", true), ("lock^h^1^2", true), ("lock", false), ("lock.1", false),
+    ("lock-2026-11-29", true), ("lock+host+12+", false), ("lock+host+x+345", false),
+    ("lock+host-12+345", false), ("lock++12+345", false), ("other+host+12+345", false),
+    ("lockhost12345", false),
+  ])
+  func nameWithAnotherSeparatorIsWorthALook(_ name: String, _ expected: Bool) {
+    #expect(ClaimName.mayBeUnreadable(ByteString(name), base: "lock") == expected)
+  }
+
+  @Test func claimWithAnotherSeparatorIsForeignAndOfNobodyKnown() {
+    let claim = ClaimName(unreadable: "lock+host+12+345")
+    #expect(claim.isForeign && claim.isUnreadable && claim.process == 0)
+    #expect(claim.token.count == 16)
+    #expect(claim.token != ClaimName(unreadable: "lock+host+12+346").token)
+  }
+
+  @Test(arguments: [
     ("", "node"), ("127.0.0.1 localhost\n", "node"),
     ("127.0.1.1 node.example.com node\n", "node.example.com"),
     ("127.0.1.1\tnode node.example.com # node.other\n", "node.example.com"),

@@ -135,15 +135,15 @@ import Testing
   @Test func onlyAnEmptyFileThatNobodyHasLockedIsRemoved() throws {
     let scratch = try Scratch()
     let path = scratch.path()
-    #expect(try !removeUnusedFile(at: path))
+    #expect(try removeUnusedFile(at: path) == .gone)
     for mode: LockMode in [.flock, .ofd] {
       let held = try acquire(LockRequest(path: path, mode: mode, patience: .never))
-      #expect(try !removeUnusedFile(at: path))
-      #expect(try !removeUnusedFile(at: path, isDryRun: true))
+      #expect(try removeUnusedFile(at: path) == .inUse)
+      #expect(try removeUnusedFile(at: path, isDryRun: true) == .inUse)
       try held.release()
     }
-    #expect(try removeUnusedFile(at: path, isDryRun: true))
-    #expect(try removeUnusedFile(at: path))
+    #expect(try removeUnusedFile(at: path, isDryRun: true) == .removed)
+    #expect(try removeUnusedFile(at: path) == .removed)
     #expect(!FileManager.default.fileExists(atPath: String(decoding: path.bytes, as: UTF8.self)))
   }
 }

@@ -231,7 +231,7 @@ import Testing
       $0.patience = .until(.seconds(20))
       $0.hardlink.longestPoll = 1_000_000
     }
-    #expect(errorOfAcquiring(patient) == .refused(.notAClaim))
+    #expect(errorOfAcquiring(patient) == .refused(.notAClaim(.linkedFile)))
     #expect(try world.names() == ["copy", "lock"])
   }
 }

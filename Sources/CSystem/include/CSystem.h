@@ -72,6 +72,10 @@ static inline int csystem_open(const char *path, int flags, mode_t mode) {
 static inline int csystem_openat(int folder, const char *path, int flags, mode_t mode) {
   return openat(folder, path, flags, mode);
 }
+// renameat2(2) within one folder, onto no other file: as a system call, since not every libc has it.
+static inline int csystem_rename_new(int folder, const char *name, const char *other) {
+  return (int)syscall(SYS_renameat2, folder, name, folder, other, 1 /* RENAME_NOREPLACE */);
+}
 static inline int csystem_pipe(int *reader, int *writer) {
   int ends[2];
   if (pipe2(ends, O_CLOEXEC) != 0) return -1;

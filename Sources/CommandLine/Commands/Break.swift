@@ -25,7 +25,7 @@ struct Break {
 
   private func breakLock(_ path: ByteString) throws(Failure) {
     if !isHardlink(path), let found = try inspection(of: path, "break"),
-      !found.locks.isEmpty || isEmptyFile(path)
+      !found.locks.isEmpty || isNoData(path)
     {
       return try endHolders(of: path, found)
     }
@@ -43,9 +43,10 @@ struct Break {
     }
   }
 
-  private func isEmptyFile(_ path: ByteString) -> Bool {
+  /// Whether it can only be a lock of the kernel's.
+  private func isNoData(_ path: ByteString) -> Bool {
     guard let status = try? FileStatus(at: path, followingLinks: true) else { return false }
-    return status.kind == .regular && status.size == 0
+    return status.kind == .regular && status.size == 0 || status.kind == .blockDevice
   }
 
   /// Only those who have the lock now: whoever waited for it is to have it next.

@@ -4,14 +4,15 @@ internal import SystemInterface
 // How claims are described to people.
 
 extension HardlinkClaim {
-  /// `pid 4711 on HOST`, or `nobody, on HOST`.
+  /// `pid 4711 on HOST`, or `nobody, on HOST`; where only the claim is known, its name.
   var ownerName: Message {
-    process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)"
+    if host.isEmpty { return "the owner of \(fileName)" }
+    return process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)"
   }
 
   /// `by pid 4711 on HOST`, or `for nobody, on HOST`.
   var ownerPhrase: Message {
-    let preposition: StaticString = process == 0 ? "for" : "by"
+    let preposition: StaticString = process == 0 && !host.isEmpty ? "for" : "by"
     return "\(preposition) \(ownerName)"
   }
 

@@ -22,7 +22,7 @@ struct Cleanup {
         let result = try cleanUp(path)
         for removal in result.removals { try Output.result(line(removal)) }
         count += Int64(result.removals.count)
-        if options.unused { count += try removeUnused(path) }
+        count += try removeUnused(path)
         if let error = result.firstError { throw .hardlink("clean up", path, error) }
       } catch {
         first.say(error)
@@ -56,41 +56,57 @@ struct Cleanup {
     return result
   }
 
-  /// Lock files without a lock; in a folder, only those whose names say that they are lock files.
+  /// Lock files that nobody uses: the one that is named, and in a folder those whose names say that only
+  /// swlock uses them; and there, also without `--unused`, what one was called whose removal was cut short.
   private func removeUnused(_ path: ByteString) throws(Failure) -> Int64 {
     let isFolder = (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
     guard isFolder, options.lock.sidecar == nil else {
-      return try removeUnusedFile(try options.lock.lockPath(path))
+      return options.unused
+        ? try removeUnusedFile(try options.lock.lockPath(path), isNamed: true) : 0
     }
     var names: [ByteString] = []
     do throws(Errno) {
       try Folder(path).forEachName { name in
-        if name.isSidecar { names.append(name) }
+        if name.isAside || (options.unused && name.isSidecar) { names.append(name) }
       }
     } catch {
       throw Failure(.systemCall, "unable to clean up \(path): \(error.text)")
     }
+    let prefix = path.bytes.last == ascii("/") ? path : path + "/"
     var count: Int64 = 0
-    for name in names { count += try removeUnusedFile(path + "/" + name) }
+    for name in names { count += try removeUnusedFile(prefix + name, isNamed: false) }
     return count
   }
 
-  private func removeUnusedFile(_ path: ByteString) throws(Failure) -> Int64 {
+  /// - Parameter isNamed: whether it is to be said why it stays.
+  private func removeUnusedFile(_ path: ByteString, isNamed: Bool) throws(Failure) -> Int64 {
     if let span = options.cleanUp.olderThan,
       let status = try? FileStatus(at: path, followingLinks: false),
       wallTime() - status.modificationTime < span
     {
       return 0
     }
+    let outcome: RemovalOutcome
     do throws(LockError) {
-      guard try Locking.removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun) else {
-        return 0
-      }
+      outcome = try Locking.removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun)
     } catch {
       throw .hardlink("clean up", path, error)
     }
-    try Output.result(line(path, "unused lock file"))
-    return 1
+    switch outcome {
+    case .removed:
+      try Output.result(line(path, "unused lock file"))
+      return 1
+    case .inUse where isNamed: Output.say("\(path) stays: \(userPhrase(of: path))")
+    case .notRemovable where isNamed:
+      Output.say("\(path) stays: it is not an empty regular file of one name")
+    case .gone, .inUse, .notRemovable: break
+    }
+    return 0
+  }
+
+  private func userPhrase(of path: ByteString) -> Message {
+    guard let first = try? inspectOpeners(at: path).first else { return "somebody has it open" }
+    return "it is open in \(first.phrase)"
   }
 
   private func line(_ removal: HardlinkRemoval) -> Message {

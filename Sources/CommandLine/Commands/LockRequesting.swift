@@ -61,7 +61,7 @@ extension LockOptions {
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return try announced(try file.take(request))
+      return announced(try file.take(request), request)
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
@@ -97,7 +97,7 @@ extension LockOptions {
       do throws(LockError) {
         let lock = try file.take(request)
         line?.end()
-        return try announced(lock)
+        return announced(lock, request)
       } catch .timedOut where request.patience != patience {
       } catch {
         line?.end()
@@ -152,7 +152,7 @@ extension LockOptions {
         do throws(LockError) {
           let lock = try Locking.acquire(request)
           line?.end()
-          return try announced(lock)
+          return announced(lock, request)
         } catch .timedOut where request.patience != patience {
         } catch .interrupted {
           // Of several, the first one that the kernel gives; any of them is the reason.
@@ -176,7 +176,8 @@ extension LockOptions {
     return timeout.map { .until(Deadline(nanosecondsFromNow: $0)) } ?? .forever
   }
 
-  private func announced(_ lock: consuming HeldLock) throws(LockError) -> HeldLock {
+  private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
+    if progress != .never { tellOfOtherKinds(lock, request) }
     if verbose {
       let chosen: StaticString = mode == nil ? ", chosen because it excludes there" : ""
       let kind: StaticString = sharing == .shared ? "shared" : "exclusive"

@@ -10,11 +10,17 @@ final class PathReport {
   let hardlink: HardlinkReport?
   /// Locks of the kernel; nil where there is no file.
   let kernel: LockInspection?
+  /// What else may make the file at a path a lock, where there is none.
+  let presence: FilePresence?
 
-  init(path: ByteString, hardlink: HardlinkReport?, kernel: LockInspection? = nil) {
+  init(
+    path: ByteString, hardlink: HardlinkReport?, kernel: LockInspection? = nil,
+    presence: FilePresence? = nil
+  ) {
     self.path = path
     self.hardlink = hardlink
     self.kernel = kernel
+    self.presence = presence
   }
 }
 
@@ -101,7 +107,10 @@ struct Status {
         kernel = try kernelLocks(at: path)
         guard kernel != nil else { throw error }
       }
-      let report = PathReport(path: path, hardlink: hardlink, kernel: kernel)
+      let isFree = hardlink == nil && kernel?.locks.isEmpty == true
+      let report = PathReport(
+        path: path, hardlink: hardlink, kernel: kernel,
+        presence: isFree && !options.quiet ? FilePresence(of: path) : nil)
       return Look(
         options.json ? JSON.report(report) : report.text, key: report.key, isHeld: isHeld(report))
     } catch {
@@ -202,6 +211,7 @@ extension PathReport {
   fileprivate var key: Message {
     var key = Message()
     if let kernel { key.append(JSON.locks(kernel)) }
+    if let presence { key.append(presence.key) }
     guard let hardlink else { return key }
     key.append(text: hardlink.state.name)
     if let holder = hardlink.holder { key.append(escaping: holder.fileName) }

@@ -36,7 +36,7 @@ extension PathReport {
   /// The state of the lock in parts that may stand on lines of their own.
   private var state: (first: Message, rest: [Message]) {
     guard let hardlink, let holder = hardlink.holder, hardlink.state != .unlocked else {
-      return ("free", [])
+      return presence?.phrase.map { ("free (no kernel lock)", [$0]) } ?? ("free", [])
     }
     if hardlink.state == .stale {
       return holder.liveness == .dead

@@ -151,7 +151,7 @@ extension OutputRelay {
       first.identity == second.identity
     else { return false }
     switch first.kind {
-    case .fifo, .device, .socket: return true
+    case .fifo, .characterDevice, .socket: return true
     default: return bothAppend(one, other) || areOneOpenFile(one, other)
     }
   }

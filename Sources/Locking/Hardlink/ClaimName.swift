@@ -104,6 +104,41 @@ struct ClaimName: Equatable {
     return (token, details)
   }
 
+  /// That of a claim whose parts are separated by something else than `|`, which flufl.lock leaves to its
+  /// users: nothing is known of its owner. Its token is made of the name, which is unique as well.
+  init(unreadable fileName: ByteString) {
+    self.fileName = fileName
+    host = ""
+    process = 0
+    details = nil
+    // FNV-1a
+    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
+    for byte in fileName.bytes { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01b3 }
+    token = hexadecimal(hash)
+  }
+
+  var isUnreadable: Bool { host.isEmpty }
+
+  /// Whether the name has the parts of a claim for the lock called `base`, with some other separator,
+  /// which is taken to have no digits: only then it is worth to be looked at.
+  static func mayBeUnreadable(_ name: ByteString, base: ByteString) -> Bool {
+    guard name.count > base.count + 5, name.hasPrefix(base) else { return false }
+    var rest = name.bytes.dropFirst(base.count)
+    func dropNumber() -> Bool {
+      let count = rest.count
+      while let last = rest.last, isDigit(last) { rest.removeLast() }
+      return rest.count < count
+    }
+    guard dropNumber() else { return false }
+    var length = 0
+    while let byte = rest.dropLast(length).last, !isDigit(byte) { length += 1 }
+    let separator = rest.suffix(length)
+    rest.removeLast(length)
+    guard !separator.isEmpty, dropNumber() else { return false }
+    return rest.count > 2 * length && rest.suffix(length).elementsEqual(separator)
+      && rest.prefix(length).elementsEqual(separator)
+  }
+
   var isForeign: Bool { details == nil }
 }
 
@@ -116,12 +151,17 @@ package func randomToken() throws(Errno) -> ByteString {
     return try retryingOnInterrupt { getrandom(address, size, 0) }
   }
   guard count == size else { throw .inputOutput }
+  return hexadecimal(random.0) + hexadecimal(random.1)
+}
+
+private func isDigit(_ byte: UInt8) -> Bool { byte &- ascii("0") < 10 }
+
+/// All 16 digits.
+private func hexadecimal(_ word: UInt64) -> ByteString {
   var digits: [UInt8] = []
-  for word in [random.0, random.1] {
-    for shift in stride(from: 60, through: 0, by: -4) {
-      let value = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
-      digits.append(value < 10 ? ascii("0") + value : ascii("a") + value - 10)
-    }
+  for shift in stride(from: 60, through: 0, by: -4) {
+    let value = UInt8(truncatingIfNeeded: word >> UInt64(shift)) & 15
+    digits.append(value < 10 ? ascii("0") + value : ascii("a") + value - 10)
   }
   return ByteString(digits)
 }

@@ -8,6 +8,7 @@ final class LockName {
   /// The last component.
   let base: ByteString
   let folder: Folder
+  private var isChecked = false
 
   /// - Throws: `refused` for what is no name of a lock; `system(.folder, ...)`.
   init(_ path: ByteString) throws(LockError) {
@@ -51,7 +52,7 @@ final class BoundClaim {
   }
 
   var token: ByteString { name.token }
-  var wasAbandoned: Bool { status.modificationTime == 0 }
+  var wasAbandoned: Bool { status.modificationTime == 0 && !name.isUnreadable }
 }
 
 extension LockName {
@@ -59,16 +60,19 @@ extension LockName {
   ///
   /// Opened, looked at and read through one descriptor, so that all belongs to one file. A file that
   /// lost its content in a crash of the machine is known by the claim's own name, which is another
-  /// link to it.
+  /// link to it. So is the claim of a flufl.lock that separates the parts of the name by something else.
   ///
   /// - Throws: `refused(.notAClaim)` for anything that is no claim of this lock.
   func look(_ name: ByteString) throws(LockError) -> BoundClaim? {
     var restarts = 0
+    var leaseWait = LeaseWait(.never)
     while true {
       do throws(LockError) {
         return try lookOnce(name)
       } catch .system(_, .staleHandle) where restarts < maximumRestarts {
         restarts += 1
+      } catch .system(.open, .wouldBlock) {
+        try leaseWait.pause()
       }
     }
   }
@@ -79,33 +83,67 @@ extension LockName {
       try FileStatus(of: descriptor.number)
     }
     let limit = Int(PATH_MAX) + 1
-    guard status.kind == .regular, status.size <= limit else { throw .refused(.notAClaim) }
+    guard status.kind == .regular, status.size <= limit else { throw refusal(name, status) }
     let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }
     if content.isEmpty {
       // The folder of any other lock file may be large.
-      guard status.linkCount > 1, let name = try claimName(of: status.identity) else {
-        throw .refused(.notAClaim)
+      guard status.linkCount > 1, let claim = try claimName(of: status.identity) else {
+        throw refusal(name, status)
       }
-      return BoundClaim(name, status, descriptor)
+      return BoundClaim(claim, status, descriptor)
     }
+    guard let last = Self.fileName(inContent: content) else { throw refusal(name, status) }
+    if let claim = ClaimName(last.bytes, base: base) {
+      return BoundClaim(claim, status, descriptor)
+    }
+    // Any file with two links would do otherwise.
+    guard status.linkCount > 1, last != name,
+      (try? folder.status(of: last))?.identity == status.identity
+    else { throw refusal(name, status) }
+    return BoundClaim(ClaimName(unreadable: last), status, descriptor)
+  }
+
+  /// Of a file that is still there as it was seen. One that has lost a name since may have been a claim whose
+  /// lock was released meanwhile: that is looked at again.
+  private func refusal(_ name: ByteString, _ seen: FileStatus) -> LockError {
+    let status = try? folder.status(of: name)
+    let isSame = status?.identity == seen.identity && status?.linkCount == seen.linkCount
+    return isSame ? .refused(.notAClaim(Obstacle(seen))) : .system(.open, .staleHandle)
+  }
+
+  /// The last component of the path that a claim has as its content. flufl.lock writes the path as it was
+  /// given, which may be a relative one.
+  private static func fileName(inContent content: [UInt8]) -> ByteString? {
     let last = content.split(separator: ascii("/"), omittingEmptySubsequences: false).last
-    guard content[0] == ascii("/"), !content.contains(0),
-      let last, let claim = ClaimName(last, base: base)
-    else { throw .refused(.notAClaim) }
-    return BoundClaim(claim, status, descriptor)
+    guard !content.contains(0), let last, !last.isEmpty else { return nil }
+    return ByteString(last)
   }
 
   /// Opens a file that may be anything, for reading; nil where there is none.
   func openIfPresent(_ name: ByteString) throws(LockError) -> FileDescriptor? {
+    if name == base { try refuseDevice() }
     do throws(Errno) {
       return try folder.open(name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
     } catch {
       switch error {
       case .missing: return nil
       // A link; a socket, or a device without a driver.
-      case .tooManyLinks, .noDevice: throw .refused(.notAClaim)
+      case .tooManyLinks: throw .refused(.notAClaim(.symbolicLink))
+      case .noDevice: throw .refused(.notAClaim(.special))
       default: throw .system(.open, error)
       }
+    }
+  }
+
+  /// Opening a device may have effects of its own. Whatever takes the place of a file later is opened.
+  private func refuseDevice() throws(LockError) {
+    if isChecked { return }
+    isChecked = true
+    guard let status = try? folder.status(of: base) else { return }
+    switch status.kind {
+    case .blockDevice, .characterDevice, .fifo, .socket:
+      throw .refused(.notAClaim(.special))
+    case .regular, .directory, .symbolicLink: return
     }
   }
 
@@ -122,13 +160,28 @@ extension LockName {
   /// Every claim for this lock in the folder.
   func claimNames() throws(LockError) -> [ClaimName] {
     var names: [ClaimName] = []
+    var unreadable: [ByteString] = []
     let base = base
     try step(.read) { () throws(Errno) in
       try folder.forEachName { name in
-        if let claim = ClaimName(name.bytes, base: base) { names.append(claim) }
+        if let claim = ClaimName(name.bytes, base: base) {
+          names.append(claim)
+        } else if ClaimName.mayBeUnreadable(name, base: base) {
+          unreadable.append(name)
+        }
       }
     }
+    for name in unreadable where namesItself(name) { names.append(ClaimName(unreadable: name)) }
     return names
+  }
+
+  /// Whether the content of that file is its own path, as a claim's is.
+  private func namesItself(_ name: ByteString) -> Bool {
+    guard let status = try? folder.status(of: name), status.kind == .regular,
+      status.size >= name.count, status.size <= Int64(PATH_MAX),
+      let file = try? openIfPresent(name), let content = try? file.readAll(limit: Int(PATH_MAX))
+    else { return false }
+    return Self.fileName(inContent: content) == name
   }
 
   /// Whether L is still `token` when no client that looks first and unlinks then, as flufl.lock does, can

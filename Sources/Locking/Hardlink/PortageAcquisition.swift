@@ -50,7 +50,12 @@ struct PortageAcquisition {
           unexplained?.status.identity == file.status.identity
           && unexplained?.status.changeTime == file.status.changeTime
         unexplained = (file.status, isSame ? (unexplained?.looks ?? 0) + 1 : 1)
-        if let unexplained, unexplained.looks > 3 { throw .refused(.notAClaim) }
+        if let unexplained, unexplained.looks > 3 { throw .refused(.notAClaim(.linkedFile)) }
+        if request.patience == .never, restarts < maximumRestarts {
+          restarts += 1
+          usleep(10_000)
+          continue
+        }
       }
       let holder = held.flatMap { $0.placeholder.host == own.host ? $0.placeholder.process : nil }
       try wait.forChange(ofFile: file.descriptor.number, file.status.identity, holder)
@@ -85,7 +90,7 @@ struct PortageAcquisition {
       return OpenFile(created, status, isNew: true)
     }
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor.number) }
-    guard status.kind == .regular else { throw .refused(.notAClaim) }
+    guard status.kind == .regular else { throw .refused(.notAClaim(Obstacle(status))) }
     if status.owner != 0, geteuid() == 0 {
       let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
       if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }

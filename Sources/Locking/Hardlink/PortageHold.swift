@@ -47,7 +47,7 @@ extension LockName {
     guard status?.identity == identity else { throw .lost }
     // While the lock is held nobody else may remove L, and nobody wins a link to the old one after.
     if removesFile, let file = try? folder.status(of: base), file.identity == identity,
-      FileRemoval.isRemovable(file)
+      file.isEmptyFile
     {
       try? folder.unlink(base)
     }

@@ -254,7 +254,8 @@ extension Retirement {
   ///
   /// - Returns: whether the claim is still at L.
   private func waitForForeignClients(_ held: BoundClaim) throws(LockError) -> Bool {
-    guard try lock.claimNames().contains(where: { $0.isForeign }) else { return true }
+    let others = try lock.claimNames()
+    guard held.name.isForeign || others.contains(where: { $0.isForeign }) else { return true }
     let settle = judge.policy.settle
     let fresh = (FolderClock.local().now + settle) / 1_000_000_000 + 15
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.

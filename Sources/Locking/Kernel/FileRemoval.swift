@@ -1,85 +1,196 @@
 internal import CSystem
 
-/// Removes a lock file after its lock was released, if nobody wants it.
+/// Removes a lock file that nobody has open.
+///
+/// Whoever opens a lock file and waits for its lock may find, once it has the lock, that the file was
+/// removed and that others have the lock of a new file at the path. swlock looks, and starts again; but
+/// flock(1), lockrun and most programs do not, and would go on. So it is not enough to hold the lock: a
+/// file is removed only while nobody else has it open, which a write lease proves, and no look at
+/// /proc could. Nobody can hold a lock of a file that is not open, so no lock is taken for it.
+///
+/// What may happen, in the order of time, to somebody who opens the file:
+///
+/// 1. It was opened before the lease: there is no lease, and the file stays. Of two that want to remove it
+///    at the same moment neither gets the lease; both try again, at random times.
+/// 2. It is opened under the lease: whoever does that waits in open(2), or is refused with EWOULDBLOCK
+///    (swlock tries again), and breaks the lease.
+/// 3. The file's name was looked up already, and then it loses its name. Whoever looked it up gets this
+///    file, and nothing could give a name back to a file that has lost its last one. So it is renamed
+///    first; then the lease is looked at; if it was broken, the file gets its name back before the one
+///    who waits can go on; and if not, it is unlinked by a name that nobody else knows.
+///
+/// What remains, for those who do not look again: one who has looked up the name but has not come to
+/// the lease yet, a few hundred instructions of the kernel later, when the lease is looked at after
+/// the rename; and that between the rename and the giving back, a few microseconds, a third one makes a
+/// new file at the path.
 struct FileRemoval: Sendable {
   private let path: ByteString
-  private let identity: FileIdentity
-  private let mode: LockMode
+  /// Nil: whatever stands there.
+  private let identity: FileIdentity?
 
-  init(_ path: ByteString, _ identity: FileIdentity, _ mode: LockMode) {
+  init(_ path: ByteString, _ identity: FileIdentity? = nil) {
     self.path = path
     self.identity = identity
-    self.mode = mode
   }
 
-  /// Only what may have been made as a lock file: somebody's data are not removed, nor folders.
+  /// Only what may have been made as a lock file: somebody's data are not removed, nor folders. Nor a file
+  /// that others know by another name, by which they would go on to lock it.
   static func isRemovable(_ status: FileStatus) -> Bool {
-    status.kind == .regular && status.size == 0
+    status.isEmptyFile && status.linkCount <= 1
   }
 
-  /// A lock file may be removed only by who holds it exclusively *now*, in every mode. The lock
-  /// just released is no proof of that: it may have been shared, or a process may have inherited it
-  /// and hold it on. So it is taken once more, without waiting, both as flock and as record lock
-  /// (an open file description lock excludes POSIX locks as well). If somebody else has it,
-  /// removing the file is left to them; if it is not the file at the path any more, somebody else
-  /// has done it.
-  func perform() throws(LockError) {
-    var request = LockRequest(
-      path: path, mode: mode == .flock ? .flock : .ofd, patience: .never, creation: .never)
-    // An exclusive record lock needs that.
-    request.opensForWriting = true
+  /// What it is called in its folder while it is being removed. One that is killed then leaves it.
+  static let asidePrefix: ByteString = ".swlock-removed-"
+
+  private static let maximumAttempts = 5
+
+  /// - Parameter isDryRun: only find out.
+  /// - Throws: as `WriteLease`; `system`. Then the file is where it was.
+  func perform(isDryRun: Bool = false) throws(LockError) -> RemovalOutcome {
+    var random = UInt32(truncatingIfNeeded: bootTime()) ^ UInt32(bitPattern: getpid()) << 8
+    for _ in 1..<Self.maximumAttempts {
+      let outcome = try attempt(isDryRun)
+      if outcome != .inUse { return outcome }
+      random = random &* 1_664_525 &+ 1_013_904_223
+      usleep(50 + random >> 16 % 256)
+    }
+    return try attempt(isDryRun)
+  }
+
+  private func attempt(_ isDryRun: Bool) throws(LockError) -> RemovalOutcome {
     do throws(LockError) {
-      let lock = try acquire(request)
-      if let descriptor = lock.descriptor { try takeOtherKind(descriptor) }
-      try removeIfStillThere(lock)
-    } catch .busy, .alreadyHeld, .system(.open, .missing), .system(.lstat, .missing) {
-      return
-    }
-  }
-
-  private func takeOtherKind(_ descriptor: Int32) throws(LockError) {
-    if try SharedFileSystem(of: descriptor)?.hasOneKindOfLock() == true { return }
-    let other = KernelLock(mode: mode == .flock ? .ofd : .flock)
-    do throws(LockError) {
-      try other.take(descriptor, .never)
-    } catch .system(_, .noLocks), .system(_, .notImplemented), .system(_, .notSupported),
-      .system(_, .invalid)
-    {
-      // Nobody can have a lock of that kind there.
-    }
-  }
-
-  private func removeIfStillThere(_ lock: consuming HeldLock) throws(LockError) {
-    let status = try step(.lstat) { () throws(Errno) in
-      try FileStatus(at: path, followingLinks: false)
-    }
-    guard status.identity == identity else { return }
-    guard Self.isRemovable(status) else { throw .refused(.notRemovable) }
-    try step(.unlink) { () throws(Errno) in
-      try path.withCString { (path) throws(Errno) in
-        _ = try retryingOnInterrupt { unlink(path) }
+      return try attemptOnce(isDryRun)
+    } catch {
+      switch error {
+      case .system(.folder, .missing), .system(.open, .missing), .system(.open, .tooManyLinks):
+        return .gone
+      case .system(.open, .wouldBlock): return .inUse
+      default: throw error
       }
     }
-    try lock.release()
+  }
+
+  /// The file is opened and closed here, which must not end a POSIX lock that this process has on it.
+  private func attemptOnce(_ isDryRun: Bool) throws(LockError) -> RemovalOutcome {
+    try PosixRegistry.locked { (registry) throws(LockError) in
+      let (folderPath, name) = path.splitPath
+      let folder = try step(.folder) { () throws(Errno) in
+        // To read the folder is not needed.
+        Folder(taking: try FileDescriptor.open(folderPath, O_PATH | O_DIRECTORY))
+      }
+      var status = try step(.open) { () throws(Errno) in try folder.status(of: name) }
+      guard isMeant(status) else { return .gone }
+      guard Self.isRemovable(status) else { return .notRemovable }
+      if registry.descriptor(of: status.identity) != nil { return .inUse }
+      let file = try step(.open) { () throws(Errno) in try Self.open(name, in: folder) }
+      guard let lease = try WriteLease(on: file.number) else { return .inUse }
+      defer {
+        lease.end()
+        file.keepOpen()
+      }
+      // From here on nobody writes to it.
+      status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
+      guard isMeant(status) else { return .gone }
+      guard Self.isRemovable(status) else { return .notRemovable }
+      if isDryRun { return lease.isUnbroken ? .removed : .inUse }
+      return try remove(name, in: folder, status.identity, lease)
+    }
+  }
+
+  private func isMeant(_ status: FileStatus) -> Bool {
+    identity == nil || status.identity == identity
+  }
+
+  private static func open(
+    _ name: ByteString, in folder: borrowing Folder
+  ) throws(Errno) -> FileDescriptor {
+    let flags = O_NOFOLLOW | O_NONBLOCK | O_NOCTTY
+    do throws(Errno) {
+      return try folder.open(name, O_RDONLY | flags)
+    } catch .accessDenied {
+      return try folder.open(name, O_WRONLY | flags)
+    }
+  }
+
+  private func remove(
+    _ name: ByteString, in folder: borrowing Folder, _ identity: FileIdentity, _ lease: WriteLease
+  ) throws(LockError) -> RemovalOutcome {
+    let aside = Self.asidePrefix + (try step(.rename) { () throws(Errno) in try randomToken() })
+    do throws(Errno) {
+      try folder.renameUnlessPresent(name, to: aside)
+    } catch .missing {
+      return .gone
+    } catch {
+      throw .system(.rename, error)
+    }
+    // At once: the longer this takes, the more likely it is that the name is another file's by then.
+    let isUnbroken = lease.isUnbroken
+    let isIt = (try? folder.status(of: aside))?.identity == identity
+    if !isUnbroken || !isIt {
+      do throws(Errno) {
+        try folder.renameUnlessPresent(aside, to: name)
+        return isIt ? .inUse : .gone
+      } catch {
+        // What was moved in its place is not ours to remove.
+        if error != .exists || !isIt { throw .system(.rename, error) }
+      }
+    }
+    do throws(Errno) {
+      try folder.unlink(aside)
+    } catch {
+      try? folder.renameUnlessPresent(aside, to: name)
+      throw .system(.unlink, error)
+    }
+    return .removed
   }
 }
 
-/// Removes the lock file at `path` if it is an empty regular file that nobody has locked, in any mode.
+/// What became of a file that was to be removed.
+public enum RemovalOutcome: Equatable, Sendable {
+  case removed
+  /// It is not there any more, or another file is.
+  case gone
+  /// Somebody else has it open.
+  case inUse
+  /// It is no empty regular file, or has another name as well.
+  case notRemovable
+}
+
+/// Removes the lock file at `path` if it is an empty regular file that nobody has open, and so nobody has
+/// locked. While that is found out, for microseconds, whoever opens it has to wait.
 ///
-/// - Returns: whether it was removed, or with `isDryRun` would be.
-/// - Throws: `LockError`; nothing is changed then.
-public func removeUnusedFile(at path: ByteString, isDryRun: Bool = false) throws(LockError) -> Bool
-{
-  let status: FileStatus
-  do throws(Errno) {
-    status = try FileStatus(at: path, followingLinks: false)
-  } catch .missing {
-    return false
-  } catch {
-    throw .system(.lstat, error)
+/// To other programs the file itself may be the lock. So one that is not named as swlock's own are also
+/// stays where somebody has only a descriptor of O_PATH.
+///
+/// - Returns: what became of it, or with `isDryRun` would.
+/// - Throws: `unsupported(.noLeases)` where nobody can tell who has a file open;
+///   `system(.lease, .accessDenied)` where this process may not be told; nothing is changed then.
+public func removeUnusedFile(
+  at path: ByteString, isDryRun: Bool = false
+) throws(LockError) -> RemovalOutcome {
+  let removal = FileRemoval(path)
+  let (_, name) = path.splitPath
+  if !name.isSidecar, !name.isAside {
+    let outcome = try removal.perform(isDryRun: true)
+    if outcome != .removed { return outcome }
+    do throws(LockError) {
+      if try !inspectOpeners(at: path).isEmpty { return .inUse }
+    } catch .system(.open, .missing) {
+      return .gone
+    }
   }
-  guard FileRemoval.isRemovable(status) else { return false }
-  if isDryRun { return try inspectLocks(at: path).locks.isEmpty }
-  try FileRemoval(path, status.identity, .flock).perform()
-  return try identity(at: path) != status.identity
+  return try removal.perform(isDryRun: isDryRun)
+}
+
+extension ByteString {
+  /// Whether it is what a lock file is called while it is being removed, as one that was killed leaves it.
+  public var isAside: Bool {
+    let prefix = FileRemoval.asidePrefix
+    return hasPrefix(prefix) && count == prefix.count + 32
+      && bytes.dropFirst(prefix.count).allSatisfy(isHexadecimal)
+  }
+}
+
+extension FileStatus {
+  var isEmptyFile: Bool { kind == .regular && size == 0 }
 }

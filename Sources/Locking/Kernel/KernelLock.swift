@@ -97,11 +97,26 @@ public struct KernelLock: Sendable {
   }
 
   private func record(_ number: Int32, _ command: Int32, _ type: Int32) -> Int32 {
+    var record = record(type)
+    return csystem_fcntl_lock(number, command, &record)
+  }
+
+  private func record(_ type: Int32) -> flock {
     var record = flock()
     record.l_type = Int16(type)
     record.l_whence = Int16(SEEK_SET)
     record.l_start = Int(range.start)
     record.l_len = Int(range.length)
-    return csystem_fcntl_lock(number, command, &record)
+    return record
+  }
+
+  /// Who has a record lock that keeps others from one like this on the open file `descriptor`, as the
+  /// kernel names it (fcntl(2), F_GETLK): -1 for a lock of mode `ofd`, 0 for a process that has no number
+  /// in this pid namespace. Nil where nobody has, but perhaps this process. One system call.
+  public func recordLocker(on descriptor: Int32) -> Int32? {
+    var record = record(sharing == .shared ? F_RDLCK : F_WRLCK)
+    guard csystem_fcntl_lock(descriptor, F_GETLK, &record) == 0, record.l_type != Int16(F_UNLCK)
+    else { return nil }
+    return record.l_pid
   }
 }

@@ -53,8 +53,8 @@ struct LockFile: ~Copyable {
 extension LockFile {
   /// Opens the lock file of `request`, or creates it.
   ///
-  /// It is looked at before it is opened: opening a device may have effects of its own, and a link
-  /// needs a check. O_CREAT comes last and with O_EXCL, since fs.protected_regular makes a plain
+  /// It is looked at before it is opened: opening a character device may have effects of its own, and a
+  /// link needs a check. O_CREAT comes last and with O_EXCL, since fs.protected_regular makes a plain
   /// O_CREAT fail in sticky folders (proc(5)). O_NONBLOCK is for a FIFO that was put there between
   /// the look and the opening.
   static func open(_ request: LockRequest, for lock: KernelLock) throws(LockError) -> LockFile {
@@ -163,12 +163,12 @@ extension LockFile {
     _ status: FileStatus, _ request: LockRequest, _ lock: KernelLock, isLink: Bool = true
   ) throws(LockError) {
     switch status.kind {
-    case .regular: break
+    case .regular, .blockDevice: break
     case .directory where lock.mode == .flock: break
     case .directory: throw .refused(.directory)
     case .fifo: throw .refused(.fifo)
     case .socket: throw .refused(.socket)
-    case .symbolicLink, .device: throw .refused(.device)
+    case .symbolicLink, .characterDevice: throw .refused(.device)
     }
     if request.removesFile, !FileRemoval.isRemovable(status) { throw .refused(.notRemovable) }
     // Another user's file in /tmp: that user could hold the lock, and root up, for ever.

@@ -1,0 +1,19 @@
+internal import CSystem
+
+/// The processes that have the file at `path` open, in whatever way, this one left out: a lock of it need not
+/// be what they have it open for. Those whose descriptors may not be looked at are left out as well, and so
+/// are processes of other pid namespaces that have no number here.
+///
+/// - Throws: as `inspectLocks(at:)`.
+public func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedProcess] {
+  let file = try LockedFile(path)
+  var found: [ObservedProcess] = []
+  for process in try ProcessFolder.all() where process != getpid() {
+    guard let folder = try? ProcessFolder(process),
+      let scan = try? folder.descriptors({ $0 == file.identity }), !scan.found.isEmpty,
+      let opener = ObservedProcess(folder)
+    else { continue }
+    found.append(opener)
+  }
+  return found
+}
