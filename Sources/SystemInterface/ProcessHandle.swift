@@ -38,7 +38,9 @@ public func waitUntilReadable(
   while true {
     var pause: Int32 = -1
     if let deadline {
-      pause = Int32(min(Int64(Int32.max), (deadline.remaining + 999_999) / 1_000_000))
+      // Rounded up, not to be awake before it has passed.
+      let span = deadline.remaining + .nanoseconds(999_999)
+      pause = Int32(clamping: span.wholeMilliseconds)
     }
     do throws(Errno) {
       // Not again with the same pause after a signal: that would begin it anew.

@@ -11,7 +11,7 @@ private func claim(
 ) -> HardlinkClaim {
   HardlinkClaim(
     fileName: "lock|h|1|2", host: host, process: process, liveness: liveness, isForeign: false,
-    expiry: remaining.map { 1_700_000_000 + $0 }, remaining: remaining.map { $0 * 1_000_000_000 })
+    expiry: remaining.map { 1_700_000_000 + $0 }, remaining: remaining.map { .seconds($0) })
 }
 
 private func report(

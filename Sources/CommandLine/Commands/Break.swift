@@ -67,7 +67,7 @@ struct Break {
           .busy, "unable to break \(path): it is held by somebody who cannot be seen here")
       }
     }
-    let deadline = Deadline(nanosecondsFromNow: options.killAfter ?? 10_000_000_000)
+    let deadline = Deadline.after(options.killAfter ?? .seconds(10))
     var process = holders[0]
     do throws(Errno) {
       for holder in holders {

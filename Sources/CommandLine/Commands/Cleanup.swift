@@ -78,7 +78,7 @@ struct Cleanup {
   private func removeUnusedFile(_ path: ByteString) throws(Failure) -> Int64 {
     if let span = options.cleanUp.olderThan,
       let status = try? FileStatus(at: path, followingLinks: false),
-      wallTime() - status.modificationTime < span
+      WallTime.now - status.modificationTime <= span
     {
       return 0
     }

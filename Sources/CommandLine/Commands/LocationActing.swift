@@ -43,7 +43,7 @@ func checkExists(
 /// What an owner can do to a lock.
 enum HolderAction {
   case release
-  case refresh(lifetime: Int64?)
+  case refresh(lifetime: Span?)
   case transfer(to: LockOwner)
 }
 

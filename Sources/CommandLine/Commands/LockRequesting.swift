@@ -86,12 +86,11 @@ extension LockOptions {
     var request = request
     var line: WaitingLine?
     var looks = 3
-    let second: Int64 = 1_000_000_000
-    var pause = second
+    var pause = Span.seconds(1)
     var spread = UInt32(bitPattern: getpid())
     while true {
       request.patience = patience
-      if looks > 0 { request.patience = patience.cut(at: Deadline(nanosecondsFromNow: pause)) }
+      if looks > 0 { request.patience = patience.cut(at: .after(pause)) }
       do throws(LockError) {
         let lock = try take(request)
         line?.end()
@@ -118,7 +117,7 @@ extension LockOptions {
       looks = isAwaited ? looks - 1 : 0
       // Numbers that are close to each other are far apart afterwards.
       spread &*= 2_654_435_761
-      pause = second + second / 1000 * Int64(spread >> 22)
+      pause = .seconds(1) + .milliseconds(Int64(spread >> 22))
     }
   }
 
@@ -159,8 +158,8 @@ extension LockOptions {
   }
 
   private var patience: Patience {
-    if nonblock || timeout == 0 { return .never }
-    return timeout.map { .until(Deadline(nanosecondsFromNow: $0)) } ?? .forever
+    if nonblock || timeout == .zero { return .never }
+    return timeout.map { .until(.after($0)) } ?? .forever
   }
 
   private func announced(_ lock: consuming HeldLock) throws(LockError) -> HeldLock {

@@ -152,7 +152,7 @@ struct Status {
 
 extension Status {
   /// Looks again and again until a signal ends the process.
-  private func watch(_ interval: Int64) throws(Failure) -> Never {
+  private func watch(_ interval: Span) throws(Failure) -> Never {
     exitOnTerminationSignals()
     let drawsInPlace = !options.json && Output.isInteractive(STDOUT_FILENO)
     var previous: [Look] = []
@@ -165,7 +165,7 @@ extension Status {
         try showChanges(looks, since: previous)
       }
       previous = looks
-      Deadline(nanosecondsFromNow: interval).sleep()
+      Deadline.after(interval).sleep()
     }
   }
 

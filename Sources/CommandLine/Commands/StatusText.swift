@@ -127,12 +127,13 @@ extension ObservedProcess {
   /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: since when it has the lock
   /// nobody knows.
   fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
+    let age = max(.zero, WallTime.now.sinceZero - .seconds(startTime))
     var row: Message = "    "
     row.append("\(role)", width: 6)
     row.append("\(identifier)", width: -9)
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
-    row.append("up \(spanText(max(0, wallTime() / 1_000_000_000 - startTime)))", width: -10)
+    row.append("up \(spanText(age.wholeSeconds))", width: -10)
     text.append("\(row)  \(commandText(upTo: 38))\n")
   }
 }

@@ -152,7 +152,7 @@ extension Lockrun {
       try becomeIndependent()
       let child = try supervisor.start(command)
       let termination = try supervisor.wait(for: child).termination
-      let seconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1_000_000_000
+      let seconds = (Deadline.now - start).wholeSeconds
       if let limit = options.maximumTime, seconds > limit {
         report(child, termination, seconds)
       }

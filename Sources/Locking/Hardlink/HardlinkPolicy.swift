@@ -6,19 +6,19 @@ public enum HardlinkStyle: Equatable, Sendable {
   case portage
 }
 
-/// The times and habits of `hardlink` mode. All spans are nanoseconds.
+/// The times and habits of `hardlink` mode.
 public struct HardlinkPolicy: Sendable {
   public var style = HardlinkStyle.flufl
   /// How long a claim is valid without a refresh; nil: until it is released, or its owner is known
   /// to be dead.
-  public var lifetime: Int64? = 15_000_000_000
+  public var lifetime: Span? = .seconds(15)
   /// How long after the end of its lifetime a claim is still respected.
-  public var clockSlop: Int64 = 10_000_000_000
+  public var clockSlop: Span = .seconds(10)
   /// Bounds of the pause between two looks at a lock that another host may release.
-  public var shortestPoll: Int64 = 10_000_000
-  public var longestPoll: Int64 = 2_000_000_000
+  public var shortestPoll: Span = .milliseconds(10)
+  public var longestPoll: Span = .seconds(2)
   /// How long a client that is not swlock may need from its last look at a lock to its removal.
-  public var settle: Int64 = 2_000_000_000
+  public var settle: Span = .seconds(2)
   /// Errors of reading a lock that are waited out. ENOENT and ESTALE always are.
   public var retriedErrors: [Errno] = []
 
@@ -53,8 +53,8 @@ public struct HardlinkClaim: Equatable, Sendable {
   /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
   /// never.
   public let expiry: Int64?
-  /// Nanoseconds until then, less than 0 when it has passed; nil: never.
-  public let remaining: Int64?
+  /// How long it is until then, negative when it has passed; nil: never.
+  public let remaining: Span?
 }
 
 /// What flufl.lock calls the state of a lock.
@@ -109,8 +109,8 @@ public struct HardlinkCleanUpOptions: Sendable {
   public var all = false
   /// Only report.
   public var dryRun = false
-  /// Nanoseconds: leave alone what was changed later than that long ago.
-  public var olderThan: Int64?
+  /// Leave alone what was changed later than that long ago.
+  public var olderThan: Span?
 
   public init() {}
 }
