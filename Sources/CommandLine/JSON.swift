@@ -20,7 +20,7 @@ enum JSON {
     let kernel = array(locks.map(lock))
     let (path, limits) = (string(report.path), limits(report.kernel))
     return
-      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\(limits)}\n"
+      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"held\":\(truth(report.isHeld)),\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\(limits)}\n"
   }
 
   /// An object a lock of the kernel's, on a line of its own.

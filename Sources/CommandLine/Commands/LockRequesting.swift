@@ -220,7 +220,7 @@ func claimHolding(_ request: LockRequest, thatLives: Bool = false) -> HardlinkCl
     let location = try? HardlinkLocation(request.path, request.hardlink),
     let report = try? location.report()
   else { return nil }
-  return thatLives && report.state == .stale ? nil : report.holder
+  return thatLives && !report.isHeld ? nil : report.holder
 }
 
 /// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as

@@ -16,6 +16,9 @@ final class PathReport {
     self.hardlink = hardlink
     self.kernel = kernel
   }
+
+  /// Whether somebody who wants the lock has to wait for it.
+  var isHeld: Bool { hardlink?.isHeld == true || kernel?.locks.isEmpty == false }
 }
 
 /// `swlock status`: who holds locks, and who waits for them. Takes no lock, and changes nothing.
@@ -103,7 +106,7 @@ struct Status {
       }
       let report = PathReport(path: path, hardlink: hardlink, kernel: kernel)
       return Look(
-        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: isHeld(report))
+        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: report.isHeld)
     } catch {
       return Look(.hardlink("look at", path, error))
     }
@@ -131,19 +134,6 @@ struct Status {
       default: break
       }
       throw error
-    }
-  }
-
-  /// Whether somebody who wants the lock has to wait for it.
-  private func isHeld(_ report: PathReport) -> Bool {
-    if let kernel = report.kernel, !kernel.locks.isEmpty { return true }
-    guard let hardlink = report.hardlink else { return false }
-    switch hardlink.state {
-    case .unlocked, .stale: return false
-    case .ours, .theirs: return true
-    case .oursExpired, .theirsExpired:
-      guard let remaining = hardlink.holder?.remaining else { return true }
-      return remaining > -options.lock.hardlink.clockSlop
     }
   }
 }
@@ -204,6 +194,7 @@ extension PathReport {
     if let kernel { key.append(JSON.locks(kernel)) }
     guard let hardlink else { return key }
     key.append(text: hardlink.state.name)
+    key.append(text: hardlink.isHeld ? "" : " free")
     if let holder = hardlink.holder { key.append(escaping: holder.fileName) }
     for waiter in hardlink.waiters {
       let isDead: StaticString = waiter.liveness == .dead ? " dead " : " "

@@ -35,15 +35,11 @@ extension PathReport {
 
   /// The state of the lock in parts that may stand on lines of their own.
   private var state: (first: Message, rest: [Message]) {
-    guard let hardlink, let holder = hardlink.holder, hardlink.state != .unlocked else {
-      return ("free", [])
-    }
-    if hardlink.state == .stale {
-      return holder.liveness == .dead
-        ? ("stale: its owner is dead", [holder.ownerName])
-        : ("stale: abandoned \(holder.ownerPhrase)", [])
-    }
-    return ("held \(holder.ownerPhrase)", [holder.expiryPhrase ?? "until it is released"])
+    guard let hardlink, let holder = hardlink.holder else { return ("free", []) }
+    let expiry = holder.expiryPhrase ?? "until it is released"
+    if hardlink.isHeld { return ("held \(holder.ownerPhrase)", [expiry]) }
+    if hardlink.state == .stale { return ("stale: its owner is dead", [holder.ownerName]) }
+    return ("\(expiry) and free to be taken", [holder.ownerName])
   }
 
   private static func append(_ parts: [Message], to text: inout Message) {

@@ -171,18 +171,20 @@ extension HardlinkLocation {
       waiters.append(describe(claim, judge, clock))
     }
     guard let held, !held.wasAbandoned else {
-      return HardlinkReport(state: .unlocked, holder: nil, waiters: waiters)
+      return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
-    let isOurs = owner != nil && judge.claimant.owns(held.name)
-    let isExpired = held.status.modificationTime < clock.now
+    // First: what has run out by then has expired by the time of the description.
+    let isHeld = judge.verdict(held, clock) != .stale
+    let holder = describe(held, judge, clock)
     let state: HardlinkState
-    switch (judge.verdict(held, clock), judge.liveness(of: held, clock)) {
-    case _ where isOurs: state = isExpired ? .oursExpired : .ours
-    case (_, .dead): state = .stale
-    case (.stale, _), (.overdue, _): state = .theirsExpired
-    case (.live, _): state = .theirs
+    if owner != nil, judge.claimant.owns(held.name) {
+      state = holder.hasExpired ? .oursExpired : .ours
+    } else if holder.liveness == .dead {
+      state = .stale
+    } else {
+      state = holder.hasExpired ? .theirsExpired : .theirs
     }
-    return HardlinkReport(state: state, holder: describe(held, judge, clock), waiters: waiters)
+    return HardlinkReport(state: state, isHeld: isHeld, holder: holder, waiters: waiters)
   }
 
   func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {

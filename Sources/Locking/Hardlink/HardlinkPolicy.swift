@@ -55,24 +55,31 @@ public struct HardlinkClaim: Equatable, Sendable {
   public let expiry: Int64?
   /// How long it is until then, negative when it has passed; nil: never.
   public let remaining: Span?
+
+  public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
 }
 
-/// What flufl.lock calls the state of a lock.
+/// What flufl.lock calls the state of a lock. Lifetimes are what the claims say of them, to the moment;
+/// whether a lock that has expired can be taken is another matter (`HardlinkReport.isHeld`).
 public enum HardlinkState: Equatable, Sendable {
   case unlocked
-  /// Held for the process that asks, within its lifetime, or after it.
+  /// The claim is the asking process's, within its lifetime, or after it.
   case ours, oursExpired
-  /// The owner is dead or has abandoned the lock: the next one who wants it takes it.
+  /// The owner, another process, is dead.
   case stale
-  /// Held by somebody else; its lifetime has passed.
+  /// Somebody else's, who is alive or may be; its lifetime has passed.
   case theirsExpired
-  /// Held by somebody else, who is alive or may be.
+  /// The same within its lifetime. flufl.lock calls that unknown.
   case theirs
 }
 
 /// What can be seen of a `hardlink` lock, without changing anything.
 public struct HardlinkReport: Equatable, Sendable {
   public let state: HardlinkState
+  /// Whether somebody who wants the lock now has to wait for it. A lock whose owner is dead is taken at
+  /// once, and one that has expired after the clock slop, unless its owner is seen to run, or is of
+  /// another program and may run.
+  public let isHeld: Bool
   public let holder: HardlinkClaim?
   /// Claims of those that wait for it, or that a dead one left behind.
   public let waiters: [HardlinkClaim]
