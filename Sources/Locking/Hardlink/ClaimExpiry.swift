@@ -49,13 +49,16 @@ extension BoundClaim {
     return hasLatestExpiry ? max(expiry, status.changeTime + lifetime) : expiry
   }
 
-  /// The same in whole seconds since the beginning of 1970, whatever these are.
+  /// The same in whole seconds since the beginning of 1970, also where that does not fit.
   var statedExpirySeconds: Int64? {
-    guard let expiry = statedExpiry else { return nil }
-    return hasLatestExpiry ? expiry.sinceZero.wholeSeconds : status.modificationSeconds
+    guard let details = name.details else { return status.modificationSeconds }
+    guard let lifetime = details.lifetime else { return nil }
+    let seconds = status.modificationSeconds
+    return hasLatestExpiry
+      ? max(seconds, status.changeTime.sinceZero.wholeSeconds + lifetime.wholeSeconds) : seconds
   }
 
   private var hasLatestExpiry: Bool {
-    !name.isForeign && status.modificationSeconds == ClaimExpiry.never.seconds
+    status.modificationSeconds == ClaimExpiry.never.seconds
   }
 }
