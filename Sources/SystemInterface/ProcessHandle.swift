@@ -34,7 +34,21 @@ public struct ProcessHandle: ~Copyable {
 public func waitUntilReadable(
   _ descriptors: [Int32], by deadline: Deadline? = nil
 ) throws(Errno) -> Int? {
-  var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+  try wait(for: POLLIN, of: descriptors, by: deadline)
+}
+
+/// Waits until nobody is left who reads what is written to `descriptor`, or hangs up; false once
+/// `deadline` has passed.
+public func waitUntilBroken(
+  _ descriptor: Int32, by deadline: Deadline
+) throws(Errno) -> Bool {
+  try wait(for: 0, of: [descriptor], by: deadline) != nil
+}
+
+private func wait(
+  for events: Int32, of descriptors: [Int32], by deadline: Deadline?
+) throws(Errno) -> Int? {
+  var polled = descriptors.map { pollfd(fd: $0, events: Int16(events), revents: 0) }
   while true {
     var pause: Int32 = -1
     if let deadline {

@@ -1,5 +1,5 @@
-"""What `status` says of a `hardlink` lock: its text, --json and -q are one judgement, and true for whoever
-wants the lock then."""
+"""What `status` says of a `hardlink` lock: its text, --json and -q are one judgement, and true for
+whoever wants the lock then."""
 
 import contextlib
 import json
@@ -9,8 +9,8 @@ import pytest
 
 from hardlink_world import BUSY, dead_pid, forge, owner, tag_of
 
-# Of these lifetimes nothing is left, whatever the last change of the claim says; of flufl.lock's, which
-# are not written down, 15 s are assumed.
+# In milliseconds: when it is looked at nothing is left of it, whatever the last change of the claim
+# says. Of flufl.lock's, which are not written down, 15 s are assumed.
 SHORT = 1
 LATER, EARLIER = 3600, -60
 LONG_SLOP, NO_SLOP = "1h", "0"

@@ -101,7 +101,8 @@ KINDS = {
 
 @pytest.fixture(params=KINDS)
 def world(request, folder):
-    """Locks of one kind with every time stamp: their paths, and whether their owner may be alive."""
+    """Locks of one kind with every time stamp: their paths, whether their owner may be alive, and a
+    process that is."""
     whose, tag, host = KINDS[request.param]
     with owner(folder) as process:
         (folder / "owner").unlink()

@@ -15,52 +15,56 @@ struct Cleanup {
     if options.cleanUp.all, !options.cleanUp.dryRun, !options.force, try !isConfirmed() {
       return ExitStatus.done.rawValue
     }
+    var results = Results()
     var first = FirstFailure()
     var count: Int64 = 0
     for path in options.paths {
       do throws(Failure) {
-        let result = try cleanUp(path)
-        for removal in result.removals { try Output.result(line(removal)) }
+        let result = try cleanUp(path, &results)
+        for removal in result.removals { results.write(line(removal)) }
         count += Int64(result.removals.count)
-        if options.unused { count += try removeUnused(path) }
+        if options.unused { try removeUnused(path, &count, &results) }
         if let error = result.firstError { throw .hardlink("clean up", path, error) }
       } catch {
         first.say(error)
       }
     }
     if !options.json {
-      try Output.result(
-        options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
+      results.write(options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
     }
+    first.finish(results)
     return first.status
   }
 
-  private func cleanUp(_ path: ByteString) throws(Failure) -> HardlinkCleanUpResult {
+  private func cleanUp(
+    _ path: ByteString, _ results: inout Results
+  ) throws(Failure) -> HardlinkCleanUpResult {
     let policy = options.lock.hardlink
     let isFolder =
       (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
       && options.lock.sidecar == nil
     let lockPath = try options.lock.lockPath(path)
-    let result: HardlinkCleanUpResult
     do throws(LockError) {
       guard isFolder else {
         return try HardlinkLocation(lockPath, policy).cleanUp(options.cleanUp)
       }
-      result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+      let result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+      if policy.style == .portage, !options.json {
+        results.write("Found \(Int64(result.found)) locks\n")
+      }
+      return result
     } catch {
       throw .hardlink("clean up", lockPath, error)
     }
-    if policy.style == .portage, !options.json {
-      try Output.result("Found \(Int64(result.found)) locks\n")
-    }
-    return result
   }
 
   /// Lock files without a lock; in a folder, only those whose names say that they are lock files.
-  private func removeUnused(_ path: ByteString) throws(Failure) -> Int64 {
+  private func removeUnused(
+    _ path: ByteString, _ count: inout Int64, _ results: inout Results
+  ) throws(Failure) {
     let isFolder = (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
     guard isFolder, options.lock.sidecar == nil else {
-      return try removeUnusedFile(try options.lock.lockPath(path))
+      return try removeUnusedFile(try options.lock.lockPath(path), &count, &results)
     }
     var names: [ByteString] = []
     do throws(Errno) {
@@ -70,27 +74,27 @@ struct Cleanup {
     } catch {
       throw Failure(.systemCall, "unable to clean up \(path): \(error.text)")
     }
-    var count: Int64 = 0
-    for name in names { count += try removeUnusedFile(path + "/" + name) }
-    return count
+    for name in names { try removeUnusedFile(path + "/" + name, &count, &results) }
   }
 
-  private func removeUnusedFile(_ path: ByteString) throws(Failure) -> Int64 {
+  private func removeUnusedFile(
+    _ path: ByteString, _ count: inout Int64, _ results: inout Results
+  ) throws(Failure) {
     if let span = options.cleanUp.olderThan,
       let status = try? FileStatus(at: path, followingLinks: false),
       WallTime.now - status.modificationTime <= span
     {
-      return 0
+      return
     }
     do throws(LockError) {
       guard try Locking.removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun) else {
-        return 0
+        return
       }
     } catch {
       throw .hardlink("clean up", path, error)
     }
-    try Output.result(line(path, "unused lock file"))
-    return 1
+    results.write(line(path, "unused lock file"))
+    count += 1
   }
 
   private func line(_ removal: HardlinkRemoval) -> Message {
