@@ -4,13 +4,15 @@ whoever wants the lock then."""
 import contextlib
 import json
 import os
+import time
 
 import pytest
 
 from hardlink_world import BUSY, dead_pid, forge, owner, tag_of
+from observing import wait_until
 
-# In milliseconds: when it is looked at nothing is left of it, whatever the last change of the claim
-# says. Of flufl.lock's, which are not written down, 15 s are assumed.
+# In milliseconds. A claim has its lifetime from its last change on, whatever its time stamp says;
+# for flufl.lock's, which are not written down, 15 s are assumed.
 SHORT = 1
 LATER, EARLIER = 3600, -60
 LONG_SLOP, NO_SLOP = "1h", "0"
@@ -29,6 +31,7 @@ def claimed(folder, kind, expires_in):
         tag = "12345" if program == "flufl" else tag_of(pid, lifetime=SHORT)
         host = "elsewhere" if whose == "somebody elsewhere" else None
         forge(path, pid, tag, host=host, expires_in=expires_in)
+        wait_until(lambda: time.time() > path.stat().st_ctime + 2 * SHORT / 1000)
         yield
 
 

@@ -26,6 +26,7 @@ from hardlink_world import (
     owner,
     tag_of,
 )
+from observing import wait_until, waits_on
 
 LONGEST = 9_223_372_036  # seconds in 64 bits of nanoseconds
 NO_TIME = 0  # a claim with this time stamp was given up
@@ -315,6 +316,27 @@ def test_options_of_any_length_are_taken(swlock, folder, words, value):
     outcome = survives(swlock.run(*[word.replace("@", value) for word in words]))
     assert outcome.returncode == 0, outcome
     assert left_in(folder) in ([], ["lock"])
+
+
+@pytest.mark.parametrize("value", HUGE)
+@pytest.mark.parametrize("mode", ["flock", "posix", "ofd", "hardlink"])
+def test_waits_of_any_length_end_with_the_lock(swlock, folder, mode, value):
+    hardlink = [*QUICK, "--lifetime", value] if mode == "hardlink" else []
+    words = ["run", "-m", mode, *hardlink, "-w", value, "--max-runtime", value, "lock", "--"]
+    holding = swlock.start(*words, "sh", "-c", "echo in; read line", stdin=subprocess.PIPE)
+    assert holding.stdout.readline() == b"in\n"
+    waiting = swlock.start(*words, "echo", "in")
+    wait_until(lambda: len(claims(folder)) > 1 if mode == "hardlink" else waits_on(folder / "lock"))
+    holding.communicate(b"\n", timeout=30)
+    assert waiting.communicate(timeout=30) == (b"in\n", b"")
+    assert (holding.returncode, waiting.returncode) == (0, 0)
+    assert left_in(folder) in ([], ["lock"])
+
+
+@pytest.mark.parametrize("value", HUGE)
+def test_grace_of_any_length_can_begin(swlock, folder, value):
+    words = ["run", "--max-runtime", "50ms", "--kill-after", value, "lock", "--", "sleep", "60"]
+    assert survives(swlock.run(*words)).returncode == 124
 
 
 def test_lifetime_that_ends_with_the_last_nanosecond_leaves_nothing(swlock, folder):
