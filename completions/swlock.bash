@@ -112,7 +112,7 @@ _swlock() {
     refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
     transfer) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
     status) options=(--sidecar --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
-    break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after -h --help -V --version) ;;
+    break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
     cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)

@@ -22,9 +22,14 @@ enum HeldList {
 
   /// Whether this process's environment has a lock of the file at `path` in it. Anybody can set that.
   static func names(_ path: ByteString) -> Bool {
-    guard let list = CStringVector.environmentValue("SWLOCK_HELD"), !list.isEmpty,
-      let file = try? FileStatus(at: path, followingLinks: true).identity
-    else { return false }
+    CStringVector.environmentValue("SWLOCK_HELD").map { names(path, in: $0) } ?? false
+  }
+
+  /// The same of another process's list.
+  static func names(_ path: ByteString, in list: ByteString) -> Bool {
+    guard !list.isEmpty, let file = try? FileStatus(at: path, followingLinks: true).identity else {
+      return false
+    }
     for entry in list.bytes.split(separator: ascii(":")) {
       let path = unescaped(entry.drop { $0 != ascii("=") }.dropFirst())
       if let other = try? FileStatus(at: path, followingLinks: true).identity, other == file {

@@ -119,6 +119,8 @@ final class ViewerOptions {
   /// The signal for those who hold a lock of the kernel's.
   var kill: Int32?
   var killAfter: Span?
+  /// End also those who have got the lock's descriptor from somebody.
+  var strangers = false
   /// Remove lock files that nobody holds.
   var unused = false
   /// Break a live lock; do not ask before all are removed.

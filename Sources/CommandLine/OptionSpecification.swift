@@ -12,7 +12,7 @@ package enum OptionIdentity: UInt8, Sendable {
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case log, logOnly, logFilter, logTimestamps, pseudoTerminal
   case namespaces, optionalNamespaces, propagation, newControlGroup, sync, onExit
-  case kill, unused
+  case kill, strangers, unused
   case json, watch, probe
   case force, dryRun, all, olderThan
   case help, version

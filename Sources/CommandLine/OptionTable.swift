@@ -189,7 +189,7 @@ package let optionTable: [OptionSpecification] = [
     "lock an open file of the calling process, by its descriptor, instead of PATH"),
   .init(
     .owner, nil, "owner", .owner, .own, .acquire + .holders,
-    "the process that holds the lock, or none; default: the calling process"),
+    "the process that holds the lock, or none; default: the calling script"),
   .init(
     .take, nil, "take", .none, .own, .acquire,
     "take over a lock that was transferred to the owner"),
@@ -210,10 +210,14 @@ package let optionTable: [OptionSpecification] = [
   .init(.force, nil, "force", .none, .own, .break, "break a lock whose owner is alive, too"),
   .init(
     .kill, nil, "kill", .optionalSignal, .own, .break,
-    "end the processes that hold a lock of the kernel's: with SIGTERM, or SIGNAL"),
+    "end the processes that hold a lock of the kernel's, or for which it is kept: with SIGTERM, or SIGNAL"
+  ),
   .init(
     .killAfter, nil, "kill-after", .duration, .own, .break,
     "send SIGKILL that long after the signal of --kill; default 10s"),
+  .init(
+    .strangers, nil, "strangers", .none, .own, .break,
+    "with --kill, also end those who were only handed the lock's descriptor"),
   .init(.dryRun, nil, "dry-run", .none, .own, .cleanup, "only show what would be removed"),
   .init(
     .all, nil, "all", .none, .own, .cleanup,

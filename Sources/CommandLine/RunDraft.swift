@@ -93,7 +93,9 @@ final class RunDraft: CommandDraft {
     let conflict: StaticString? =
       if lock.unlinks { "--unlink" } else if leftovers != nil {
         "--close or --leftovers"
-      } else if options.maximumRuntime != nil { "--max-runtime" } else if options.killAfter != nil {
+      } else if lock.options.reentrant { "--reentrant" } else if options.maximumRuntime != nil {
+        "--max-runtime"
+      } else if options.killAfter != nil {
         "--kill-after"
       } else { nil }
     if let conflict { throw .notWithoutFork(conflict) }

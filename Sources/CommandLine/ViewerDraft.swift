@@ -29,6 +29,7 @@ final class ViewerDraft: CommandDraft {
     case .force: options.force = true
     case .kill: options.kill = given.value.isEmpty ? SIGTERM : try given.signal()
     case .killAfter: options.killAfter = try given.duration()
+    case .strangers: options.strangers = true
     case .unused: options.unused = true
     case .dryRun: options.cleanUp.dryRun = true
     case .all: options.cleanUp.all = true
@@ -55,7 +56,10 @@ final class ViewerDraft: CommandDraft {
     try lock.finish()
     switch subcommand {
     case .break:
-      if options.killAfter != nil, options.kill == nil { throw usage("--kill-after needs --kill") }
+      if options.kill == nil {
+        if options.killAfter != nil { throw usage("--kill-after needs --kill") }
+        if options.strangers { throw usage("--strangers needs --kill") }
+      }
       return .break(options)
     case .cleanup:
       if options.force, !options.cleanUp.all {

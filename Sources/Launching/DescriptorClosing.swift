@@ -3,7 +3,7 @@ internal import CSystem
 /// Closes every descriptor above 2 but these (close_range(2)).
 func closeDescriptors(besides kept: [Int32]) throws(LaunchError) {
   var first = UInt32(STDERR_FILENO) + 1
-  for number in kept.sorted() where number >= Int32(first) {
+  for number in ascending(kept) where number >= Int32(first) {
     if UInt32(number) > first { try closeRange(first, UInt32(number) - 1) }
     first = UInt32(number) + 1
   }

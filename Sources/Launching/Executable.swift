@@ -57,7 +57,7 @@ public func openDescriptors() throws(Errno) -> [Int32] {
     let number = Int32(atoi(name))
     if number != own { numbers.append(number) }
   }
-  return numbers.sorted()
+  return ascending(numbers)
 }
 
 /// Has every descriptor above 2 closed in the programs that are executed from here on (close_range(2),

@@ -192,7 +192,7 @@ extension ProcessSetup {
   /// looked at, and whether the way back is shut.
   func become(_ credentials: Credentials) throws(LaunchError) {
     // Only root may even ask for those that it has.
-    if let groups = credentials.groups, groups.sorted() != supplementaryGroups() {
+    if let groups = credentials.groups, !areSupplementaryGroups(groups) {
       try check(.setgroups, csystem_set_groups(groups.count, groups))
     }
     if let group = credentials.group {
@@ -209,10 +209,13 @@ extension ProcessSetup {
     }
   }
 
-  private func supplementaryGroups() -> [UInt32] {
+  /// Whether this process has these groups already, in whatever order (getgroups(2)).
+  private func areSupplementaryGroups(_ wanted: [UInt32]) -> Bool {
     var groups = [UInt32](repeating: 0, count: Int(max(0, getgroups(0, nil))))
     let count = getgroups(Int32(groups.count), &groups)
-    return count < 0 ? [] : groups[..<Int(count)].sorted()
+    guard count == Int32(wanted.count) else { return false }
+    return ascending(groups.map { Int32(bitPattern: $0) })
+      == ascending(wanted.map { Int32(bitPattern: $0) })
   }
 
   private func closeAll(besides inherited: [Int32], _ kept: Int32?) throws(LaunchError) {

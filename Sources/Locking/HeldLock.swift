@@ -14,7 +14,7 @@ public struct HeldLock: ~Copyable {
     case kernel(KernelPart)
     case hardlink(HardlinkHold)
     case portage(PortageHold)
-    case ofAncestor
+    case relied(Reliance)
   }
 
   init(
@@ -39,12 +39,11 @@ public struct HeldLock: ~Copyable {
     self.init(path: path, mode: mode, file: file, removal: removal)
   }
 
-  /// A lock that an ancestor of this process has, and with which this one has nothing to do: it is not
-  /// released.
-  public init(ofAncestor path: ByteString, mode: LockMode) {
-    self.path = path
-    self.mode = mode
-    storage = .ofAncestor
+  /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
+  public init(relyingOn reliance: Reliance) {
+    path = reliance.path
+    mode = reliance.mode
+    storage = .relied(reliance)
   }
 
   init(_ hold: HardlinkHold) {
@@ -70,7 +69,17 @@ public struct HeldLock: ~Copyable {
     case .kernel(let part): part.file.number
     case .hardlink: nil
     case .portage: nil
-    case .ofAncestor: nil
+    case .relied: nil
+    }
+  }
+
+  /// What it relies on, if this process does not have the lock itself.
+  public var reliance: Reliance? {
+    switch storage {
+    case .relied(let reliance): reliance
+    case .kernel: nil
+    case .hardlink: nil
+    case .portage: nil
     }
   }
 
@@ -88,7 +97,7 @@ public struct HeldLock: ~Copyable {
       try removal?.perform()
     case .hardlink(let hold): try hold.release()
     case .portage(let hold): try hold.release()
-    case .ofAncestor: break
+    case .relied: break
     }
   }
 }
@@ -103,7 +112,7 @@ extension HeldLock {
     case .hardlink(let hold): hold.deadline == .distantFuture ? nil : hold.deadline
     case .kernel: nil
     case .portage: nil
-    case .ofAncestor: nil
+    case .relied: nil
     }
   }
 
@@ -115,7 +124,7 @@ extension HeldLock {
     case .hardlink(let hold): try hold.refresh()
     case .kernel: break
     case .portage: break
-    case .ofAncestor: break
+    case .relied: break
     }
   }
 
@@ -128,7 +137,7 @@ extension HeldLock {
     case .hardlink(let hold): try hold.transfer(to: heir)
     case .kernel: throw .unsupported(.noLifetime)
     case .portage: throw .unsupported(.noLifetime)
-    case .ofAncestor: throw .unsupported(.noLifetime)
+    case .relied: throw .unsupported(.noLifetime)
     }
   }
 
@@ -139,7 +148,7 @@ extension HeldLock {
     case .kernel: break
     case .hardlink(let hold): hold.leaveBehind()
     case .portage(let hold): hold.leaveBehind()
-    case .ofAncestor: break
+    case .relied: break
     }
   }
 }

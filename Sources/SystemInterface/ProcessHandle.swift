@@ -2,7 +2,7 @@ internal import CSystem
 
 /// A process that is held by a descriptor (pidfd_open(2)): it stays that very process, also when it has
 /// ended and another one has got its number.
-public struct ProcessHandle: ~Copyable {
+public final class ProcessHandle: Sendable {
   /// For poll(2): it can be read once the process has ended.
   public let number: Int32
 

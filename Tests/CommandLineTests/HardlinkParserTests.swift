@@ -120,13 +120,25 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
 
   @Test func keptLockIsWhatItsWordsSay() throws {
     let own = try #require(ObservedProcess(getpid()))
-    let kept = KeptLock(path: "/a b", owner: own, mode: .ofd, descriptor: 5, unlinks: true)
+    let parent = try #require(ObservedProcess(getppid()))
+    let kept = KeptLock(path: "/a b", owners: [own], mode: .ofd, descriptor: 5, unlinks: true)
     let read = try #require(KeptLock(kept.words))
     #expect(read.path == "/a b" && read.mode == .ofd && read.descriptor == 5 && read.unlinks)
-    #expect(read.isOwned(by: own) && read.isFor(.process(getpid())) && read.isFor(nil))
-    #expect(!read.isFor(.nobody) && !read.isFor(.process(getppid())))
-    let nobody = KeptLock(path: "/a", owner: nil, mode: .flock, descriptor: 3, unlinks: false)
+    #expect(read.isOwned(by: own) && read.isFor(.processes([getpid()])) && read.isFor(.anybody))
+    #expect(!read.isFor(.nobody) && !read.isFor(.processes([getppid()])))
+    let both = KeptLock(
+      path: "/a", owners: [parent, own], mode: .flock, descriptor: 3, unlinks: false)
+    let shared = try #require(KeptLock(both.words))
+    #expect(shared.owners == both.owners && shared.isFor(.processes([getppid()])))
+    #expect(shared.isOwned(by: own) && shared.isOwned(by: parent))
+    let nobody = KeptLock(path: "/a", owners: [], mode: .flock, descriptor: 3, unlinks: false)
     #expect(try #require(KeptLock(nobody.words)).isFor(.nobody))
+    for words: [ByteString] in [
+      ["1,2", "0"], ["1,2", "0,0,0"], ["1,", "0,0"], ["", ""], ["-1", "0"], ["1,x", "0,0"],
+      ["99999999999", "0"], ["1", "99999999999999999999"], ["nobody", "1"],
+    ] {
+      #expect(KeptLock(["swlock", "hold", "/a", "for"] + words + ["flock", "3"]) == nil)
+    }
     #expect(KeptLock(["swlock", "hold", "/a", "for", "x", "0", "flock", "3"]) == nil)
     #expect(KeptLock(["swlock", "run", "/a", "for", "1", "0", "flock", "3"]) == nil)
   }
@@ -141,8 +153,7 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
     #expect(named.owner == .process(4711))
     #expect(nobody.owner == .nobody)
     #expect(any.owner == .anybody)
-    #expect(try plain.owner.resolved(for: .acquire) == .process(getppid()))
-    #expect(try any.owner.resolved(for: .release) == nil)
+    #expect(try any.owner.resolved(for: .release) == .anybody)
   }
 
   @Test func transferNamesTheNewOwner() throws {

@@ -10,8 +10,9 @@ private func claim(
   liveness: Liveness = .alive
 ) -> HardlinkClaim {
   HardlinkClaim(
-    fileName: "lock|h|1|2", host: host, process: process, liveness: liveness, isForeign: false,
-    expiry: remaining.map { 1_700_000_000 + $0 }, remaining: remaining.map { .seconds($0) })
+    fileName: "lock|h|1|2", host: host, process: process, partner: nil, user: 0, liveness: liveness,
+    isForeign: false, expiry: remaining.map { 1_700_000_000 + $0 },
+    remaining: remaining.map { .seconds($0) })
 }
 
 private func report(
@@ -58,8 +59,8 @@ private func string(_ message: Message) -> String {
   ])
   func timesThatDoNotFitAreNoNumbers(_ seconds: Int64, _ text: String) {
     let claim = HardlinkClaim(
-      fileName: "l", host: "h", process: 1, liveness: .unknown, isForeign: false, expiry: 0,
-      remaining: .seconds(seconds))
+      fileName: "l", host: "h", process: 1, partner: nil, user: 0, liveness: .unknown,
+      isForeign: false, expiry: 0, remaining: .seconds(seconds))
     #expect(claim.expiryPhrase.map(string) == text)
   }
 

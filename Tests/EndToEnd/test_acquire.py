@@ -271,7 +271,7 @@ def test_a_signal_ends_the_keeper(swlock, folder, name):
 def test_unlink_removes_the_file_at_release_and_at_the_owners_end(swlock, folder):
     shell(folder, '"$S" acquire --unlink lock; "$S" release lock; ls >after')
     assert (folder / "after").read_text() == "after\n"
-    shell(folder, '"$S" acquire --unlink lock')
+    shell(folder, '"$S" acquire --unlink lock; true')
     wait_until(lambda: not (folder / "lock").exists())
 
 
@@ -362,16 +362,20 @@ def test_the_shell_is_the_owner(swlock, folder, name, script):
 
 
 @pytest.mark.parametrize("name", ["dash", "bash", "zsh"])
-def test_a_subshell_owns_what_it_acquires_unless_told_otherwise(swlock, folder, name):
+def test_what_a_subshell_acquires_is_the_scripts_as_well_unless_told_otherwise(swlock, folder, name):
     if shutil.which(name) is None:
         pytest.skip(f"needs {name}")
     script = """
       ("$S" acquire lock; true)
-      "$S" run -w 5 -E 9 lock true; echo $?
-      ("$S" acquire --owner $$ lock; true)
       "$S" run -n -E 9 lock true; echo $?
+      "$S" release lock; echo $?
+      (sleep 1000 >/dev/null 2>&1 & "$S" acquire --owner $! lock; echo $!)
     """
-    assert shell(folder, script, name).stdout == b"0\n9\n"
+    held, released, owner = shell(folder, script, name).stdout.split()
+    assert (held, released) == (b"9", b"0")
+    assert is_held(folder / "lock")
+    end(int(owner))
+    wait_until(lambda: is_free(folder / "lock"))
 
 
 def test_under_nohup_the_owner_is_its_caller(swlock, folder):

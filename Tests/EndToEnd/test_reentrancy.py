@@ -1,6 +1,8 @@
 """Waits that would never end: for a lock that an ancestor has, or in a circle."""
 
 import os
+import shutil
+import signal
 import subprocess
 
 import pytest
@@ -11,6 +13,7 @@ from observing import (  # noqa: F401
     appears,
     has_failed,
     held,
+    is_alive,
     is_free,
     nothing_left,
     wait_until,
@@ -21,7 +24,7 @@ every_mode = pytest.mark.parametrize("mode", MODES)
 
 
 @every_mode
-def test_a_lock_of_an_ancestor_is_an_error_at_once(swlock, folder, mode):
+def test_a_lock_of_an_ancestor_that_waits_is_an_error(swlock, folder, mode):
     inner = [SWLOCK, "run", "-m", mode, "lock", "true"]
     result = swlock.run("run", "-m", mode, "lock", "sh", "-c", '"$@"; exit $?', "sh", *inner)
     assert has_failed(result, 75, b"held by pid", b"--reentrant")
@@ -197,6 +200,9 @@ def test_reentrant_runs_under_a_hardlink_lock_of_an_ancestor(swlock, folder):
     "$S" acquire -n -m hardlink --reentrant lock || exit 22
     "$S" run -n -m hardlink lock true
     [ $? -eq 75 ] || exit 23
+    "$S" release -m hardlink lock || exit 24
+    "$S" run -n -m hardlink lock true
+    [ $? -eq 75 ] || exit 25
     "$S" release -m hardlink lock
     """
     result = in_shell(folder, script)
@@ -230,3 +236,219 @@ def test_what_was_acquired_serves_the_scripts_reentrant_commands(folder, mode):
     )
     assert (result.returncode, result.stdout, result.stderr) == (0, b"ran\n", b"")
     wait_until(lambda: is_free(folder / "lock", mode))
+
+
+# Waits that only look as if they would never end: a script may give back what it has.
+
+FOUR = ["flock", "posix", "ofd", "hardlink"]
+every_kind = pytest.mark.parametrize("mode", FOUR)
+
+
+def script(folder, text, mode, name="bash", **options):
+    """Runs a script, which is a file; its standard error is in its output."""
+    if shutil.which(name) is None:
+        pytest.skip(f"needs {name}")
+    (folder / "script").write_text(text)
+    return subprocess.run(
+        [name, "script"],
+        cwd=folder,
+        env={**os.environ, "S": SWLOCK, "M": mode},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        **options,
+    )
+
+
+# Until it is seen to wait, with time for more than the two looks that it takes.
+WAITS = 'until "$S" status lock | grep -q waits; do sleep 0.05; done; sleep 2.5'
+CLAIMS = 'until ls | grep -q "^lock|.*" && [ "$(ls | grep -c "^lock|")" -gt 1 ]; do sleep 0.05; done; sleep 2.5'
+
+
+@every_kind
+@pytest.mark.parametrize("name", ["dash", "bash", "zsh", "ksh", "mksh"])
+def test_a_script_that_is_about_to_release_is_waited_for(folder, name, mode):
+    text = f"""
+      "$S" acquire -m $M lock
+      ("$S" run -m $M -w 30 lock -- echo in) &
+      {CLAIMS if mode == "hardlink" else WAITS}
+      "$S" release -m $M lock
+      wait
+    """
+    assert script(folder, text, mode, name).stdout == b"in\n"
+
+
+@every_kind
+@pytest.mark.parametrize("inner", ["run", "acquire"])
+def test_a_foreground_command_beside_the_waiter_may_end(folder, mode, inner):
+    command = '-- sh -c "echo in"' if inner == "run" else "&& echo in"
+    text = f"""
+      "$S" acquire -m $M lock
+      ("$S" {inner} -m $M -w 30 lock {command}) &
+      sh -c '{CLAIMS if mode == "hardlink" else WAITS}'
+      "$S" release -m $M lock
+      wait
+    """
+    assert script(folder, text, mode).stdout == b"in\n"
+
+
+@pytest.mark.parametrize("mode", ["flock", "posix", "ofd", "hardlink"])
+def test_what_the_command_of_run_leaves_is_let_in_when_that_ends(folder, swlock, mode):
+    """With --close the lock ends with the command, which does not wait for the one behind it."""
+    ready = CLAIMS if mode == "hardlink" else WAITS
+    inner = f"""("$S" run -m $M -w 30 lock -- sh -c 'echo >in') >/dev/null 2>&1 & {ready}; exit 0"""
+    words = ["run", "-o"] if mode != "hardlink" else ["run"]
+    result = swlock.run(
+        *words, "-m", mode, "lock", "bash", "-c", inner, env={**os.environ, "S": SWLOCK, "M": mode}
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    appears(folder / "in")
+
+
+@every_kind
+def test_a_script_that_waits_for_the_waiter_is_an_error(folder, mode):
+    """Its builtin `wait` ends only after the command that it has started in the background."""
+    text = """
+      "$S" acquire -m $M lock
+      "$S" run -m $M -w 30 lock -- echo in &
+      wait $!; echo $?
+    """
+    lines = script(folder, text, mode).stdout.splitlines()
+    assert lines[-1] == b"75" and b"which waits for this process" in lines[0]
+
+
+@every_kind
+@pytest.mark.parametrize("wrap", ["x=$({}); echo $?$x", "{} | cat; echo 75", "({}); echo $?"])
+def test_a_script_that_reads_what_the_waiter_writes_is_an_error(folder, mode, wrap):
+    inner = '"$S" run -m $M -w 30 lock -- echo in 2>&1'
+    text = f'"$S" acquire -m $M lock\n{wrap.format(inner)}\n'
+    out = script(folder, text, mode).stdout
+    assert b"75" in out and b"which waits for this process" in out and b"in\n" not in out
+
+
+@pytest.mark.parametrize("mode", ["flock", "ofd"])
+def test_a_descriptor_of_the_script_that_is_unlocked_lets_the_next_one_in(folder, mode):
+    text = f"""
+      exec 9<>lock
+      "$S" acquire -m $M --fd 9
+      ("$S" run -m $M -w 30 lock -- echo in) &
+      {WAITS}
+      "$S" release -m $M --fd 9
+      wait
+    """
+    assert script(folder, text, mode).stdout == b"in\n"
+
+
+def test_a_circle_that_one_of_two_scripts_can_leave_is_waited_out(folder):
+    """Each has a lock for which the other waits, but the first one waits in the background."""
+    text = """
+      "$S" acquire a
+      bash -c '"$S" acquire b; echo >ready; "$S" run -w 30 a -- echo first; exit $?' & other=$!
+      until [ -e ready ]; do sleep 0.02; done
+      ("$S" run -w 30 b -- echo second) &
+      until "$S" status b | grep -q waits && "$S" status a | grep -q waits; do sleep 0.05; done
+      sleep 3.5
+      "$S" release a
+      wait
+    """
+    assert script(folder, text, "flock").stdout == b"first\nsecond\n"
+
+
+# What relies on a lock of another process ends with that.
+
+
+@every_kind
+def test_a_reentrant_command_ends_when_the_lock_is_released(folder, mode):
+    text = """
+      "$S" acquire -m $M lock
+      "$S" run -m $M --reentrant lock -- sh -c 'trap "echo TERM; exit 3" TERM; echo >ready
+        while :; do sleep 0.05; done' & job=$!
+      until [ -e ready ]; do sleep 0.02; done
+      "$S" release -m $M lock
+      wait $job; echo $?
+    """
+    lines = script(folder, text, mode).stdout.splitlines()
+    assert lines[0] == b"TERM" and lines[-1] == b"76" and b"relied on is gone" in lines[1], lines
+
+
+@every_mode
+def test_a_reentrant_command_ends_with_its_ancestors_lock(swlock, folder, mode):
+    """The lock is that of a process which gives it back and goes on."""
+    text = """
+      exec 9<>lock
+      "$S" acquire -m $M --fd 9
+      "$S" run -m $M --reentrant lock -- sh -c 'exec 9>&-; echo >ready; exec sleep 1000' & job=$!
+      until [ -e ready ]; do sleep 0.02; done
+      "$S" release -m $M --fd 9
+      wait $job; echo $?
+    """
+    if mode == "posix":
+        pytest.skip("a shell has none")
+    assert script(folder, text, mode).stdout.splitlines()[-1] == b"76"
+
+
+@every_kind
+def test_a_reentrant_command_that_has_ended_by_itself_under_a_lost_lock_says_so(folder, mode):
+    text = """
+      "$S" acquire -m $M lock
+      "$S" run -m $M --reentrant lock -- sh -c '"$S" release -m $M --any lock; exit 0'; echo $?
+    """
+    assert script(folder, text, mode).stdout.splitlines()[-1] == b"76"
+
+
+@every_kind
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_reentrant_command_is_not_left_alone(swlock, folder, mode, number):
+    """Neither by its wrapper's end: nobody would watch the lock any more."""
+    text = """
+      "$S" acquire -m $M lock
+      "$S" run -m $M --reentrant lock -- sh -c 'echo $$ >ready; exec sleep 1000' & echo $! >wrapper
+      wait $!; echo $?
+    """
+    process = subprocess.Popen(
+        ["bash", "-c", text], cwd=folder, env={**os.environ, "S": SWLOCK, "M": mode}
+    )
+    command = int(appears(folder / "ready"))
+    os.kill(int(appears(folder / "wrapper")), number)
+    process.wait(20)
+    wait_until(lambda: not is_alive(command))
+
+
+def test_no_fork_leaves_nobody_to_watch(swlock):
+    assert has_failed(swlock.run("run", "-F", "--reentrant", "lock", "true"), 64, b"--reentrant")
+
+
+@every_kind
+def test_release_ends_what_reentrant_acquire_has_left_and_then_the_lock(folder, mode):
+    text = """
+      "$S" acquire -m $M lock
+      f() { "$S" acquire -m $M --reentrant lock || exit 9; "$S" release -m $M lock; echo $?; }
+      f; f
+      "$S" run -m $M -n -E 7 lock true 2>/dev/null; echo $?
+      "$S" release -m $M lock; echo $?
+      "$S" release -m $M lock 2>/dev/null; echo $?
+    """
+    assert script(folder, text, mode).stdout.split() == [b"0", b"0", b"7", b"0", b"76"]
+
+
+@every_kind
+def test_what_reentrant_acquire_left_ends_with_the_lock(folder, mode):
+    text = """
+      "$S" acquire --owner none -m $M other; "$S" acquire -m $M lock
+      (m=$("$S" acquire -m $M --reentrant lock); "$S" release -m $M lock; echo $?; "$S" release -m $M lock; echo $?)
+      "$S" release -m $M lock 2>/dev/null; echo $?
+      "$S" release -m $M --owner none other
+    """
+    assert script(folder, text, mode).stdout.split() == [b"0", b"0", b"76"]
+
+
+@every_kind
+def test_reentrant_acquire_of_a_free_lock_is_acquire(folder, mode):
+    text = """
+      "$S" acquire -m $M --reentrant lock; echo $?
+      "$S" run -m $M -n -E 7 lock true 2>/dev/null; echo $?
+      "$S" release -m $M lock; echo $?
+      "$S" run -m $M -n -E 7 lock true; echo $?
+    """
+    assert script(folder, text, mode).stdout.split() == [b"0", b"7", b"0", b"0"]

@@ -17,13 +17,15 @@ struct Acquire {
   func perform() throws(Failure) -> Int32 {
     if let descriptor = options.descriptor { return try lockDescriptor(descriptor) }
     var request = try options.lock.request(for: options.path)
-    let owner = try options.owner.resolved(for: .acquire)
-    try checkExists(owner, "lock", request.path)
-    if options.takesOver { return try takeOver(request, owner) }
-    request.owner = owner ?? .nobody
+    let owners = try options.owner.resolved(for: .acquire)
+    try checkExists(owners, "lock", request.path)
+    if options.takesOver { return try takeOver(request, owners) }
+    request.owner = owners.first ?? .nobody
+    request.partner = owners.partner
     options.lock.chooseMode(for: &request)
-    if request.mode != .hardlink { return try keep(request) }
-    let lock = try options.lock.acquire(request)
+    // Of a lock that an ancestor has, a process remains in every mode.
+    if request.mode != .hardlink || options.lock.reentrant { return try keep(request, owners) }
+    let lock = try options.lock.acquire(request, for: owners)
     // One that came after the lock was won; until here it had to wait.
     if let signal = terminationSignals().takePending() {
       options.lock.release(lock)
@@ -35,8 +37,8 @@ struct Acquire {
 
   /// The lock is the owner's already; it becomes the owner's own, with a whole lifetime, by being
   /// refreshed.
-  private func takeOver(_ request: LockRequest, _ owner: LockOwner?) throws(Failure) -> Int32 {
-    try options.lock.act("take over", request.path, as: owner, .refresh(lifetime: nil))
+  private func takeOver(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
+    try options.lock.act("take over", request.path, as: owners, .refresh(lifetime: nil))
     options.lock.say("took over \(request.path)")
     return ExitStatus.done.rawValue
   }
@@ -45,12 +47,12 @@ struct Acquire {
 
   /// The keeper takes the lock itself, also for this process's sake: so the kernel names it as the one
   /// that has it, in every mode, and nobody has it for a moment too long.
-  private func keep(_ request: LockRequest) throws(Failure) -> Int32 {
-    var owner: ObservedProcess?
-    if case .process(let number) = request.owner {
-      owner = ObservedProcess(number)
-      if owner == nil {
-        throw unable(request, "/proc does not show process \(number)", .unsupported)
+  private func keep(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
+    var processes: [ObservedProcess] = []
+    if case .processes(let numbers) = owners {
+      processes = numbers.compactMap { ObservedProcess($0) }
+      if processes.isEmpty {
+        throw unable(request, "/proc does not show process \(numbers[0])", .unsupported)
       }
     }
     let keeping: Keeping
@@ -60,7 +62,7 @@ struct Acquire {
       throw unable(request, error)
     }
     guard keeping.isFront else {
-      let error = try become(keeper: keeping, of: request, for: owner)
+      let error = try become(keeper: keeping, of: request, for: owners, processes)
       throw unable(request, error)
     }
     return keeping.wait()
@@ -68,24 +70,42 @@ struct Acquire {
 
   /// Returns only if the keeper could not be made.
   private func become(
-    keeper keeping: borrowing Keeping, of request: LockRequest, for owner: ObservedProcess?
+    keeper keeping: borrowing Keeping, of request: LockRequest, for owners: Owners,
+    _ processes: [ObservedProcess]
   ) throws(Failure) -> LaunchError {
-    let lock = try options.lock.acquire(request)
-    guard let descriptor = lock.descriptor else {
-      // An ancestor has the lock, and there is nothing to keep.
-      lock.leaveBehind()
-      _exit(confirmKeeping() ? ExitStatus.done.rawValue : 1)
+    let lock = try options.lock.acquire(request, for: owners)
+    let kept: KeptLock
+    if let reliance = lock.reliance {
+      kept = KeptLock(relyingOn: reliance, owners: processes)
+    } else if let descriptor = lock.descriptor {
+      kept = KeptLock(
+        path: request.path.absolutePath, owners: processes, mode: lock.mode, descriptor: descriptor,
+        unlinks: options.lock.unlink)
+    } else {
+      leaveClaimBehind(lock)
     }
-    let kept = KeptLock(
-      path: request.path.absolutePath, owner: owner, mode: lock.mode, descriptor: descriptor,
-      unlinks: options.lock.unlink)
     var command = Command(CStringVector(kept.words), environment: CStringVector([]))
     command.isThisProgram = true
-    command.inheritedDescriptors = [kept.descriptor]
+    if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
     let error = keeping.become(command)
     // Until here it has the lock.
     options.lock.release(lock)
     return error
+  }
+
+  /// A claim names its owner, and needs no keeper: this process was made only for the case that an ancestor
+  /// had the lock.
+  private func leaveClaimBehind(_ lock: consuming HeldLock) -> Never {
+    if let signal = terminationSignals().takePending() {
+      options.lock.release(lock)
+      _exit(128 + signal)
+    }
+    guard confirmKeeping() else {
+      options.lock.release(lock)
+      _exit(ExitStatus.systemCall.rawValue)
+    }
+    lock.leaveBehind()
+    _exit(ExitStatus.done.rawValue)
   }
 
   private func unable(_ request: LockRequest, _ error: LaunchError) -> Failure {
@@ -104,12 +124,7 @@ struct Acquire {
     var request = LockRequest(path: descriptorPath(descriptor), mode: options.mode)
     request.sharing = options.sharing
     request.range = options.range
-    let lock = KernelLock(
-      mode: options.mode ?? .flock, sharing: options.sharing, range: options.range)
-    let held = try options.take(request) { (request) throws(LockError) in
-      try lock.take(descriptor, request.patience)
-      return try HeldLock(adopting: descriptor, path: request.path, mode: lock.mode)
-    }
+    let held = try options.take(.descriptor(descriptor), request)
     held.leaveBehind()
     return ExitStatus.done.rawValue
   }

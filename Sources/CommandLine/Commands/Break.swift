@@ -56,10 +56,9 @@ struct Break {
     }
     var holders: [ObservedProcess] = []
     for lock in found.locks {
+      let family = LockFamily(lock, path)
       for holder in lock.holders where !holders.contains(holder.process) {
-        if options.kill == nil || !holder.isVerified || isAbove(holder.process) {
-          throw refusal(path, lock, holder)
-        }
+        if let refusal = refusal(path, lock, holder, family) { throw refusal }
         holders.append(holder.process)
       }
       if lock.holders.isEmpty {
@@ -67,44 +66,83 @@ struct Break {
           .busy, "unable to break \(path): it is held by somebody who cannot be seen here")
       }
     }
-    let deadline = Deadline.after(options.killAfter ?? .seconds(10))
-    var process = holders[0]
-    do throws(Errno) {
-      for holder in holders {
-        process = holder
-        try send(options.kill ?? SIGTERM, to: holder)
+    let keepers = holders.compactMap { holder in KeptLock(of: holder).map { (holder, $0) } }
+    var ended: [ObservedProcess] = []
+    for holder in holders {
+      let owners = keepers.first { $0.0 == holder }?.1.livingOwners ?? []
+      // Whoever keeps a lock for others ends with them; were it ended itself, they would run on without.
+      for process in owners.isEmpty ? [holder] : owners where !ended.contains(process) {
+        if isAbove(process) || process.identifier == 1 { throw refusal(path, process) }
+        ended.append(process)
       }
-      for holder in holders {
-        process = holder
-        try waitForEnd(of: holder, killingAt: deadline)
+    }
+    try end(ended, andThen: holders, path)
+    options.lock.say("broke \(path), which was held by \(holders[0].phrase)")
+  }
+
+  /// Ends `processes`, all or none, and waits for the end of `holders` as well, which follows from that.
+  private func end(
+    _ processes: [ObservedProcess], andThen holders: [ObservedProcess], _ path: ByteString
+  ) throws(Failure) {
+    let deadline = Deadline.after(options.killAfter ?? .seconds(10))
+    var process = processes[0]
+    do throws(Errno) {
+      for each in processes {
+        process = each
+        try checkPermission(toEnd: each)
+      }
+      for each in processes {
+        process = each
+        try send(options.kill ?? SIGTERM, to: each)
+      }
+      for each in processes + holders {
+        process = each
+        try waitForEnd(of: each, killingAt: deadline)
       }
     } catch {
       throw Failure(
         error == .permissionNotGranted ? .notPermitted : .systemCall,
         "unable to break \(path): unable to end \(process.phrase): \(error.text)")
     }
-    options.lock.say("broke \(path), which was held by \(holders[0].phrase)")
   }
 
-  /// Who would end this command, or its shell, before it is done.
+  /// Who would end this command, or what has called it, before it is done.
   private func isAbove(_ process: ObservedProcess) -> Bool {
-    process.identifier == getpid() || process.identifier == getppid()
+    ancestry(of: getpid()).contains {
+      $0.identifier == process.identifier && $0.startTicks == process.startTicks
+    }
   }
 
+  private func refusal(_ path: ByteString, _ process: ObservedProcess) -> Failure {
+    let reason: Message =
+      process.identifier == 1
+      ? "it is held for pid 1, which is not ended"
+      : "it is held by \(process.phrase), which has called this command"
+    return Failure(.busy, "unable to break \(path): \(reason)")
+  }
+
+  /// Why a holder is not ended; nil if it is to be.
   private func refusal(
-    _ path: ByteString, _ lock: ObservedLock, _ holder: LockHolder
-  ) -> Failure {
+    _ path: ByteString, _ lock: ObservedLock, _ holder: LockHolder, _ family: LockFamily
+  ) -> Failure? {
     let phrase = holder.process.phrase
     let reason: Message
     if isAbove(holder.process) {
-      reason = "it is held by \(phrase), which has called this command"
+      return refusal(path, holder.process)
     } else if !holder.isVerified {
       reason = "it is held by \(phrase), which may not be inspected"
-    } else if case .process(let locker) = lock.locker, ObservedProcess(locker) == nil {
+    } else if options.kill == nil, case .process(let locker) = lock.locker,
+      ObservedProcess(locker) == nil
+    {
       reason =
         "pid \(locker), which took it, is gone, and it is held on by \(phrase) (--kill ends that)"
-    } else {
+    } else if options.kill == nil {
       reason = "it is held by \(phrase), which is alive (--kill ends it)"
+    } else if !options.strangers, !family.contains(holder.process) {
+      reason =
+        "it is held by \(phrase) as well, which did not take it and is not known to come from who did (--strangers ends it all the same)"
+    } else {
+      return nil
     }
     return Failure(.busy, "unable to break \(path): \(reason)")
   }

@@ -7,47 +7,87 @@ internal import SystemInterface
 /// ps(1) shows them, and `release` finds the keeper by them.
 ///
 /// `swlock hold PATH for PID START MODE DESCRIPTOR [unlink]`: START is when process PID was started, in
-/// clock ticks; for `nobody`, it is 0.
+/// clock ticks; for `nobody`, it is 0. Of several, PID and START have commas between them.
+///
+/// `... MODE DESCRIPTOR on HOLDER START`: it only relies on a lock, which process HOLDER keeps with
+/// DESCRIPTOR; in `hardlink` mode HOLDER is the claim's file.
 struct KeptLock {
+  struct Owner: Equatable {
+    let process: Int32
+    let start: UInt64
+  }
+
   /// Absolute.
   let path: ByteString
-  /// Nil: nobody, it is kept until it is released.
-  let owner: Int32?
-  let ownerStart: UInt64
+  /// It is kept until the last of them has ended; of nobody's, until it is released.
+  let owners: [Owner]
   let mode: LockMode
   let descriptor: Int32
   let unlinks: Bool
+  let support: Support?
+
+  /// Who has the lock that is relied on.
+  struct Support {
+    let holder: ByteString
+    let start: UInt64
+  }
 
   init(
-    path: ByteString, owner: ObservedProcess?, mode: LockMode, descriptor: Int32, unlinks: Bool
+    path: ByteString, owners: [ObservedProcess], mode: LockMode, descriptor: Int32, unlinks: Bool
   ) {
     self.path = path
-    self.owner = owner?.identifier
-    ownerStart = owner?.startTicks ?? 0
+    self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
     self.mode = mode
     self.descriptor = descriptor
     self.unlinks = unlinks
+    support = nil
+  }
+
+  init(relyingOn reliance: Reliance, owners: [ObservedProcess]) {
+    path = reliance.path.absolutePath
+    self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
+    mode = reliance.mode
+    descriptor = reliance.descriptor ?? 0
+    unlinks = false
+    support = Support(
+      holder: reliance.claim ?? ByteString(decimal: reliance.holder), start: reliance.holderStart)
   }
 
   /// Nil where these are not the words of a keeper.
   init?(_ words: [ByteString]) {
-    guard words.count == 8 || words.count == 9, words[1] == "hold", words[3] == "for",
-      let start = parseNumber(words[5].bytes), let mode = LockMode(named: words[6]),
+    guard words.count >= 8, words[1] == "hold", words[3] == "for",
+      let owners = Self.owners(words[4], words[5]), let mode = LockMode(named: words[6]),
       let descriptor = parseNumber(words[7].bytes), descriptor <= Int64(Int32.max)
     else { return nil }
-    if words[4] == "nobody" {
-      owner = nil
-    } else {
-      guard let owner = parseNumber(words[4].bytes), owner > 0, owner <= Int64(Int32.max) else {
-        return nil
-      }
-      self.owner = Int32(owner)
-    }
     path = words[2]
-    ownerStart = UInt64(start)
+    self.owners = owners
     self.mode = mode
     self.descriptor = Int32(descriptor)
-    unlinks = words.count == 9
+    unlinks = words.count == 9 && words[8] == "unlink"
+    switch words.count {
+    case 8: support = nil
+    case 9 where unlinks: support = nil
+    case 11 where words[8] == "on":
+      guard let start = decimal(words[10].bytes) else { return nil }
+      support = Support(holder: words[9], start: start)
+    default: return nil
+    }
+    if mode == .hardlink, support == nil { return nil }
+  }
+
+  private static func owners(_ numbers: ByteString, _ starts: ByteString) -> [Owner]? {
+    if numbers == "nobody" { return starts == "0" ? [] : nil }
+    let numbers = numbers.bytes.split(separator: ascii(","), omittingEmptySubsequences: false)
+    let starts = starts.bytes.split(separator: ascii(","), omittingEmptySubsequences: false)
+    guard numbers.count == starts.count else { return nil }
+    var owners: [Owner] = []
+    for index in numbers.indices {
+      guard let number = decimal(numbers[index]), number > 0, let process = Int32(exactly: number),
+        let start = decimal(starts[index])
+      else { return nil }
+      owners.append(Owner(process: process, start: start))
+    }
+    return owners
   }
 
   /// What this process was called with.
@@ -56,16 +96,33 @@ struct KeptLock {
     self.init((0..<count).map { ByteString(cString: arguments[$0]!) })
   }
 
-  /// What `process` keeps, if it is a keeper.
-  init?(of process: ObservedProcess) {
-    // Most are not, and that is seen without another look.
+  /// What `process` keeps, or relies on, by its own words: anybody may use them.
+  init?(claimedBy process: ObservedProcess) {
+    // Most have others, and that is seen without another look.
     guard process.command.hasPrefix("swlock hold ") else { return nil }
-    let name = "/proc/" + ByteString(decimal: process.identifier) + "/cmdline"
-    guard let file = try? FileDescriptor.open(name, O_RDONLY),
-      let text = try? file.readAll(limit: 1 << 16)
-    else { return nil }
-    self.init(
-      text.dropLast().split(separator: 0, omittingEmptySubsequences: false).map { ByteString($0) })
+    self.init(process.arguments())
+  }
+
+  /// What `process` keeps, if it is a keeper: one that runs as root, as the user of this process or as that
+  /// of an owner, and of whose lock the kernel knows.
+  init?(of process: ObservedProcess) {
+    self.init(claimedBy: process)
+    guard support == nil, isTrusted(process), isConfirmed(process) else { return nil }
+  }
+
+  /// Whether a descriptor of `process`, which uses these words, keeps such a lock, of whatever file. Root's
+  /// cannot be looked at by everybody, and nobody but root has them.
+  func isConfirmed(_ process: ObservedProcess) -> Bool {
+    if Locking.process(process.identifier, keeping: mode, on: nil, with: descriptor) != nil {
+      return true
+    }
+    return process.user == 0 && geteuid() != 0
+  }
+
+  /// Whether `process`, which uses these words, may speak for the owners.
+  func isTrusted(_ process: ObservedProcess) -> Bool {
+    if process.user == 0 || process.user == geteuid() { return true }
+    return process.user != nil && owners.contains { livingProcess($0)?.user == process.user }
   }
 
   /// The processes that are called as keepers are; anybody may be.
@@ -75,100 +132,56 @@ struct KeptLock {
   }
 
   var words: [ByteString] {
-    let owner = owner.map { ByteString(decimal: $0) } ?? "nobody"
+    var numbers: ByteString = owners.isEmpty ? "nobody" : ""
+    var starts: ByteString = owners.isEmpty ? "0" : ""
+    for owner in owners {
+      let comma: ByteString = numbers.isEmpty ? "" : ","
+      numbers = numbers + comma + ByteString(decimal: owner.process)
+      starts = starts + comma + ByteString(decimal: owner.start)
+    }
     let words: [ByteString] = [
-      "swlock", "hold", path, "for", owner, ByteString(decimal: ownerStart),
-      ByteString(stringLiteral: mode.name), ByteString(decimal: descriptor),
+      "swlock", "hold", path, "for", numbers, starts, ByteString(stringLiteral: mode.name),
+      ByteString(decimal: descriptor),
     ]
+    if let support { return words + ["on", support.holder, ByteString(decimal: support.start)] }
     return unlinks ? words + ["unlink"] : words
   }
 
-  /// Whether it is kept for `choice`; nil is anybody.
-  func isFor(_ choice: LockOwner?) -> Bool {
+  /// Whether it is kept for any of these.
+  func isFor(_ choice: Owners) -> Bool {
     switch choice {
-    case nil: true
-    case .nobody?: owner == nil
-    case .process(let number)?: owner == number && isOwned(by: ObservedProcess(number))
-    case .thisProcess?: owner == getpid()
+    case .anybody: true
+    case .nobody: owners.isEmpty
+    case .processes(let numbers):
+      owners.contains { numbers.contains($0.process) && livingProcess($0) != nil }
     }
   }
 
   func isOwned(by process: ObservedProcess?) -> Bool {
     guard let process else { return false }
-    return process.identifier == owner && process.startTicks == ownerStart
+    return owners.contains(Owner(process: process.identifier, start: process.startTicks))
+  }
+
+  /// Those that have not ended.
+  var livingOwners: [ObservedProcess] { owners.compactMap { livingProcess($0) } }
+
+  private func livingProcess(_ owner: Owner) -> ObservedProcess? {
+    guard let process = ObservedProcess(owner.process), process.startTicks == owner.start else {
+      return nil
+    }
+    return process
   }
 }
 
-/// `swlock hold`, which only `acquire` calls: the process that keeps a lock. It ends when the owner does,
-/// or a signal comes.
-struct Hold {
-  private let kept: KeptLock
-
-  init(_ kept: KeptLock) {
-    self.kept = kept
-  }
-
-  func perform() throws(Failure) -> Int32 {
-    // The program was executed by another name, which ps and lslocks would show.
-    csystem_name_process("swlock")
-    let lock = try adopt()
-    let failure: Failure?
-    do throws(Failure) {
-      try keep()
-      failure = nil
-    } catch {
-      failure = error
-    }
-    // With this it ends, in any case; nobody is left to tell what may go wrong.
-    try? lock.release()
-    if let failure { throw failure }
-    return ExitStatus.done.rawValue
-  }
-
-  /// Until the owner ends, or a signal comes.
-  private func keep() throws(Failure) {
-    let interruption = try Hold.interruption()
-    guard let number = kept.owner else {
-      if confirmKeeping() { _ = try? waitUntilReadable([interruption.number]) }
-      return
-    }
-    let owner = try open(number)
-    if !kept.isOwned(by: ObservedProcess(number)) { throw ownerIsGone(number) }
-    if confirmKeeping() { _ = try? waitUntilReadable([owner.number, interruption.number]) }
-  }
-
-  private static func interruption() throws(Failure) -> FileDescriptor {
-    try blockedDescriptor(of: SignalSet([SIGTERM, SIGINT, SIGQUIT, SIGHUP]))
-  }
-
-  private func adopt() throws(Failure) -> HeldLock {
-    do throws(LockError) {
-      return try HeldLock(
-        adopting: kept.descriptor, path: kept.path, mode: kept.mode, removesFile: kept.unlinks)
-    } catch {
-      throw Failure(.systemCall, "unable to hold \(kept.path): \(Failure.reason(error))")
-    }
-  }
-
-  private func open(_ owner: Int32) throws(Failure) -> ProcessHandle {
-    do throws(Errno) {
-      return try ProcessHandle(owner)
-    } catch .noProcess {
-      throw ownerIsGone(owner)
-    } catch {
-      let status: ExitStatus = error == .notImplemented ? .unsupported : .systemCall
-      throw Failure(status, "unable to hold \(kept.path): pidfd_open: \(error.text)")
-    }
-  }
-
-  private func ownerIsGone(_ number: Int32) -> Failure {
-    Failure(.systemCall, "unable to hold \(kept.path): there is no process \(number)")
-  }
+/// The number that these digits spell; nil for anything else.
+private func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
+  parseNumber(digits).flatMap { UInt64(exactly: $0) }
 }
 
 extension LockMode {
   init?(named name: ByteString) {
-    for mode in [LockMode.flock, .posix, .ofd] where name.bytes.elementsEqual(mode.name.utf8) {
+    for mode in [LockMode.flock, .posix, .ofd, .hardlink]
+    where name.bytes.elementsEqual(mode.name.utf8) {
       self = mode
       return
     }

@@ -1,44 +1,7 @@
-internal import CSystem
 internal import Locking
 internal import SystemInterface
 
 // What the commands have in common that act on a hardlink lock which another process took.
-
-extension OwnerChoice {
-  /// Nil is anybody.
-  func resolved(for subcommand: Subcommand) throws(Failure) -> LockOwner? {
-    switch self {
-    case .process(let number): return .process(number)
-    case .nobody: return .nobody
-    case .anybody: return nil
-    case .caller:
-      let parent = getppid()
-      // It is outside this pid namespace, where no number leads to it (pid_namespaces(7)).
-      if parent == 0 {
-        throw .usage(
-          "the calling process has no number here: --owner says who holds the lock",
-          of: subcommand)
-      }
-      // The machine's first process adopts whatever has lost its parent: it would hold the lock for
-      // ever. It is the caller only where it is the shell of a container, say.
-      if parent == 1, subcommand == .acquire, getsid(0) != getsid(1) {
-        throw .usage(
-          "the calling process is pid 1, or has ended: --owner says who holds the lock",
-          of: subcommand)
-      }
-      return .process(parent)
-    }
-  }
-}
-
-/// Throws if `owner` is a process that does not exist: nobody would ever release its lock.
-func checkExists(
-  _ owner: LockOwner?, _ verb: StaticString, _ path: ByteString
-) throws(Failure) {
-  guard case .process(let number)? = owner, kill(number, 0) != 0, Errno.current == Errno(ESRCH)
-  else { return }
-  throw Failure(.systemCall, "unable to \(verb) \(path): there is no process \(number)")
-}
 
 /// What an owner can do to a lock.
 enum HolderAction {
@@ -51,7 +14,7 @@ extension LockOptions {
   /// Does `action` to the lock at `path`; if it is not held for `owner`, the error says for whom it
   /// is.
   func act(
-    _ verb: StaticString, _ path: ByteString, as owner: LockOwner?, _ action: HolderAction
+    _ verb: StaticString, _ path: ByteString, as owners: Owners, _ action: HolderAction
   ) throws(Failure) {
     let location: HardlinkLocation
     do throws(LockError) {
@@ -59,6 +22,7 @@ extension LockOptions {
     } catch {
       throw .hardlink(verb, path, error)
     }
+    let owner = owners.holder(of: (try? location.report())?.holder)
     do throws(LockError) {
       switch action {
       case .release: try location.release(of: owner)
@@ -67,18 +31,29 @@ extension LockOptions {
       }
     } catch .notHeld {
       let holder = (try? location.report())?.holder
-      throw .hardlink(verb, path, .notHeld, notHeldReason(owner, holder))
+      throw .hardlink(verb, path, .notHeld, notHeldReason(owners, holder))
     } catch {
       throw .hardlink(verb, path, error)
     }
   }
 
-  func notHeldReason(_ owner: LockOwner?, _ holder: HardlinkClaim?) -> Message {
+  func notHeldReason(_ owners: Owners, _ holder: HardlinkClaim?) -> Message {
     if let holder { return "it is held \(holder.ownerPhrase)" }
-    return switch owner {
-    case .process(let number)?: "it is not held by pid \(number)"
-    case .thisProcess?: "it is not held by this process"
-    case .nobody?, nil: "it is not held"
+    return switch owners {
+    case .processes(let numbers): "it is not held by pid \(numbers[0])"
+    case .nobody, .anybody: "it is not held"
     }
+  }
+}
+/// Who has kernel locks at `path`; nil where no file is there.
+func inspection(
+  of path: ByteString, _ verb: StaticString
+) throws(Failure) -> LockInspection? {
+  do throws(LockError) {
+    return try inspectLocks(at: path)
+  } catch .system(.open, .missing) {
+    return nil
+  } catch {
+    throw .hardlink(verb, path, error)
   }
 }

@@ -46,53 +46,55 @@ extension LockOptions {
   ///
   /// In hardlink mode these signals are blocked afterwards: whoever holds a claim has something to
   /// clean up.
-  func acquire(_ request: LockRequest) throws(Failure) -> HeldLock {
-    if request.mode == .hardlink { return try acquireClaim(request) }
-    return try take(request) { (request) throws(LockError) in try Locking.acquire(request) }
+  ///
+  /// - Parameter owners: for whom it is, of `acquire`.
+  func acquire(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
+    if request.mode == .hardlink { return try acquireClaim(request, owners) }
+    return try take(.path, request, for: owners)
   }
 
-  /// The same of any way to take a lock of the kernel's, with and without patience.
+  /// The same of a lock of the kernel's, by a path or on a descriptor.
   func take(
-    _ request: LockRequest, _ take: (LockRequest) throws(LockError) -> HeldLock
+    _ file: FileToLock, _ request: LockRequest, for owners: Owners? = nil
   ) throws(Failure) -> HeldLock {
     var request = request
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return try announced(try take(request))
+      return try announced(try file.take(request))
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
     }
-    if expectsLockAbove(request), let above = try lockAbove(request) {
-      return above
-    }
+    let outlook = Outlook(request, self, owners)
+    if outlook.isDoubtful, let above = try outlook.look() { return above }
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(request, patience, take)
+    return try wait(file, request, patience, outlook)
   }
 
   /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
   /// the wait can end at all, and, where it is to be seen, a companion tells of it as long as it takes.
   /// The place in the kernel's queue is lost each time.
   ///
-  /// Whoever has another lock looks three times: two that close a circle at the same moment may both
-  /// look while the other one does, instead of waiting. They do not look again at the same time.
+  /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
+  /// the other one does, instead of waiting. They do not look again at the same time.
   private func wait(
-    _ request: LockRequest, _ patience: Patience,
-    _ take: (LockRequest) throws(LockError) -> HeldLock
+    _ file: FileToLock, _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    var looks = 3
     var pause = Span.seconds(1)
+    var isFirst = true
     var spread = UInt32(bitPattern: getpid())
     while true {
       request.patience = patience
-      if looks > 0 { request.patience = patience.cut(at: .after(pause)) }
+      if isFirst || outlook.looksAgain {
+        request.patience = patience.cut(at: .after(pause))
+      }
       do throws(LockError) {
-        let lock = try take(request)
+        let lock = try file.take(request)
         line?.end()
         return try announced(lock)
       } catch .timedOut where request.patience != patience {
@@ -100,21 +102,17 @@ extension LockOptions {
         line?.end()
         throw .locking(error, request, self)
       }
-      // All processes are looked at for this, so once a look.
-      let keepers = KeptLock.keepers()
-      let isAwaited = mayBeWaitedFor(keepers)
       do throws(Failure) {
-        if let above = try lockAbove(request, amongKeepers: keepers) {
+        if let above = try outlook.look() {
           line?.end()
           return above
         }
-        if isAwaited { try checkForCircle(request) }
       } catch {
         line?.end()
         throw error
       }
+      isFirst = false
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
-      looks = isAwaited ? looks - 1 : 0
       // Numbers that are close to each other are far apart afterwards.
       spread &*= 2_654_435_761
       pause = .seconds(1) + .milliseconds(Int64(spread >> 22))
@@ -122,7 +120,9 @@ extension LockOptions {
   }
 
   /// The signals end the wait and not the process, since the claim of a waiter is to be removed.
-  private func acquireClaim(_ request: LockRequest) throws(Failure) -> HeldLock {
+  private func acquireClaim(
+    _ request: LockRequest, _ owners: Owners?
+  ) throws(Failure) -> HeldLock {
     let signals = terminationSignals()
     let interruption = try blockedDescriptor(of: signals)
     var request = request
@@ -130,11 +130,13 @@ extension LockOptions {
     defer { interruption.keepOpen() }
     let patience = patience
     var line: WaitingLine?
+    let outlook = Outlook(request, self, owners)
     // Where nothing stands there is no lock, and most likely no wait.
-    if patience != .never || reentrant,
-      (try? FileStatus(at: request.path, followingLinks: false)) != nil
-    {
-      if let above = try claimAbove(request) { return above }
+    var looksAgain =
+      (patience != .never || reentrant)
+      && (try? FileStatus(at: request.path, followingLinks: false)) != nil
+    if looksAgain {
+      if let above = try outlook.look() { return above }
       if verbose, let holder = claimHolding(request, thatLives: true) {
         say("waiting for \(request.path), held \(holder.ownerPhrase)")
       }
@@ -142,18 +144,29 @@ extension LockOptions {
         line = WaitingLine(request, self, from: .seconds(1), endsAtSignals: false)
       }
     }
-    request.patience = patience
-    do throws(LockError) {
-      let lock = try Locking.acquire(request)
-      line?.end()
-      return try announced(lock)
+    do throws(Failure) {
+      while true {
+        looksAgain = looksAgain && patience != .never && outlook.isSuspect && outlook.looksAgain
+        request.patience = looksAgain ? patience.cut(at: .seconds(1)) : patience
+        do throws(LockError) {
+          let lock = try Locking.acquire(request)
+          line?.end()
+          return try announced(lock)
+        } catch .timedOut where request.patience != patience {
+        } catch .interrupted {
+          // Of several, the first one that the kernel gives; any of them is the reason.
+          throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
+        } catch {
+          throw Failure.locking(error, request, self)
+        }
+        if let above = try outlook.look() {
+          line?.end()
+          return above
+        }
+      }
     } catch {
       line?.end()
-      // Of several, the first one that the kernel gives; any of them is the reason.
-      if error == .interrupted {
-        throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
-      }
-      throw .locking(error, request, self)
+      throw error
     }
   }
 
@@ -180,6 +193,11 @@ extension LockOptions {
   /// free; unless it was lost before: then this says so, and returns the status for that.
   @discardableResult
   func release(_ lock: consuming HeldLock) -> ExitStatus? {
+    // It is another process's to release.
+    if lock.reliance != nil {
+      lock.leaveBehind()
+      return nil
+    }
     let path = lock.path
     let verb: StaticString = lock.mode == .hardlink ? "release" : "remove"
     do throws(LockError) {
@@ -191,6 +209,22 @@ extension LockOptions {
       if error == .lost || error == .notHeld { return .notHeld }
     }
     return nil
+  }
+}
+
+/// The file that a lock of the kernel's is taken on.
+enum FileToLock {
+  /// That of the request.
+  case path
+  /// An open file.
+  case descriptor(Int32)
+
+  func take(_ request: LockRequest) throws(LockError) -> HeldLock {
+    guard case .descriptor(let number) = self else { return try acquire(request) }
+    let lock = KernelLock(
+      mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)
+    try lock.take(number, request.patience)
+    return try HeldLock(adopting: number, path: request.path, mode: lock.mode)
   }
 }
 

@@ -15,13 +15,8 @@ extension ObservedProcess {
       "pid \(process.identifier) (\(process.commandText(upTo: width)), \(userName(process.user)))"
   }
 
-  /// For whom this process keeps a lock, if it does.
-  var beneficiary: ObservedProcess? {
-    guard let kept = KeptLock(of: self), let number = kept.owner,
-      let owner = ObservedProcess(number), kept.isOwned(by: owner)
-    else { return nil }
-    return owner
-  }
+  /// For whom this process keeps a lock, if it does: of several, the script.
+  var beneficiary: ObservedProcess? { KeptLock(of: self)?.livingOwners.first }
 
   /// The command, cut where it would be wider than `width`.
   func commandText(upTo width: Int) -> Message { Message(command, upTo: width) }

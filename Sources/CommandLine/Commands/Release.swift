@@ -13,11 +13,15 @@ struct Release {
   func perform() throws(Failure) -> Int32 {
     if let descriptor = options.descriptor { return try unlockDescriptor(descriptor) }
     let path = try options.lock.lockPath(options.path)
-    let owner = try options.owner.resolved(for: .release)
+    let owners = try options.owner.resolved(for: .release)
+    if try releaseReliance(path, owners) {
+      options.lock.say("released \(path), which another process has")
+      return ExitStatus.done.rawValue
+    }
     if isHardlink(path) {
-      try options.lock.act("release", path, as: owner, .release)
+      try options.lock.act("release", path, as: owners, .release)
     } else {
-      try releaseKept(path, owner)
+      try releaseKept(path, owners)
     }
     options.lock.say("released \(path)")
     return ExitStatus.done.rawValue
@@ -31,41 +35,79 @@ struct Release {
     return report.state != .unlocked
   }
 
+  /// Ends what `acquire --reentrant` left last.
+  ///
+  /// - Returns: false where it left nothing.
+  private func releaseReliance(_ path: ByteString, _ owners: Owners) throws(Failure) -> Bool {
+    var last: ObservedProcess?
+    for number in KeptLock.keepers() {
+      guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
+        kept.support != nil, isMeant(kept, process, owners), leads(path, to: kept),
+        last.map({ $0.startTicks <= process.startTicks }) ?? true
+      else { continue }
+      last = process
+    }
+    guard let last else { return false }
+    try end(last, path)
+    return true
+  }
+
+  /// Whether `path` is the same file as the keeper's, or the same name.
+  private func leads(_ path: ByteString, to kept: KeptLock) -> Bool {
+    if path.absolutePath == kept.path { return true }
+    guard let file = try? FileStatus(at: path, followingLinks: true).identity else { return false }
+    return (try? FileStatus(at: kept.path, followingLinks: true))?.identity == file
+  }
+
   /// Ends all processes that keep a lock there for this owner, and waits until they have ended.
   ///
-  /// They are found by what they are called, and looked at then: the table of all locks takes longer.
-  private func releaseKept(_ path: ByteString, _ owner: LockOwner?) throws(Failure) {
+  /// They are found by what they are called, and looked at then: the table of all locks takes longer. A
+  /// lock whose file was removed is known by its name, and counts as lost: the next one may have got in.
+  private func releaseKept(_ path: ByteString, _ owners: Owners) throws(Failure) {
+    let file = try? FileStatus(at: path, followingLinks: true).identity
     var isHeld = false
-    if let file = try? FileStatus(at: path, followingLinks: true).identity {
-      for number in KeptLock.keepers() {
-        guard let kept = ObservedProcess(number).flatMap({ KeptLock(of: $0) }),
-          isMeant(kept, owner),
-          let process = Locking.process(
-            number, keeping: kept.mode, on: file, with: kept.descriptor),
-          process.user == geteuid() || geteuid() == 0
-        else { continue }
-        isHeld = true
-        do throws(Errno) {
-          try send(SIGTERM, to: process)
-          try waitForEnd(of: process, killingAt: .seconds(10))
-        } catch {
-          throw Failure(
-            .systemCall,
-            "unable to release \(path): unable to end pid \(process.identifier): \(error.text)")
-        }
-      }
+    var wasLost = false
+    for number in KeptLock.keepers() {
+      guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
+        kept.support == nil, isMeant(kept, process, owners), kept.isConfirmed(process)
+      else { continue }
+      let isOfFile =
+        file.map {
+          Locking.process(number, keeping: kept.mode, on: $0, with: kept.descriptor) != nil
+        } ?? false
+      guard isOfFile || path.absolutePath == kept.path else { continue }
+      try end(process, path)
+      if isOfFile { isHeld = true } else { wasLost = true }
     }
     if isHeld { return }
+    if wasLost {
+      throw .hardlink(
+        "release", path, .notHeld, "it was lost: its file was removed while it was held")
+    }
     let inspection = try inspection(of: path, "release")
     let holder = inspection?.locks.lazy.compactMap { $0.holders.first }.first
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(
-      "release", path, .notHeld, reason ?? options.lock.notHeldReason(owner, nil))
+      "release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil))
   }
 
-  private func isMeant(_ kept: KeptLock, _ owner: LockOwner?) -> Bool {
+  private func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {
+    do throws(Errno) {
+      try send(SIGTERM, to: keeper)
+      try waitForEnd(of: keeper, killingAt: .seconds(10))
+    } catch {
+      throw Failure(
+        error == .permissionNotGranted ? .notPermitted : .systemCall,
+        "unable to release \(path): unable to end pid \(keeper.identifier): \(error.text)")
+    }
+  }
+
+  private func isMeant(
+    _ kept: KeptLock, _ keeper: ObservedProcess, _ owners: Owners
+  ) -> Bool {
     if !options.anyMode, let mode = options.lock.mode, kept.mode != mode { return false }
-    return kept.isFor(owner)
+    if case .processes = owners, !kept.isTrusted(keeper) { return false }
+    return kept.isFor(owners)
   }
 
   private func unlockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
@@ -77,46 +119,5 @@ struct Release {
         "unable to release descriptor \(descriptor): \(Failure.reason(error))")
     }
     return ExitStatus.done.rawValue
-  }
-}
-
-/// Sends `signal` to `process`, and to no other that has got its number; nothing where it has ended.
-func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
-  do throws(Errno) {
-    // Looked at again once it is held: as long as the one that is meant lived until then, the handle
-    // is its.
-    let handle = try ProcessHandle(process.identifier)
-    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
-    try handle.send(signal)
-    // A stopped one would not notice.
-    if signal != SIGKILL { try handle.send(SIGCONT) }
-  } catch .noProcess {
-    return
-  }
-}
-
-/// Waits until `process` has ended, and has it killed at `deadline`.
-func waitForEnd(of process: ObservedProcess, killingAt deadline: Deadline) throws(Errno) {
-  do throws(Errno) {
-    let handle = try ProcessHandle(process.identifier)
-    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
-    if try handle.waitForEnd(by: deadline) { return }
-    try handle.send(SIGKILL)
-    _ = try handle.waitForEnd()
-  } catch .noProcess {
-    return
-  }
-}
-
-/// Who has kernel locks at `path`; nil where no file is there.
-func inspection(
-  of path: ByteString, _ verb: StaticString
-) throws(Failure) -> LockInspection? {
-  do throws(LockError) {
-    return try inspectLocks(at: path)
-  } catch .system(.open, .missing) {
-    return nil
-  } catch {
-    throw .hardlink(verb, path, error)
   }
 }

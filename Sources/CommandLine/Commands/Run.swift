@@ -101,7 +101,10 @@ struct Run {
 
     let outcome: Supervisor.Outcome
     var startedTooLate = false
+    var watch: RelianceWatch?
+    defer { watch?.end() }
     do throws(LaunchError) {
+      if let reliance = lock.reliance { watch = try RelianceWatch(reliance) }
       let supervisor = try Supervisor(limits)
       if !inheritsLock { try becomeIndependent() }
       // This process may have been stopped since it won the lock.
@@ -124,6 +127,10 @@ struct Run {
       Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
       return ExitStatus.notHeld.rawValue
     }
+    if let watch, watch.isLost {
+      Output.say("\(name) was ended, the lock at \(lock.path) that it relied on is gone")
+      return ExitStatus.notHeld.rawValue
+    }
     var status =
       outcome.ranOutOfTime ? ExitStatus.outOfTime.rawValue : outcome.termination.exitStatus
     if outcome.ranOutOfTime {
@@ -136,9 +143,10 @@ struct Run {
     return afterCommand(status, lock)
   }
 
-  /// It is not to run on without the lock: it inherits that, or else it ends with swlock.
+  /// It is not to run on without the lock: it inherits that, or else it ends with swlock, which has the
+  /// lock or watches the one that another process has.
   func bind(_ command: inout Command, to lock: borrowing HeldLock) {
-    if inheritsLock {
+    if inheritsLock, lock.reliance == nil {
       if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
     } else {
       command.parentDeathSignal = SIGKILL

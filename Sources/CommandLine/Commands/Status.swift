@@ -75,7 +75,7 @@ struct Status {
   private func lookAtAll() throws(Failure) -> [Look] {
     if options.paths.isEmpty { return [lookAtTheMachine()] }
     // What "ours" means: held for the shell that asks.
-    let owner = try? OwnerChoice.caller.resolved(for: .status)
+    let owner = (try? OwnerChoice.caller.resolved(for: .status))?.first
     var looks: [Look] = []
     for path in options.paths {
       looks.append(look(at: try options.lock.lockPath(path), owner))

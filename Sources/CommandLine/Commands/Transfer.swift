@@ -12,7 +12,9 @@ struct Transfer {
     let path = try options.lock.lockPath(options.path)
     let owner = try options.owner.resolved(for: .transfer)
     let heir = options.heir ?? .nobody
-    try checkExists(heir, "transfer", path)
+    if case .process(let number) = heir {
+      try checkExists(.processes([number]), "transfer", path)
+    }
     try options.lock.act("transfer", path, as: owner, .transfer(to: heir))
     if case .process(let number) = heir {
       options.lock.say("transferred \(path) to pid \(number)")

@@ -3,105 +3,9 @@ internal import Launching
 internal import Locking
 internal import SystemInterface
 
-// What is looked at before a wait, and shown during it.
+// What is shown during a wait.
 
 extension LockOptions {
-  /// Whether it is likely that an ancestor has the lock, and worth to be looked at before any wait. That
-  /// takes longer than most waits: opening /proc/locks stops all locking of the machine for some
-  /// milliseconds.
-  func expectsLockAbove(_ request: LockRequest) -> Bool {
-    reentrant || subcommand == .acquire || HeldList.names(request.path)
-  }
-
-  /// Throws where the wait for the lock would never end; with `--reentrant`, the lock is the one that an
-  /// ancestor has. Nil where it is worth to wait.
-  ///
-  /// An ancestor that has the lock to itself may well give it back while this process waits. It will not
-  /// where this process has inherited the lock, where it was acquired for the ancestor, or where it is
-  /// a `swlock run` that waits for us: that is what SWLOCK_HELD says.
-  ///
-  /// - Parameter keepers: all processes that keep locks for others; nil: they are looked for where the
-  ///   table does not name those who took such a lock.
-  func lockAbove(
-    _ request: LockRequest, amongKeepers keepers: [Int32]? = nil
-  ) throws(Failure) -> HeldLock? {
-    let owner = subcommand == .acquire ? request.owner : nil
-    func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
-      guard let kept = KeptLock(of: process) else { return false }
-      return owner != nil && owner != .nobody && kept.isFor(owner)
-        || chain.contains { kept.isOwned(by: $0) }
-    }
-    let keepers = keepers ?? (request.mode == .ofd ? KeptLock.keepers() : [])
-    if let above = try? ancestorHolding(request, orAmong: keepers, orKeeping: keeps),
-      reentrant || isCertain(above, request)
-    {
-      if reentrant, above.holder.isVerified, above.lock.covers(request) {
-        say("\(request.path) is held by \(above.process.phrase) already")
-        return HeldLock(ofAncestor: request.path, mode: above.lock.mode)
-      }
-      if let owner, let kept = KeptLock(of: above.process), kept.isFor(owner) {
-        throw .locking(.alreadyHeld, request, self)
-      }
-      throw heldAbove(request, above.process)
-    }
-    return nil
-  }
-
-  /// The same in `hardlink` mode, whose locks name their owner.
-  func claimAbove(_ request: LockRequest) throws(Failure) -> HeldLock? {
-    guard let claim = claimHolding(request, thatLives: true), claim.liveness == .alive,
-      let process = Locking.ancestry(of: getpid()).first(where: { $0.identifier == claim.process }),
-      // Another program may well give it back.
-      !claim.isForeign || HeldList.names(request.path)
-    else { return nil }
-    if reentrant {
-      say("\(request.path) is held by \(process.phrase) already")
-      return HeldLock(ofAncestor: request.path, mode: .hardlink)
-    }
-    // That is `alreadyHeld`.
-    if request.owner == .process(claim.process) { return nil }
-    throw heldAbove(request, process)
-  }
-
-  private func heldAbove(_ request: LockRequest, _ process: ObservedProcess) -> Failure {
-    let hint: StaticString =
-      reentrant
-      ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
-    return Failure(
-      .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
-  }
-
-  /// Whether this process runs under a lock that others may wait for.
-  func mayBeWaitedFor(_ keepers: [Int32]) -> Bool {
-    if !HeldList.isEmpty { return true }
-    let chain = Locking.ancestry(of: getpid())
-    return keepers.contains { keeper in
-      guard let kept = ObservedProcess(keeper).flatMap({ KeptLock(of: $0) }) else { return false }
-      return chain.contains { kept.isOwned(by: $0) }
-    }
-  }
-
-  private func isCertain(_ above: LockAbove, _ request: LockRequest) -> Bool {
-    above.process.identifier == getpid() || KeptLock(of: above.process) != nil
-      || HeldList.names(request.path)
-  }
-
-  /// Throws if the wait for the lock would close a circle.
-  func checkForCircle(_ request: LockRequest) throws(Failure) {
-    let circle = try? waitCycle(closingWith: request) { process in
-      ObservedProcess(process)?.beneficiary?.identifier
-    }
-    guard let circle else { return }
-    var reason: Message = "waiting would never end"
-    for edge in circle.dropFirst() {
-      guard let waiter = ObservedProcess(edge.waiter) else { continue }
-      let path = edge.path ?? "a lock"
-      reason.append(": \(waiter.phrase) waits for \(path)")
-    }
-    let holder = Message.phrase(", and this is held ", holderPhrase(of: request))
-    throw Failure(.busy, "unable to lock \(request.path): \(reason)\(holder)")
-  }
-
   /// Whether a wait is told of.
   var showsWaiting: Bool {
     switch progress {
@@ -114,7 +18,7 @@ extension LockOptions {
 
 extension Message {
   /// `prefix` and `rest`; nothing without a rest.
-  fileprivate static func phrase(_ prefix: StaticString, _ rest: Message?) -> Message {
+  static func phrase(_ prefix: StaticString, _ rest: Message?) -> Message {
     rest.map { "\(prefix)\($0)" } ?? ""
   }
 }

@@ -46,7 +46,10 @@ struct HardlinkAcquisition {
       }
       try refuseUntrusted(held)
       if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
-      if held.name.process > 0, judge.claimant.owns(held.name) { throw .alreadyHeld }
+      // Another process that wants it in the owner's name may wait until the owner gives it back.
+      if held.name.process > 0, judge.claimant.owns(held.name), judge.claimant.partner == nil {
+        throw .alreadyHeld
+      }
       // By its claim a waiter is seen, by people who ask for the status.
       if claim == nil, request.patience != .never { _ = try freshClaim() }
       try wait.forChange(of: held, clock)

@@ -190,6 +190,7 @@ extension HardlinkLocation {
   func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {
     HardlinkClaim(
       fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
+      partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
       liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
       expiry: claim.statedExpirySeconds,
       remaining: claim.statedExpiry.map { expiry in

@@ -47,6 +47,10 @@ public struct HardlinkClaim: Equatable, Sendable {
   public let host: ByteString
   /// 0 where it is held for nobody.
   public let process: Int32
+  /// A second process for which it is held.
+  public let partner: Int32?
+  /// Who made it: the owner of its file (stat(2)).
+  public let user: UInt32
   public let liveness: Liveness
   /// Whether another program than swlock made it.
   public let isForeign: Bool
@@ -57,6 +61,11 @@ public struct HardlinkClaim: Equatable, Sendable {
   public let remaining: Span?
 
   public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
+
+  /// Whether it is held for that process, of this host.
+  public func isHeld(for process: Int32) -> Bool {
+    process == self.process || process == partner
+  }
 }
 
 /// What flufl.lock calls the state of a lock. Lifetimes are what the claims say of them, to the moment;

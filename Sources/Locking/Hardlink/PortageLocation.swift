@@ -20,7 +20,7 @@ extension HardlinkLocation {
     var waiters: [HardlinkClaim] = []
     for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
       if let status = try? lock.folder.status(of: placeholder.fileName) {
-        waiters.append(describe(placeholder, placeholder.liveness(judge, status, clock)))
+        waiters.append(describe(placeholder, status, placeholder.liveness(judge, status, clock)))
       }
     }
     guard let held else {
@@ -32,13 +32,16 @@ extension HardlinkLocation {
       && held.placeholder.process == judge.claimant.owner.identifier
     return HardlinkReport(
       state: isOurs ? .ours : liveness == .dead ? .stale : .theirs, isHeld: liveness != .dead,
-      holder: describe(held.placeholder, liveness), waiters: waiters)
+      holder: describe(held.placeholder, held.status, liveness), waiters: waiters)
   }
 
-  private func describe(_ placeholder: Placeholder, _ liveness: Liveness) -> HardlinkClaim {
+  private func describe(
+    _ placeholder: Placeholder, _ status: FileStatus, _ liveness: Liveness
+  ) -> HardlinkClaim {
     HardlinkClaim(
       fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
-      liveness: liveness, isForeign: true, expiry: nil, remaining: nil)
+      partner: nil, user: status.owner, liveness: liveness, isForeign: true, expiry: nil,
+      remaining: nil)
   }
 
   func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
@@ -49,7 +52,7 @@ extension HardlinkLocation {
     }
     guard isDead() else { throw .busy }
     let description = describe(
-      held.placeholder, held.placeholder.liveness(judge, held.status, .local()))
+      held.placeholder, held.status, held.placeholder.liveness(judge, held.status, .local()))
     let isRetired = try lock.retire(held.placeholder, held.status.identity, isDead: isDead)
     return isRetired ? description : nil
   }

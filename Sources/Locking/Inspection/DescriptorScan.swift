@@ -27,10 +27,10 @@ extension ProcessFolder {
     _ isWanted: (FileIdentity) -> Bool
   ) throws(Errno) -> (folder: DescriptorFolder, found: [ScannedDescriptor]) {
     var found: [ScannedDescriptor] = []
-    if try scan("fd", &found, isWanted) == 0, hasSeveralThreads {
+    if try scan("", &found, isWanted) == 0, hasSeveralThreads {
       for thread in try numbers(in: "task") {
         let prefix = "task/" + ByteString(decimal: thread) + "/"
-        if let count = try? scan(prefix + "fd", &found, isWanted), count > 0 {
+        if let count = try? scan(prefix, &found, isWanted), count > 0 {
           return (DescriptorFolder(prefix: prefix), found)
         }
       }
@@ -52,9 +52,10 @@ extension ProcessFolder {
   /// The links are followed, whatever they look like: no name would tell a file from another one that
   /// has taken its place. statx(2) does so without asking a server of files, which may hang.
   private func scan(
-    _ name: ByteString, _ found: inout [ScannedDescriptor], _ isWanted: (FileIdentity) -> Bool
+    _ prefix: ByteString, _ found: inout [ScannedDescriptor], _ isWanted: (FileIdentity) -> Bool
   ) throws(Errno) -> Int {
-    let number = try open(name, O_RDONLY | O_DIRECTORY).leak()
+    let information = prefix + "fdinfo"
+    let number = try open(prefix + "fd", O_RDONLY | O_DIRECTORY).leak()
     guard let folder = fdopendir(number) else {
       close(number)
       throw .current
@@ -69,8 +70,12 @@ extension ProcessFolder {
       let flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT
       if statx(number, name, flags, UInt32(STATX_INO | STATX_TYPE), &file) != 0 {
         let error = Errno.current
-        if error == .accessDenied || error == .permissionNotGranted { throw error }
-        continue  // closed meanwhile
+        let isRefused = error == .accessDenied || error == .permissionNotGranted
+        // By the file system, such as one in user space that is another user's alone (mount.fuse(8),
+        // allow_other): then no lock is asked for there. Or by the kernel, of the process: then this may
+        // not be read either.
+        if isRefused, read(information + "/" + ByteString(cString: name)) == nil { throw error }
+        continue  // closed meanwhile, or that
       }
       switch Int32(file.stx_mode) & Int32(S_IFMT) {
       case Int32(S_IFREG), Int32(S_IFDIR), Int32(S_IFBLK), Int32(S_IFCHR): break

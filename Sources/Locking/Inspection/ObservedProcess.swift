@@ -62,6 +62,10 @@ struct ProcessStatistics {
   let startTicks: UInt64
   /// Whether it can have descriptors: the kernel's own threads and those that have ended have none.
   let canHaveDescriptors: Bool
+  /// Whether any of its threads has not ended.
+  let canRun: Bool
+  /// Where its memory image begins; nil where that is not told.
+  let image: ProcessImage?
 
   /// Nil for what is no such text. The name may hold anything, `)` included.
   init?(_ text: [UInt8]) {
@@ -86,7 +90,9 @@ struct ProcessStatistics {
     guard let ticks = scanner.unsigned() else { return nil }
     startTicks = ticks
     let isKernelThread: UInt64 = 0x20_0000  // PF_KTHREAD
-    canHaveDescriptors = flags & isKernelThread == 0 && (state != ascii("Z") || threads > 1)
+    canRun = state != ascii("X") && (state != ascii("Z") || threads > 1)
+    canHaveDescriptors = flags & isKernelThread == 0 && canRun
+    image = ProcessImage(&scanner)
   }
 }
 

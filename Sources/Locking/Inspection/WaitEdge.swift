@@ -100,12 +100,18 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 /// The circle that the calling process would close if it waited for the lock of `request`: its own wait
 /// first; nil where there is none.
 ///
+/// A process that waits counts for those above it only as far as these do nothing but wait for it
+/// (`BranchWaits`): others may give back what they have.
+///
 /// - Parameters:
 ///   - request: the lock that is wanted.
-///   - beneficiary: on whose behalf a process has its locks; nil: on its own.
+///   - beneficiaries: on whose behalf a process has its locks, but its own.
+///   - isHelper: whether a child of one of these processes, a chain as `ancestry(of:)` gives it, waits for
+///     one of them itself.
 /// - Throws: as `inspectAllLocks`.
 public func waitCycle(
-  closingWith request: LockRequest, beneficiary: (Int32) -> Int32?
+  closingWith request: LockRequest, beneficiaries: (Int32) -> [Int32],
+  isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
 ) throws(LockError) -> [WaitEdge]? {
   var edges = try waitEdges()
   if edges.isEmpty { return nil }
@@ -116,11 +122,17 @@ public func waitCycle(
         file: lock.file, path: lock.path))
   }
   for index in edges.indices {
-    for blocker in edges[index].blockers {
-      if let process = beneficiary(blocker) { edges[index].blockers.append(process) }
-    }
+    for blocker in edges[index].blockers { edges[index].blockers += beneficiaries(blocker) }
   }
-  return waitCycle(through: getpid(), in: edges) { process in
-    ancestry(of: process).dropFirst().map { $0.identifier }
+  // Most often there is no circle at all, and then what they all do is not worth a look.
+  var waits: BranchWaits?
+  while true {
+    let found = waitCycle(through: getpid(), in: edges) { process in
+      let chain = ancestry(of: process)
+      let height = waits?.height(of: chain) ?? chain.count
+      return chain.dropFirst().prefix(height).map { $0.identifier }
+    }
+    if found == nil || waits != nil { return found }
+    waits = try BranchWaits(isHelper: isHelper)
   }
 }

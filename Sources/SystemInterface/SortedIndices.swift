@@ -1,7 +1,7 @@
 /// The numbers from 0 to `count` in the order that `isBefore` says, by heapsort: one function for all
 /// that is sorted here, instead of one for each kind of element.
 @inline(never)
-func sortedIndices(_ count: Int, by isBefore: (Int, Int) -> Bool) -> [Int] {
+package func sortedIndices(_ count: Int, by isBefore: (Int, Int) -> Bool) -> [Int] {
   var heap = Array(0..<count)
   var root = count / 2
   var end = count
@@ -24,4 +24,10 @@ func sortedIndices(_ count: Int, by isBefore: (Int, Int) -> Bool) -> [Int] {
     }
   }
   return heap
+}
+
+/// These numbers from the least to the greatest.
+@inline(never)
+package func ascending(_ numbers: [Int32]) -> [Int32] {
+  sortedIndices(numbers.count) { numbers[$0] < numbers[$1] }.map { numbers[$0] }
 }

@@ -1,0 +1,209 @@
+internal import CSystem
+internal import Locking
+internal import SystemInterface
+
+/// Whether the wait for a lock can end: it cannot where the lock is held above this process by one that
+/// does nothing but wait for it, or where the waits of several processes close a circle.
+///
+/// Only what two looks a second apart have found counts: a script that waits for one of its commands may
+/// be about to give the lock back, and to see that it does nothing else is a glance at many things, one
+/// after the other.
+final class Outlook {
+  private let request: LockRequest
+  private let options: LockOptions
+  /// For whom the lock is to be, of `acquire`.
+  private let owners: Owners?
+  private var looks = 0
+  /// What the last look found.
+  private var suspicion: Suspicion?
+  /// When a second look may confirm it.
+  private var ripens = Deadline.now
+
+  private struct Suspicion {
+    /// Who has the lock, if that is a process above; 0 for a circle.
+    let holder: Int32
+    let failure: Failure
+  }
+
+  init(_ request: LockRequest, _ options: LockOptions, _ owners: Owners?) {
+    self.request = request
+    self.options = options
+    self.owners = owners
+  }
+
+  /// Whether it is likely that an ancestor has the lock, and worth to be looked at before any wait. That
+  /// takes longer than most waits: opening /proc/locks stops all locking of the machine for some
+  /// milliseconds.
+  var isDoubtful: Bool {
+    options.reentrant || options.subcommand == .acquire || HeldList.names(request.path)
+  }
+
+  /// Whether the last look found that the wait might never end.
+  var isSuspect: Bool { suspicion != nil }
+
+  /// Whether another look may find something.
+  private(set) var looksAgain = true
+
+  /// Throws where the wait would never end; with `--reentrant`, the lock is the one that an ancestor has.
+  /// Nil where it is worth to wait.
+  func look() throws(Failure) -> HeldLock? {
+    looks += 1
+    if request.mode == .hardlink { return try lookAtClaim() }
+    // All processes are looked at for this, so once a look.
+    let keepers = KeptLock.keepers()
+    let chain = ancestry(of: getpid())
+    if let above = lockAbove(keepers) {
+      if options.reentrant, above.holder.isVerified, above.lock.covers(request),
+        let reliance = Reliance(on: above, at: request.path)
+      {
+        options.say("\(request.path) is held by \(above.process.phrase) already")
+        return HeldLock(relyingOn: reliance)
+      }
+      try judge(above, chain)
+    } else if suspicion?.holder != 0 {
+      try suspect(nil)
+    }
+    let isAwaited = mayBeWaitedFor(keepers, chain)
+    if isAwaited, suspicion == nil || suspicion?.holder == 0 { try suspect(circle()) }
+    // The first look may be before any wait.
+    looksAgain = suspicion != nil || isAwaited && looks < 4
+    return nil
+  }
+
+  // MARK: - Above
+
+  private func lockAbove(_ keepers: [Int32]) -> LockAbove? {
+    func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
+      guard let kept = KeptLock(of: process) else { return false }
+      return isForUs(kept) || chain.contains { kept.isOwned(by: $0) }
+    }
+    let others = request.mode == .ofd || looks > 1 ? keepers : []
+    return (try? ancestorHolding(request, orAmong: others, orKeeping: keeps)) ?? nil
+  }
+
+  /// Whether it is kept for those for whom the lock is wanted.
+  private func isForUs(_ kept: KeptLock) -> Bool {
+    guard let owners, owners != .nobody else { return false }
+    return kept.isFor(owners)
+  }
+
+  private func judge(_ above: LockAbove, _ chain: [ObservedProcess]) throws(Failure) {
+    let kept = KeptLock(of: above.process)
+    let isOurs = kept.map { isForUs($0) } ?? false
+    let failure: Failure =
+      isOurs
+      ? .locking(.alreadyHeld, request, options) : heldAbove(by: above.process)
+    // What the hold depends on: the holder, the last one of those that it shares the lock with, or the last
+    // one of those for whom it is kept.
+    let holders = above.lock.holders.map { $0.process.identifier }
+    let top = chain.lastIndex { process in
+      kept.map { $0.isOwned(by: process) } ?? holders.contains(process.identifier)
+    }
+    // This process itself, or its owner elsewhere, for whom nobody else gives it back.
+    guard let top, top > 0 else {
+      if top == 0 || isOurs { throw failure }
+      return try suspect(nil)
+    }
+    // It has inherited a lock from a swlock that waits for it, and keeps it open itself.
+    if kept == nil, holders.contains(getpid()), HeldList.names(request.path) { throw failure }
+    try suspectIfBlocked(chain, upTo: top, failure)
+  }
+
+  private func suspectIfBlocked(
+    _ chain: [ObservedProcess], upTo top: Int, _ failure: Failure
+  ) throws(Failure) {
+    let height = (try? BranchWaits(isHelper: isHelper))?.height(of: chain) ?? 0
+    try suspect(
+      height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil)
+  }
+
+  /// Notes what a look has found, and throws what the look before had found as well.
+  private func suspect(_ found: Suspicion?) throws(Failure) {
+    if let found, let suspicion, found.holder == suspicion.holder {
+      if ripens.hasPassed { throw found.failure }
+      return
+    }
+    suspicion = found
+    ripens = .milliseconds(900)
+  }
+
+  private func heldAbove(by process: ObservedProcess) -> Failure {
+    let hint: StaticString =
+      options.reentrant
+      ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
+    return Failure(
+      .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
+  }
+
+  // MARK: - Hardlink locks, which name their owner
+
+  private func lookAtClaim() throws(Failure) -> HeldLock? {
+    looksAgain = looks < 4
+    let chain = ancestry(of: getpid())
+    guard let claim = claimHolding(request, thatLives: true), claim.liveness == .alive,
+      let top = chain.lastIndex(where: { claim.isHeld(for: $0.identifier) }),
+      // Anybody may make a claim in the name of another.
+      claim.user == 0 || claim.user == geteuid() || claim.user == chain[top].user,
+      // Another program may well give it back.
+      !claim.isForeign || HeldList.names(request.path)
+    else {
+      try suspect(nil)
+      return nil
+    }
+    if options.reentrant {
+      options.say("\(request.path) is held by \(chain[top].phrase) already")
+      return HeldLock(
+        relyingOn: Reliance(onClaim: claim.fileName, at: request.path, request.hardlink))
+    }
+    let isOurs = request.owner == .process(claim.process)
+    // That is `alreadyHeld`, and no look at the script makes another thing of it.
+    if isOurs, options.subcommand == .acquire, top == 0 { return nil }
+    try suspectIfBlocked(
+      chain, upTo: top,
+      isOurs ? .locking(.alreadyHeld, request, options) : heldAbove(by: chain[top]))
+    return nil
+  }
+
+  // MARK: - Circles
+
+  /// Whether this process runs under a lock that others may wait for.
+  private func mayBeWaitedFor(_ keepers: [Int32], _ chain: [ObservedProcess]) -> Bool {
+    if !HeldList.isEmpty { return true }
+    return keepers.contains { keeper in
+      guard let kept = ObservedProcess(keeper).flatMap({ KeptLock(of: $0) }) else { return false }
+      return chain.contains { kept.isOwned(by: $0) }
+    }
+  }
+
+  /// A circle that the wait would close.
+  private func circle() -> Suspicion? {
+    let circle = try? waitCycle(
+      closingWith: request,
+      beneficiaries: { process in
+        ObservedProcess(process).flatMap { KeptLock(of: $0) }?.livingOwners.map { $0.identifier }
+          ?? []
+      },
+      isHelper: isHelper)
+    guard let circle else { return nil }
+    var reason: Message = "waiting would never end"
+    for edge in circle.dropFirst() {
+      guard let waiter = ObservedProcess(edge.waiter) else { continue }
+      let path = edge.path ?? "a lock"
+      reason.append(": \(waiter.phrase) waits for \(path)")
+    }
+    let holder = Message.phrase(", and this is held ", holderPhrase(of: request))
+    return Suspicion(
+      holder: 0,
+      failure: Failure(.busy, "unable to lock \(request.path): \(reason)\(holder)"))
+  }
+}
+
+/// Whether `process` only serves those of `chain`: one that keeps a lock for them, or a part of a swlock,
+/// such as one that copies the command's output.
+private func isHelper(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
+  if let kept = KeptLock(claimedBy: process) {
+    return chain.contains { kept.isOwned(by: $0) } && kept.isTrusted(process)
+  }
+  return chain.contains { $0.identifier == process.parent && $0.command == process.command }
+    && process.runsThisProgram()
+}

@@ -1,0 +1,42 @@
+internal import CSystem
+internal import Locking
+internal import SystemInterface
+
+// How processes are ended that are no children of this one.
+
+/// Sends `signal` to `process`, and to no other that has got its number; nothing where it has ended.
+func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
+  do throws(Errno) {
+    // Looked at again once it is held: as long as the one that is meant lived until then, the handle
+    // is its.
+    let handle = try ProcessHandle(process.identifier)
+    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
+    try handle.send(signal)
+    // A stopped one would not notice.
+    if signal != SIGKILL { try handle.send(SIGCONT) }
+  } catch .noProcess {
+    return
+  }
+}
+
+/// Throws if this process may not end `process`.
+func checkPermission(toEnd process: ObservedProcess) throws(Errno) {
+  do throws(Errno) {
+    try ProcessHandle(process.identifier).send(0)
+  } catch .noProcess {
+    return
+  }
+}
+
+/// Waits until `process` has ended, and has it killed at `deadline`.
+func waitForEnd(of process: ObservedProcess, killingAt deadline: Deadline) throws(Errno) {
+  do throws(Errno) {
+    let handle = try ProcessHandle(process.identifier)
+    guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
+    if try handle.waitForEnd(by: deadline) { return }
+    try handle.send(SIGKILL)
+    _ = try handle.waitForEnd()
+  } catch .noProcess {
+    return
+  }
+}

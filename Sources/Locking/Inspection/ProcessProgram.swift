@@ -1,0 +1,25 @@
+internal import CSystem
+
+extension ObservedProcess {
+  /// What the process was called with, word by word, cut after 64 KiB (proc_pid_cmdline(5)).
+  public func arguments() -> [ByteString] {
+    guard let folder = try? ProcessFolder(identifier), let text = folder.read("cmdline"),
+      !text.isEmpty
+    else { return [] }
+    return text.dropLast().split(separator: 0, omittingEmptySubsequences: false)
+      .map { ByteString($0) }
+  }
+
+  /// The path of the program's file, as the kernel has it; nil where that may not be looked at
+  /// (proc_pid_exe(5)).
+  public func program() -> ByteString? { (try? ProcessFolder(identifier))?.link("exe") }
+
+  /// Whether it runs the same program as this process.
+  public func runsThisProgram() -> Bool {
+    let path = "/proc/" + ByteString(decimal: identifier) + "/exe"
+    guard let own = try? FileStatus(at: "/proc/self/exe", followingLinks: true),
+      let other = try? FileStatus(at: path, followingLinks: true)
+    else { return false }
+    return own.identity == other.identity
+  }
+}

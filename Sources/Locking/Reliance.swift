@@ -1,0 +1,101 @@
+internal import CSystem
+
+/// A lock that another process has, and on which this one relies without having it itself: what
+/// `HeldLock(relyingOn:)` is for.
+public struct Reliance: Sendable {
+  public let path: ByteString
+  public let mode: LockMode
+  /// Who has it; 0: nobody, or nobody of this host.
+  public let holder: Int32
+  /// When that process was started (`ObservedProcess.startTicks`); 0: not known.
+  public let holderStart: UInt64
+  private let basis: Basis
+
+  private enum Basis {
+    /// A descriptor of the holder, and the locks that it keeps.
+    case descriptor(Int32, FileIdentity, [LockTableEntry])
+    case claim(fileName: ByteString, HardlinkPolicy)
+  }
+
+  /// On the lock that a descriptor of `process` keeps now on the file at `path`; nil where there is none.
+  public init?(
+    onDescriptor descriptor: Int32, of process: Int32, start: UInt64, mode: LockMode,
+    at path: ByteString
+  ) {
+    guard let file = try? FileStatus(at: path, followingLinks: true).identity,
+      let locks = Self.locks(of: process, start, descriptor, mode, on: file), !locks.isEmpty
+    else { return nil }
+    self.path = path
+    self.mode = mode
+    holder = process
+    holderStart = start
+    basis = .descriptor(descriptor, file, locks)
+  }
+
+  public init?(on above: LockAbove, at path: ByteString) {
+    guard let descriptor = above.holder.descriptors.first else { return nil }
+    self.init(
+      onDescriptor: descriptor, of: above.process.identifier, start: above.process.startTicks,
+      mode: above.lock.mode, at: path)
+  }
+
+  /// On a `hardlink` lock.
+  public init(onClaim fileName: ByteString, at path: ByteString, _ policy: HardlinkPolicy) {
+    self.path = path
+    mode = .hardlink
+    holder = 0
+    holderStart = 0
+    basis = .claim(fileName: fileName, policy)
+  }
+
+  /// The descriptor by which the holder keeps it; nil for a claim.
+  public var descriptor: Int32? {
+    if case .descriptor(let number, _, _) = basis { number } else { nil }
+  }
+
+  /// The claim's file; nil for a lock of the kernel's.
+  public var claim: ByteString? {
+    if case .claim(let fileName, _) = basis { fileName } else { nil }
+  }
+
+  /// Whether it is still that lock, and held. What cannot be looked at just now is taken for held.
+  public var isHeld: Bool {
+    switch basis {
+    case .descriptor(let number, let file, let locks):
+      return Self.locks(of: holder, holderStart, number, mode, on: file) == locks
+    case .claim(let fileName, let policy):
+      guard let location = try? HardlinkLocation(path, policy),
+        let report = try? location.report()
+      else { return true }
+      return report.holder?.fileName == fileName && report.state != .stale
+    }
+  }
+
+  /// Waits until the lock is not held any more, or one of `interruptions` can be read. Nobody tells when a
+  /// lock is given back by a process that lives on: that is seen within a second.
+  ///
+  /// - Returns: the place in `interruptions`; nil: the lock has gone.
+  public func waitForEnd(orUntil interruptions: [Int32] = []) -> Int? {
+    let handle = holder > 0 ? try? ProcessHandle(holder) : nil
+    let awaited = interruptions + (handle.map { [$0.number] } ?? [])
+    while isHeld {
+      do throws(Errno) {
+        let ready = try waitUntilReadable(awaited, by: .seconds(1))
+        if let ready, ready < interruptions.count { return ready }
+      } catch {
+        Deadline.seconds(1).sleep()
+      }
+    }
+    return nil
+  }
+
+  private static func locks(
+    of process: Int32, _ start: UInt64, _ descriptor: Int32, _ mode: LockMode,
+    on file: FileIdentity
+  ) -> [LockTableEntry]? {
+    guard let kept = keptLocks(of: process, descriptor, on: file),
+      kept.process.startTicks == start
+    else { return nil }
+    return kept.locks.filter { $0.mode == mode }
+  }
+}
