@@ -24,8 +24,8 @@ enum ValueRule {
 
 /// Why a word is no option, with the option as it was written.
 enum ArgumentError: Error {
+  /// Or it is short for several.
   case unknown(ByteString)
-  case ambiguous(ByteString, [StaticString])
   /// With the option's full name.
   case missingValue(ByteString)
   case unexpectedValue(StaticString)
@@ -44,6 +44,8 @@ struct ArgumentCursor {
   private let count: Int
   /// The next word that was not read yet.
   private(set) var index: Int
+  /// Where the last option read begins.
+  private var optionIndex: Int
   private let options: [OptionForm]
   private let allowsAbbreviations: Bool
   /// What is left of a cluster such as `-nx`.
@@ -57,18 +59,20 @@ struct ArgumentCursor {
     self.arguments = arguments
     self.count = count
     self.index = index
+    optionIndex = index
     self.options = options
     self.allowsAbbreviations = allowsAbbreviations
   }
 
-  /// Whether the last option read was the last of its word.
-  var isBetweenWords: Bool { cluster.isEmpty }
+  var isAtEnd: Bool { cluster.isEmpty && index >= count }
 
-  var isAtEnd: Bool { isBetweenWords && index >= count }
+  /// The whole word in which the last option stands, or what is none.
+  var optionWord: ByteString { ByteString(cString: arguments[optionIndex]!) }
 
   mutating func next() throws(ArgumentError) -> Word {
     if !cluster.isEmpty { return try nextInCluster() }
     guard index < count else { return .end }
+    optionIndex = index
     let word = takeWord()
     if optionsHaveEnded || word.count < 2 || word.bytes.first != ascii("-") {
       return .operand(word)
@@ -120,17 +124,16 @@ struct ArgumentCursor {
     named name: ArraySlice<UInt8>, in word: ByteString
   ) throws(ArgumentError) -> Int {
     var first: Int?
-    var others: [StaticString] = []
+    var isAmbiguous = false
     for (row, option) in options.enumerated() {
       let long = option.long.utf8
       guard !long.isEmpty, long.starts(with: name) else { continue }
       if long.count == name.count { return row }
-      if let first, option.identity != options[first].identity { others.append(option.long) }
+      if let first, option.identity != options[first].identity { isAmbiguous = true }
       if first == nil { first = row }
     }
-    guard allowsAbbreviations, let first else { throw .unknown(word) }
-    if others.isEmpty { return first }
-    throw .ambiguous(word, [options[first].long] + others)
+    guard allowsAbbreviations, !isAmbiguous, let first else { throw .unknown(word) }
+    return first
   }
 
   private mutating func nextInCluster() throws(ArgumentError) -> Word {

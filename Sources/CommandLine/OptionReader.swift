@@ -51,7 +51,7 @@ struct OptionReader {
 
   private func text(_ error: ArgumentError) -> Message {
     switch error {
-    case .unknown(let word), .ambiguous(let word, _): return unknown(word)
+    case .unknown(let word): return unknown(word)
     case .missingValue(let option): return "option \(option) needs a value"
     case .unexpectedValue(let name): return "option --\(name) takes no value"
     }

@@ -29,10 +29,15 @@ public struct Command {
   public enum ProcessGroup: Equatable, Sendable {
     case inherited
     /// One of its own. It becomes the terminal's foreground group where the starting process's
-    /// group is that now.
+    /// group is that now: nobody else in that can use the terminal then.
     case new
+    /// One of its own, to which a supervisor lends the terminal once the command needs it.
+    case newInBackground
     /// One of its own, in a session of its own, on the terminal that is `ProcessSetup.terminal`.
     case ofNewSession
+
+    /// Whether it is another one in the same session.
+    var isNew: Bool { self == .new || self == .newInBackground }
   }
 
   public init(

@@ -133,7 +133,7 @@ struct NamespaceInit {
       _exit(0)
     }
     close(gate.0)
-    if group == .new {
+    if group.isNew {
       try check(.setpgid, setpgid(0, 0))
       if let terminal { tcsetpgrp(terminal, getpid()) }
     }

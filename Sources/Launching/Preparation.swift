@@ -36,7 +36,7 @@ struct Preparation {
   /// The child's side; what it returns is its exit status, which nobody reads. `report` stays open
   /// until the exec.
   mutating func becomeCommand(keeping report: Int32? = nil) -> Int32 {
-    if group == .new, initLink == nil {
+    if group.isNew, initLink == nil {
       if setpgid(0, 0) != 0 { return fail(.setpgid) }
       if let terminal { tcsetpgrp(terminal, getpid()) }
     }

@@ -6,20 +6,31 @@ public final class SharedNumber: @unchecked Sendable {
   private let address: UnsafeMutablePointer<Int64>
 
   public init() throws(LaunchError) {
-    let page = mmap(
-      nil, MemoryLayout<Int64>.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
-    guard let page, page != UnsafeMutableRawPointer(bitPattern: -1) else {
-      throw LaunchError(step: .mmap, errno: .current)
-    }
-    address = page.bindMemory(to: Int64.self, capacity: 1)
+    address = try makeSharedMemory(holding: 0)
   }
 
-  deinit {
-    munmap(address, MemoryLayout<Int64>.size)
-  }
+  deinit { freeSharedMemory(address) }
 
   public var value: Int64 {
     get { csystem_load(address) }
     set { csystem_store(address, newValue) }
   }
+}
+
+/// Memory for a plain value that processes share which are forked afterwards (mmap(2)).
+func makeSharedMemory<Value: BitwiseCopyable>(
+  holding value: Value
+) throws(LaunchError) -> UnsafeMutablePointer<Value> {
+  let page = mmap(
+    nil, MemoryLayout<Value>.size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0)
+  guard let page, page != UnsafeMutableRawPointer(bitPattern: -1) else {
+    throw LaunchError(step: .mmap, errno: .current)
+  }
+  let address = page.bindMemory(to: Value.self, capacity: 1)
+  address.initialize(to: value)
+  return address
+}
+
+func freeSharedMemory<Value: BitwiseCopyable>(_ address: UnsafeMutablePointer<Value>) {
+  munmap(address, MemoryLayout<Value>.size)
 }

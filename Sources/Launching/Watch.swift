@@ -26,6 +26,8 @@ struct Watch: ~Copyable {
   private var stops = 0
   /// Until when a stop of the command is taken for that of the whole job.
   private var stopIsExpected: Deadline?
+  /// The terminal has told all of our group to stop: once more, a pager would stop again when it goes on.
+  private var ourGroupIsTold = false
   private var passedKeySignalOn = false
   /// Until when a stop of the command keeps it from taking a signal that should end it.
   private var endIsExpected: Deadline?
@@ -36,6 +38,7 @@ struct Watch: ~Copyable {
   private static let endingSignals = SignalSet([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
   private static let continuation = SignalSet([SIGCONT])
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
+  private static let terminalSignals = SignalSet([SIGTTIN, SIGTTOU])
 
   init(
     _ child: ChildProcess, _ limits: Supervisor.Limits, _ group: Command.ProcessGroup,
@@ -45,7 +48,7 @@ struct Watch: ~Copyable {
     self.earlierChildren = earlierChildren
     self.limits = limits
     self.group = group
-    terminal = group == .new ? Terminal.ofThisSession() : nil
+    terminal = group.isNew ? Terminal.ofThisSession() : nil
     nextDeadline = limits.runtime.map { .after($0) }
   }
 
@@ -276,46 +279,58 @@ extension Watch {
 
 extension Watch {
   mutating func received(_ signal: Int32, _ information: siginfo_t) throws(LaunchError) {
-    let isKnown = reachedCommand(signal, information)
+    let target = target(of: signal, information)
     switch signal {
     case SIGTSTP, SIGTTIN, SIGTTOU:
-      try stopSignalCame(signal, isKnown: isKnown)
+      try stopSignalCame(signal, for: target)
     case SIGCONT:
       stopIsExpected = nil
+      ourGroupIsTold = false
       // A shell continues the whole job, command included; kill(1) perhaps just us.
       let wasStopped = childIsStopped
       try reap()
-      if outcome == nil, !(wasStopped && !childIsStopped) { passOn(signal, isKnown: isKnown) }
+      if outcome == nil, !(wasStopped && !childIsStopped) { passOn(signal, to: target) }
     case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
       if signal == SIGINT || signal == SIGQUIT { passedKeySignalOn = true }
-      passOn(signal, isKnown: isKnown)
-      if !isKnown { endIsExpected = .seconds(1) }
+      passOn(signal, to: target)
+      if target != .nobody { endIsExpected = .seconds(1) }
       // A stopped process takes it only when it goes on; its stop may be about to be reported.
       if childIsStopped { child.send(SIGCONT) }
     // Its terminal is another one, and tells it.
     case SIGWINCH where group == .ofNewSession: break
     default:
-      passOn(signal, isKnown: isKnown)
+      passOn(signal, to: target)
     }
   }
 
-  private func passOn(_ signal: Int32, isKnown: Bool) {
-    if isKnown { return }
+  /// Who has yet to get a signal.
+  private enum Target {
+    case nobody, command, group
+  }
+
+  private func passOn(_ signal: Int32, to target: Target) {
+    if target == .nobody { return }
     if termination != nil {
       if limits.leftovers != .leave { Descendants.send(signal, besides: strangers) }
-      return
+    } else if target == .group {
+      kill(-child.identifier, signal)
+    } else {
+      child.send(signal)
     }
-    child.send(signal)
   }
 
-  /// The terminal sends to the whole foreground group, and a command in ours has the signal
-  /// already; only when it hangs up it tells the session's leader alone. A command that signals
-  /// its own group means to reach us too, not to get it back.
-  private func reachedCommand(_ signal: Int32, _ information: siginfo_t) -> Bool {
+  /// The terminal sends to the whole foreground group: a command in ours has the signal already, and
+  /// one with a group of its own would have it with all of that. Only when the terminal hangs up, it
+  /// tells the session's leader alone. A command that signals its own group means to reach us too, not
+  /// to get it back.
+  private func target(of signal: Int32, _ information: siginfo_t) -> Target {
     if information.si_code == SI_KERNEL {
-      return group == .inherited && !(signal == SIGHUP && getsid(0) == getpid())
+      if group.isNew { return .group }
+      let isHangUp = signal == SIGHUP && getsid(0) == getpid()
+      return group == .inherited && !isHangUp ? .nobody : .command
     }
-    return withUnsafePointer(to: information) { csystem_signal_sender($0) } == child.command
+    let sender = withUnsafePointer(to: information) { csystem_signal_sender($0) }
+    return sender == child.command ? .nobody : .command
   }
 }
 
@@ -327,20 +342,41 @@ extension Watch {
 // signal that reaches us and the report that the command has stopped come in either order.
 
 extension Watch {
-  private mutating func stopSignalCame(_ signal: Int32, isKnown: Bool) throws(LaunchError) {
+  private mutating func stopSignalCame(_ signal: Int32, for target: Target) throws(LaunchError) {
+    if signal != SIGTSTP, target == .group, terminalWasLent() { return }
     // The command may have been continued since it was last heard of, or have stopped already.
     let before = stops
-    stopIsExpected = .seconds(5)
+    expectStop(isFromTerminal: target == .group)
     try reap()
     if outcome != nil || stops != before { return }
-    stopIsExpected = .seconds(5)
+    expectStop(isFromTerminal: target == .group)
     if termination != nil {
-      passOn(signal, isKnown: isKnown)
+      passOn(signal, to: target)
       return stop()
     }
     if childIsStopped { return followStop(signal) }
-    passOn(signal, isKnown: isKnown)
+    passOn(signal, to: target)
     try reap()
+  }
+
+  private mutating func expectStop(isFromTerminal: Bool) {
+    stopIsExpected = .seconds(5)
+    ourGroupIsTold = isFromTerminal
+  }
+
+  /// Whether the terminal has stopped our group because the command has it, and who needs it there can
+  /// go on: it is ours again, until the command needs it.
+  private func terminalWasLent() -> Bool {
+    guard let terminal else { return false }
+    if terminal.belongs(to: child.identifier) { terminal.give(to: getpgrp()) }
+    guard terminal.isOurs else { return false }
+    continueOurGroup()
+    return true
+  }
+
+  private func continueOurGroup() {
+    kill(0, SIGCONT)
+    _ = Self.continuation.takePending()
   }
 
   private mutating func followStop(_ signal: Int32) {
@@ -350,17 +386,20 @@ extension Watch {
     }
     // That is to be passed on first, and we could not if we were stopped.
     if Self.endingSignals.isPending { return }
-    while Self.stopSignals.takePending() != nil { stopIsExpected = .seconds(5) }
+    var information = siginfo_t()
+    while let _ = try? Self.stopSignals.take(&information, by: .now) {
+      expectStop(isFromTerminal: information.si_code == SI_KERNEL)
+    }
     let isExpected = stopIsExpected?.hasPassed == false
     switch group {
     case .inherited:
       let isJobControl = signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU
       if isExpected || (isJobControl && Terminal.inForeground() != nil) { stop() }
-    case .new:
+    case .new, .newInBackground:
       guard let terminal else { return }
       let isAboutTerminal = signal == SIGTTIN || signal == SIGTTOU
       if isAboutTerminal, terminal.isOurs {
-        // The shell has given the terminal to our group, which does not need it.
+        // It is our group's, or the shell has given it to that: it is lent, or passed on.
         terminal.give(to: child.identifier)
         kill(-child.identifier, SIGCONT)
       } else if isExpected || isAboutTerminal
@@ -375,11 +414,12 @@ extension Watch {
   /// Our shell does not know the command's group: do to our own what the terminal would have done,
   /// and hand everything on when we continue.
   private mutating func stopWithOurGroup(_ terminal: Terminal) {
-    if terminal.belongs(to: child.identifier) { terminal.give(to: getpgrp()) }
-    kill(0, SIGTSTP)
+    let hadTerminal = terminal.belongs(to: child.identifier)
+    if hadTerminal { terminal.give(to: getpgrp()) }
+    if !ourGroupIsTold || stopIsExpected?.hasPassed != false { kill(0, SIGTSTP) }
     stop()
     _ = Self.continuation.takePending()
-    if terminal.isOurs { terminal.give(to: child.identifier) }
+    if terminal.isOurs, hadTerminal || group == .new { terminal.give(to: child.identifier) }
     kill(-child.identifier, SIGCONT)
   }
 
@@ -387,6 +427,7 @@ extension Watch {
   /// would, the kernel ignores that.
   private mutating func stop() {
     stopIsExpected = nil
+    ourGroupIsTold = false
     stops += 1
     // A stop would discard it (signal(7)).
     if Self.continuation.takePending() != nil {
@@ -405,6 +446,8 @@ extension Watch {
   private func reclaimTerminal(after ended: Termination) {
     guard let terminal, terminal.belongs(to: child.identifier) else { return }
     terminal.give(to: getpgrp())
+    // Others of our job may have been stopped for want of it.
+    if Self.terminalSignals.takePending() != nil { continueOurGroup() }
     if case .signalled(let signal, _) = ended, signal == SIGINT || signal == SIGQUIT,
       !passedKeySignalOn
     {

@@ -10,8 +10,20 @@ import pytest
 from conftest import SWLOCK
 from observing import wait_until
 
-PROMPT = "ready> "
-SHELLS = {"bash": ["bash", "--norc", "--noprofile", "--noediting", "-i"], "dash": ["dash", "-i"]}
+# With what mksh wants to see in the prompt of root.
+PROMPT = "ready#> "
+SHELLS = {
+    "bash": ["bash", "--norc", "--noprofile", "--noediting", "-i"],
+    "dash": ["dash", "-i"],
+    "zsh": ["zsh", "-f", "-i", "+Z", "-o", "noprompt_cr", "-o", "noprompt_sp"],
+    "mksh": ["mksh", "-i", "+o", "emacs"],
+}
+# The same as their users have them: the shell edits the line, and the terminal has modes for that.
+EDITORS = {
+    "bash": ["bash", "--norc", "--noprofile", "-i"],
+    "zsh": ["zsh", "-f", "-i"],
+    "mksh": ["mksh", "-i"],
+}
 
 INTERRUPT, SUSPEND, QUIT = "\x03", "\x1a", "\x1c"
 
@@ -22,14 +34,16 @@ def hang_up(child):
 
 
 class Terminal:
-    """A shell with job control in `folder`; nothing is echoed, so what is read was written."""
+    """A shell with job control in `folder`; nothing is echoed, so what is read was written, unless the
+    shell edits its lines.
+    """
 
-    def __init__(self, shell, folder):
-        words = SHELLS[shell]
+    def __init__(self, words, folder):
         env = {**os.environ, "PS1": PROMPT, "PS2": "", "TERM": "dumb", "HISTFILE": "/dev/null"}
         env["S"] = SWLOCK
         env.pop("PROMPT_COMMAND", None)
         env.pop("ENV", None)
+        self.shell = words[0]
         self.child = pexpect.spawn(
             words[0], words[1:], cwd=str(folder), env=env, timeout=10, echo=False
         )
@@ -57,6 +71,11 @@ class Terminal:
         self.type(line)
         return self.prompt()
 
+    def interrupt(self):
+        """The key, at the prompt; without its editor zsh shows that again only behind a line."""
+        self.send(INTERRUPT + ("\r" if self.shell == "zsh" else ""))
+        self.prompt()
+
     def status(self):
         return int(self.do("echo $?").split()[-1])
 
@@ -81,6 +100,6 @@ def terminal(request, folder, nothing_left):
     """An interactive shell in the test's folder, with its jobs gone at the end."""
     if shutil.which(request.param) is None:
         pytest.skip(f"needs {request.param}")
-    opened = Terminal(request.param, folder)
+    opened = Terminal(SHELLS[request.param], folder)
     yield opened
     opened.close()

@@ -301,7 +301,7 @@ def test_a_timeout_is_waited_for_silently(swlock, folder, text):
     assert not (folder / "ran").exists()
 
 
-@pytest.mark.parametrize("text", ["1", "1.", "1e1", "0x10", "1e9", "4294967297", "1e18"])
+@pytest.mark.parametrize("text", ["1", "1.", "1e1", "0x10", "1e9", "4294967297", "1e18", f"{2**63 - 1}"])
 def test_a_timeout_ends_neither_a_longer_wait_nor_the_command(swlock, folder, text):
     with held(folder / "lock"):
         process = start(swlock, "-w", text, "lock", "echo", "ran")
@@ -332,7 +332,7 @@ def test_a_timeout_that_no_timer_can_have_is_an_error_of_the_timer(swlock, folde
     assert os.listdir(folder) == ["lock"]
 
 
-@pytest.mark.parametrize("text", ["0.1s", "abc", "", "0,1", "1 ", "=1", "1e", "--1", ".", "1m"])
+@pytest.mark.parametrize("text", ["0.1s", "abc", "", "0,1", "1 ", "=1", "1e", "--1", ".", "1m", "0e99999x", "1e-x"])
 def test_a_timeout_that_is_no_number_is_refused(swlock, folder, text):
     for words in (["-w", text], [f"--timeout={text}"]):
         result = flock(swlock, *words, "lock", "touch", "ran")
@@ -340,7 +340,9 @@ def test_a_timeout_that_is_no_number_is_refused(swlock, folder, text):
     assert os.listdir(folder) == []
 
 
-@pytest.mark.parametrize("text", ["1e5000", "-1e5000", "1e-5000"])
+@pytest.mark.parametrize(
+    "text", ["1e5000", "-1e5000", "1e-5000", "1e5000x", "0x1p99999", "1e+99999 "]
+)
 def test_a_timeout_out_of_range_is_refused(swlock, folder, text):
     result = flock(swlock, "-w", text, "lock", "touch", "ran")
     assert has_said(result, USAGE, f"invalid timeout: '{text}': {os.strerror(errno.ERANGE)}")
@@ -376,12 +378,18 @@ def test_conflict_exit_code_is_that_of_a_conflict_and_a_timeout(swlock, folder, 
     assert result.returncode == NO_INPUT
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["256", "-1", "abc", "", "0x10", "5 ", "1e1", "1.0", "4294967296", "9" * 30, "-" + "9" * 30],
-)
+@pytest.mark.parametrize("text", ["abc", "", "0x10", "5 ", "1e1", "1.0", "300x", "-1x"])
 def test_a_conflict_exit_code_that_is_none_is_refused(swlock, folder, text):
     message = f"invalid exit code (allowed values: 0-255): '{text}'"
+    assert has_said(flock(swlock, "-E", text, "lock", "touch", "ran"), USAGE, message)
+    assert os.listdir(folder) == []
+
+
+@pytest.mark.parametrize(
+    "text", ["256", "-1", " -1", "+256", "4294967296", "9" * 30, "-" + "9" * 30, "9" * 30 + "x"]
+)
+def test_a_conflict_exit_code_out_of_range_is_refused(swlock, folder, text):
+    message = f"invalid exit code (allowed values: 0-255): '{text}': {os.strerror(errno.ERANGE)}"
     assert has_said(flock(swlock, "-E", text, "lock", "touch", "ran"), USAGE, message)
     assert os.listdir(folder) == []
 
@@ -452,7 +460,13 @@ def test_a_word_after_the_file_is_a_program_even_if_it_looks_like_an_option(
     "words, message",
     [
         (["-z"], "unrecognized option '-z'"),
-        (["-nz"], "unrecognized option '-z'"),
+        (["-nz"], "unrecognized option '-nz'"),
+        (["-zn"], "unrecognized option '-zn'"),
+        (["-nc"], "unrecognized option '-nc'"),
+        (["-cx"], "unrecognized option '-cx'"),
+        (["--com"], "unrecognized option '--com'"),
+        (["--command=x"], "unrecognized option '--command=x'"),
+        (["-c", "-z"], "unrecognized option '-z'"),
         (["-v"], "unrecognized option '-v'"),
         (["-n", "-1"], "unrecognized option '-1'"),
         (["--zzz"], "unrecognized option '--zzz'"),
@@ -460,7 +474,7 @@ def test_a_word_after_the_file_is_a_program_even_if_it_looks_like_an_option(
         (["--sx"], "unrecognized option '--sx'"),
         (["--SHARED"], "unrecognized option '--SHARED'"),
         (["-w"], "option '-w' requires an argument"),
-        (["-nw"], "option '-w' requires an argument"),
+        (["-nw"], "option '-nw' requires an argument"),
         (["-E"], "option '-E' requires an argument"),
         (["--wait"], "option '--wait' requires an argument"),
         (["--tim"], "option '--timeout' requires an argument"),
@@ -468,15 +482,17 @@ def test_a_word_after_the_file_is_a_program_even_if_it_looks_like_an_option(
         (["--start"], "option '--start' requires an argument"),
         (["--length"], "option '--length' requires an argument"),
         (["--fd"], "option '--fd' requires an argument"),
-        (["--shared=1"], "option '--shared' doesn't allow an argument"),
-        (["--non="], "option '--nonblocking' doesn't allow an argument"),
-        (["--fcntl=ofd"], "option '--fcntl' doesn't allow an argument"),
-        (["--verb=2"], "option '--verbose' doesn't allow an argument"),
-        (["--no"], "option '--no' is ambiguous; possibilities: '--nonblocking' '--no-fork'"),
-        (["--n"], "option '--n' is ambiguous; possibilities: '--nonblocking' '--no-fork'"),
-        (["--s"], "option '--s' is ambiguous; possibilities: '--shared' '--start'"),
-        (["--ver"], "option '--ver' is ambiguous; possibilities: '--verbose' '--version'"),
-        (["--f"], "option '--f' is ambiguous; possibilities: '--fcntl' '--fd'"),
+        (["--shared=1"], "unrecognized option '--shared=1'"),
+        (["--non="], "unrecognized option '--non='"),
+        (["--fcntl=ofd"], "unrecognized option '--fcntl=ofd'"),
+        (["--verb=2"], "unrecognized option '--verb=2'"),
+        (["--no"], "unrecognized option '--no'"),
+        (["--n=1"], "unrecognized option '--n=1'"),
+        (["--s"], "unrecognized option '--s'"),
+        (["--ver"], "unrecognized option '--ver'"),
+        (["--f"], "unrecognized option '--f'"),
+        (["--c"], "unrecognized option '--c'"),
+        (["--="], "unrecognized option '--='"),
         (["-z", "-h"], "unrecognized option '-z'"),
         (["-z", "-w", "abc"], "unrecognized option '-z'"),
     ],
@@ -538,7 +554,10 @@ BAD = os.strerror(errno.EBADF)
         (["-u", "77"], DATA, f"77: {BAD}"),
         (["-n", "+77"], DATA, f"77: {BAD}"),
         (["--fcntl", "77"], DATA, f"77: {BAD}"),
-        (["--", "-1"], DATA, f"-1: {BAD}"),
+        (["--", "-1"], USAGE, "missing file descriptor, file or directory"),
+        (["-w", "-1", "--", "-2147483648"], USAGE, "missing file descriptor, file or directory"),
+        (["--", "-2147483649"], USAGE, f"invalid file descriptor: '-2147483649': {RANGE}"),
+        (["9" * 30 + "x"], USAGE, f"invalid file descriptor: '{'9' * 30}x': {RANGE}"),
         (["lock", "-c"], USAGE, "-c requires exactly one command argument"),
         (["lock", "-c", "a", "b"], USAGE, "-c requires exactly one command argument"),
         (["lock", "--command"], USAGE, "--command requires exactly one command argument"),
@@ -597,8 +616,22 @@ def test_a_users_shell_that_is_missing_cannot_be_executed(swlock, monkeypatch):
     assert has_said(flock(swlock, "lock", "-c", "true"), UNAVAILABLE, message)
 
 
-def test_a_string_before_the_file_is_no_command(swlock, folder):
-    assert flock(swlock, "-c", "touch ran", "lock").returncode == USAGE
+@pytest.mark.parametrize("option", ["-c", "--command"])
+@pytest.mark.parametrize(
+    "words",
+    [["touch ran", "lock"], ["-n", "touch ran", "lock"], [], ["lock", "-c", "touch ran"]],
+    ids=" ".join,
+)
+def test_a_string_before_the_file_is_no_command(swlock, folder, option, words):
+    message = f"{option} requires exactly one command argument"
+    assert has_said(flock(swlock, option, *words), USAGE, message)
+    assert os.listdir(folder) == []
+
+
+def test_a_string_without_a_file_is_no_command(swlock, folder):
+    for words in (["-c", "touch ran"], ["-c", "--", "touch ran"], ["-nu", "--command", "9"]):
+        message = "missing file descriptor, file or directory"
+        assert has_said(flock(swlock, *words), USAGE, message)
     assert os.listdir(folder) == []
 
 
@@ -640,8 +673,40 @@ def test_with_a_given_descriptor_all_operands_are_the_command(swlock, folder):
 
 
 @pytest.mark.parametrize(
+    "before, after",
+    [
+        (["-c"], []),
+        (["-n", "--command"], ["-s"]),
+        ([], ["-c", "-n"]),
+        ([], ["-s", "-c", "--"]),
+        ([], ["-n", "--command", "-c", "-w5"]),
+    ],
+    ids=str,
+)
+def test_with_a_given_descriptor_a_shells_option_stands_anywhere(swlock, folder, before, after):
+    with opened(folder / "lock") as descriptor:
+        words = [*before, "--fd", str(descriptor), *after, "echo a  b"]
+        assert flock(swlock, *words, pass_fds=[descriptor]).stdout == b"a b\n"
+        assert is_held(folder / "lock")
+
+
+@pytest.mark.parametrize("option", ["-c", "--command"])
+def test_behind_the_end_of_the_options_a_shells_option_is_a_program(swlock, folder, option):
+    with opened(folder / "lock") as descriptor:
+        words = ("--fd", str(descriptor), "--", option, "touch ran")
+        message = f"failed to execute {option}: {os.strerror(errno.ENOENT)}"
+        assert has_said(flock(swlock, *words, pass_fds=[descriptor]), UNAVAILABLE, message)
+    assert os.listdir(folder) == ["lock"]
+
+
+@pytest.mark.parametrize(
     "words, status, message",
     [
+        (["--fd", "-5"], USAGE, "missing file descriptor, file or directory"),
+        (["--fd=-1", "touch", "ran"], USAGE, "missing file descriptor, file or directory"),
+        (["--fd=-1", "lock", "touch", "ran"], USAGE, "missing file descriptor, file or directory"),
+        (["--fd", "-5", "-c", "touch ran"], USAGE, "missing file descriptor, file or directory"),
+        (["--fd", "77", "-c"], USAGE, "-c requires exactly one command argument"),
         (["--fd", "0"], USAGE, "missing command"),
         (["--fd=77"], USAGE, "missing command"),
         (["--fd", "foo", "touch", "ran"], USAGE, "invalid file descriptor: 'foo'"),

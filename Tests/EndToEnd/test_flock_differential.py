@@ -23,9 +23,9 @@ import pytest
 from conftest import SWLOCK
 from flock_cases import MAKERS, SHELL, STARTS, Case, cases_of
 from flock_differences import DIFFERENCES, Difference, in_force
+from flock_releases import REFERENCE, VERSION
 from observing import end, is_free, nothing_left, whole_file  # noqa: F401
 
-REFERENCE = os.environ.get("FLOCK_REFERENCE") or shutil.which("flock")
 PATIENCE = 10
 NOBODY = 65534
 
@@ -80,17 +80,6 @@ with open("report", "a") as file:
 """
 
 
-def version_of(binary):
-    """The version of util-linux as a tuple; None if it is another flock, or none."""
-    try:
-        shown = subprocess.run([binary, "--version"], capture_output=True, timeout=PATIENCE).stdout
-    except (OSError, TypeError):
-        return None
-    found = re.search(rb"from util-linux (\d+)\.(\d+)", shown)
-    return found and tuple(map(int, found.groups()))
-
-
-VERSION = version_of(REFERENCE)
 pytestmark = pytest.mark.skipif(VERSION is None, reason="needs the flock of util-linux")
 
 

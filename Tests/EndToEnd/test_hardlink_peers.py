@@ -69,7 +69,7 @@ def old_claims():
         place = pathlib.Path(place)
         elsewhere = {"host": "elsewhere.example"}
         forge(place / "old", dead_pid(), "1", expires_in=-3600, **elsewhere)
-        forge(place / "fresh", dead_pid(), "2", expires_in=60, **elsewhere)
+        forge(place / "fresh", dead_pid(), "2", expires_in=3600, **elsewhere)
         forge(place / "alive", os.getpid(), "3", expires_in=-3600)
         words = in_a_container([sys.executable, "-c", PID_IN_USE_AGAIN, SWLOCK, "flufl"])
         process = subprocess.Popen(words, cwd=place, stdout=subprocess.PIPE, text=True)

@@ -3,6 +3,7 @@ who read and of swlock itself, the command runs as it would without.
 """
 
 import datetime
+import errno
 import fcntl
 import gzip
 import os
@@ -35,6 +36,7 @@ from observing import (
     processes_in,
     wait_until,
 )
+from old_kernels import CALLS, is_lacking, lacking
 
 HARDLINK = ["-m", "hardlink"]
 EVERY = {**SHAPES, "hardlink": HARDLINK, "kill": ["--leftovers=kill"], "wait": ["--leftovers=wait"]}
@@ -93,14 +95,72 @@ def test_output_is_shown_where_it_belongs_and_logged_and_nothing_is_left(swlock,
     assert processes_in(folder) == []
 
 
+COUNTS = "i=0; while [ $i -lt 500 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done"
+IN_ORDER = "".join(f"o{number}\ne{number}\n" for number in range(500)).encode()
+
+
 def test_of_one_place_the_order_is_kept(swlock, folder):
-    words = ["sh", "-c", "i=0; while [ $i -lt 500 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done"]
-    expected = "".join(f"o{number}\ne{number}\n" for number in range(500)).encode()
+    words = ["sh", "-c", COUNTS]
     process = swlock.start("run", "--log", "log", "lock", *words, stderr=subprocess.STDOUT)
-    assert process.communicate(timeout=30)[0] == expected
-    assert (folder / "log").read_bytes() == expected
+    assert process.communicate(timeout=30)[0] == IN_ORDER
+    assert (folder / "log").read_bytes() == IN_ORDER
     log, _, _ = logged(swlock, folder, "--log-only", command=words, status=0)
-    assert log == expected * 2
+    assert log == IN_ORDER * 2
+
+
+def with_a_log(folder, redirection, refusal=None):
+    """The log, and `out`, of a command that counts in a shell that is redirected, and goes on then."""
+    if refusal and ("kcmp" not in CALLS or not is_lacking("kcmp")):
+        pytest.skip("needs seccomp filters")
+    script = '"$0" run --log log lock sh -c "$1"; echo after; echo after >&2'
+    result = subprocess.run(
+        ["sh", "-c", f"{{ {script}; }} {redirection}", SWLOCK, COUNTS],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        preexec_fn=refusal and lacking("kcmp", error=refusal),
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
+    return (folder / "log").read_bytes(), (folder / "out").read_bytes()
+
+
+without_kcmp = pytest.mark.parametrize("refusal", [None, errno.EPERM, errno.ENOSYS])
+
+
+@without_kcmp
+@pytest.mark.parametrize("redirection", [">out 2>&1", "2>out >&2", ">>out 2>&1", ">>out 2>>out"])
+def test_of_one_file_the_order_is_kept_also_where_open_files_are_not_compared(
+    folder, redirection, refusal
+):
+    log, out = with_a_log(folder, redirection, refusal)
+    assert log == IN_ORDER
+    assert out == IN_ORDER + b"after\n" * 2
+
+
+@without_kcmp
+def test_a_file_that_was_opened_twice_has_two_offsets(folder, refusal):
+    """Each of the two overwrites the other, with a log as without."""
+    log, out = with_a_log(folder, ">out 2>out", refusal)
+    assert sorted(log.split()) == sorted(IN_ORDER.split())
+    assert len(out) == len(IN_ORDER) // 2 + len(b"after\n")
+
+
+def test_an_open_file_is_as_it_was(folder):
+    """Though it is marked where open files are not compared."""
+    with open(folder / "out", "wb") as out:
+        fcntl.fcntl(out, fcntl.F_SETSIG, signal.SIGUSR1)
+        subprocess.run(
+            [SWLOCK, "run", "--log", "log", "lock", "sh", "-c", "echo out; echo err >&2"],
+            cwd=folder,
+            stdout=out,
+            stderr=out,
+            timeout=30,
+            check=True,
+            preexec_fn=lacking("kcmp") if is_lacking("kcmp") else None,
+        )
+        assert fcntl.fcntl(out, fcntl.F_GETSIG) == signal.SIGUSR1
+    assert (folder / "out").read_bytes() == b"out\nerr\n"
 
 
 def test_the_log_is_created_as_a_shell_would_and_appended_to(swlock, folder):
@@ -310,10 +370,17 @@ def test_a_filter_that_fails_is_told_of_and_changes_no_status(swlock, folder):
 
 
 def test_a_filter_that_has_ended_early_is_told_of_once(swlock, folder):
-    command = ["sh", "-c", "for i in 1 2 3 4 5 6; do echo $i; sleep 0.05; done; exit 3"]
-    log, shown, said = logged(swlock, folder, "--log-filter", "head -n 1", command=command)
-    assert log == b"1\n" and shown == b"1\n2\n3\n4\n5\n6\n"
-    assert said.startswith(b"swlock: ") and b"head -n 1" in said and said.count(b"\n") == 1
+    more = "until [ -e told ] || [ $i = 1000 ]; do echo more; sleep 0.01; i=$((i+1)); done"
+    text = f"echo 1; i=0; {more}; echo last; exit 3"
+    words = ("--log", "log", "--log-filter", "head -n 1", "lock", "sh", "-c", text)
+    process = swlock.start("run", *words)
+    told = process.stderr.readline()
+    (folder / "told").touch()
+    shown, said = process.communicate(timeout=20)
+    assert process.returncode == 3 and (folder / "log").read_bytes() == b"1\n"
+    lines = shown.splitlines()
+    assert (lines[0], {*lines[1:-1]}, lines[-1]) == (b"1", {b"more"}, b"last")
+    assert told.startswith(b"swlock: ") and b"head -n 1" in told and said == b""
 
 
 def test_a_filter_is_not_ended_by_what_ends_the_command(swlock, folder):
@@ -330,6 +397,8 @@ def test_a_filter_is_not_ended_by_what_ends_the_command(swlock, folder):
 
 # Times
 
+# For a shell: waits until the log has that.
+UNTIL_LOGGED = "is_logged() { until grep -q $1 log; do sleep 0.01; done; }"
 STAMP = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z) (.*)\n")
 
 
@@ -345,7 +414,8 @@ def test_each_line_of_the_log_begins_with_the_time(swlock, folder):
         return datetime.datetime.now(datetime.timezone.utc)
 
     before = now() - datetime.timedelta(milliseconds=1)
-    command = ["sh", "-c", "printf 'a\\n\\nb'; sleep 0.05; printf 'c\\nlast\\n'"]
+    text = "printf 'a\\n\\nb'; is_logged b; sleep 0.05; printf 'c\\nlast\\n'"
+    command = ["sh", "-c", f"{UNTIL_LOGGED}; {text}"]
     log, shown, _ = logged(swlock, folder, "--log-timestamps", command=command, status=0)
     assert shown == b"a\n\nbc\nlast\n"
     lines = stamps(log)
@@ -356,7 +426,7 @@ def test_each_line_of_the_log_begins_with_the_time(swlock, folder):
 
 
 def test_a_line_that_another_stream_comes_between_is_ended(swlock, folder):
-    command = ["sh", "-c", "printf a; sleep 0.2; echo E >&2; sleep 0.2; echo b"]
+    command = ["sh", "-c", f"{UNTIL_LOGGED}; printf a; is_logged a; echo E >&2; is_logged E; echo b"]
     log, shown, said = logged(swlock, folder, "--log-timestamps", command=command, status=0)
     assert (shown, said) == (b"ab\n", b"E\n")
     assert [text for _, text in stamps(log)] == [b"a", b"E", b"b"]

@@ -130,6 +130,7 @@ def test_a_folder_without_room_for_a_lock_file_is_an_error(swlock, folder):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_and_nothing_is_left(folder, number):
     """While one of its processes is in a call that lasts."""
+    (folder / "disk").mkdir()
     words = ["strace", "-f", "-qq", "-o", "calls", "-e", "inject=flock:delay_enter=30000000:when=3"]
     tracer = subprocess.Popen(
         [*words, SWLOCK, "status", "--probe", "disk"],
@@ -138,7 +139,6 @@ def test_a_signal_ends_it_and_nothing_is_left(folder, number):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
-    (folder / "disk").mkdir()
     try:
         front = wait_until(
             lambda: [pid for pid in children_of(tracer.pid) if name_of(pid) == "swlock"]

@@ -27,12 +27,13 @@ from observing import (
     has_failed,
     is_free,
     is_held,
+    is_stopped,
     name_of,
     nothing_left,  # noqa: F401
     processes_in,
     wait_until,
 )
-from terminals import INTERRUPT, SUSPEND, Terminal
+from terminals import EDITORS, INTERRUPT, SHELLS, SUSPEND, Terminal
 
 VIM = shutil.which("vim.tiny") or shutil.which("vim")
 
@@ -271,7 +272,7 @@ def test_python_is_interactive(spawned, shape):
     child.sendline("import os; os.get_terminal_size()")
     child.expect_exact("columns=80, lines=24")
     child.setwinsize(41, 101)
-    child.sendline("import time; time.sleep(0.1); os.get_terminal_size()")
+    child.sendline("exec('while os.get_terminal_size().columns == 80: pass'); os.get_terminal_size()")
     child.expect_exact("columns=101, lines=41")
     # Not asleep: Python does not see an interrupt that comes just before it falls asleep.
     child.sendline("exec(\"print('wor' + 'king')\\nwhile True: pass\")")
@@ -363,7 +364,7 @@ def test_after_an_interrupt_key(outer, shape):
 
 
 def test_after_a_time_out(outer):
-    waiting(outer, "--max-runtime=0.5")
+    outer.start("--max-runtime=0.5", "lock", "--", "sh", "-c", "exec sleep 60")
     assert outer.end(124)
     outer.expect(b"swlock: sh was ended")
 
@@ -432,7 +433,7 @@ def all_stopped(folder):
 
 @needs_tool("bash")
 def test_in_the_background_the_keys_are_the_shells(folder, nothing_left):  # noqa: F811
-    terminal = Terminal("bash", folder)
+    terminal = Terminal(SHELLS["bash"], folder)
     try:
         command = "sh -c 'touch begun; read x; echo \"<$x>\"; exit 7'"
         terminal.do(f'"$S" run --pty lock {command} &')
@@ -451,11 +452,95 @@ def test_in_the_background_the_keys_are_the_shells(folder, nothing_left):  # noq
         terminal.close()
 
 
+@pytest.fixture(params=[pytest.param(name, marks=needs_tool(name)) for name in EDITORS])
+def editor(request, folder, nothing_left):  # noqa: F811
+    opened = Terminal(EDITORS[request.param], folder)
+    yield opened
+    opened.close()
+
+
+def is_raw(terminal):
+    """As only swlock makes it, and no editor of lines."""
+    return not termios.tcgetattr(terminal.child.fileno())[1] & termios.OPOST
+
+
+def edits(terminal):
+    flags = termios.tcgetattr(terminal.child.fileno())[3] & termios.ICANON
+    return not flags and not is_raw(terminal) and terminal.owner() == terminal.child.pid
+
+
+def begin_behind(terminal, folder, text):
+    """Starts `swlock run --pty lock sh -c TEXT` in the background while the shell edits its next line."""
+    (folder / "text").write_text(text)
+    (folder / "job").write_text(
+        "touch waits\nuntil [ -e go ]; do sleep 0.01; done\n"
+        'exec "$S" run --pty lock sh -c "touch begun; $(cat text)"\n'
+    )
+    wait_until(lambda: edits(terminal))
+    terminal.send("stty erase ^H; sh ./job &\r")
+    wait_until(lambda: (folder / "waits").exists() and edits(terminal))
+    (folder / "go").touch()
+    wait_until(lambda: (folder / "begun").exists())
+
+
+def modes(path):
+    return set(appears(path).decode().replace(";", "").split())
+
+
+SANE = {"icanon", "icrnl", "echo", "isig", "opost"}
+READING = """stty -a >first; touch ready
+while read line; do echo "$line" >>read; [ "$line" != end ] || break; done
+stty -a >last; exit 7"""
+
+
+def test_a_job_that_began_in_the_background_has_modes_to_read_lines_once_it_is_in_front(
+    editor, folder
+):
+    """However often it changes between the two; and the shell has its own again after that."""
+    begin_behind(editor, folder, READING)
+    wait_until(lambda: (folder / "ready").exists())
+    assert SANE <= modes(folder / "first")
+    for line in ("one", "two", "end"):
+        editor.send("fg\r")
+        wait_until(lambda: is_raw(editor))
+        editor.send(f"{line}\r")
+        wait_until(lambda: line.encode() in appears(folder / "read").split())
+        if line != "end":
+            os.killpg(editor.owner(), signal.SIGSTOP)
+            wait_until(lambda: edits(editor))
+            editor.send("bg\r")
+            wait_until(lambda: not any(map(is_stopped, processes_in(folder))) and edits(editor))
+    wait_until(lambda: edits(editor))
+    editor.send("echo $? >status\r")
+    assert appears(folder / "status") == b"7\n"
+    assert {"icanon", "icrnl", "isig", "opost", "^H"} <= modes(folder / "last")
+
+
+def test_a_command_keeps_the_modes_that_it_has_set_in_the_background(editor, folder):
+    begin_behind(editor, folder, "stty -echo; touch ready; read x; stty -a >last")
+    wait_until(lambda: (folder / "ready").exists())
+    editor.send("fg\r")
+    wait_until(lambda: is_raw(editor))
+    editor.send("x\r")
+    assert "-echo" in modes(folder / "last") and "^H" not in modes(folder / "last")
+
+
+def test_the_modes_are_put_in_order_if_the_relay_of_such_a_job_is_killed(editor, folder):
+    begin_behind(editor, folder, "read x")
+    editor.send("fg; stty -a >after\r")
+    wait_until(lambda: is_raw(editor))
+    end(relay(folder))
+    assert {"icanon", "opost", "^H"} <= modes(folder / "after")
+
+
 def test_the_command_sees_one_change_of_size(outer):
     code = (
         "import signal, os, time\n"
         "count = []\n"
-        "signal.signal(signal.SIGWINCH, lambda *_: count.append(os.get_terminal_size(1)))\n"
+        "def changed(*_):\n"
+        "    count.append(os.get_terminal_size(1))\n"
+        "    open('changed', 'w')\n"
+        "signal.signal(signal.SIGWINCH, changed)\n"
         "print('in', flush=True)\n"
         "while not os.path.exists('stop'): time.sleep(0.01)\n"
         "print(len(count), count[-1].lines, count[-1].columns)"
@@ -463,6 +548,8 @@ def test_the_command_sees_one_change_of_size(outer):
     outer.start("lock", "--", *python(code))
     outer.expect(b"in\r\n")
     outer.resize(44, 88)
+    wait_until(lambda: (outer.folder / "changed").exists())
+    # Nothing tells that no other one comes.
     time.sleep(0.3)
     (outer.folder / "stop").touch()
     outer.expect(b"1 44 88\r\n")

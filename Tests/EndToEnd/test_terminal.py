@@ -49,6 +49,10 @@ def none_stopped(folder):
     return not any(map(is_stopped, processes_in(folder)))
 
 
+def is_shown_as_stopped(terminal):
+    return re.search("stopped|suspended", terminal.do("jobs"), re.IGNORECASE)
+
+
 # Keys
 
 
@@ -110,7 +114,7 @@ def test_a_stopped_job_goes_on_in_the_foreground(terminal, folder, shape):
         terminal.send(SUSPEND)
         terminal.prompt()
         wait_until(lambda: all_stopped(folder, terminal.child.pid))
-        assert re.search("Stopped|Suspended", terminal.do("jobs"))
+        assert is_shown_as_stopped(terminal)
         terminal.type("fg")
         wait_until(lambda: none_stopped(folder))
         terminal.type(word)
@@ -130,7 +134,7 @@ def test_a_stopped_job_goes_on_in_the_background(terminal, folder, shape):
     terminal.do("bg")
     wait_until(lambda: none_stopped(folder))
     terminal.owned_by_the_shell()
-    assert "Running" in terminal.do("jobs")
+    assert "running" in terminal.do("jobs").lower()
     (folder / "stop").touch()
     terminal.do("wait")
     wait_until(lambda: processes_in(folder) == [terminal.child.pid])
@@ -155,7 +159,7 @@ def test_a_swlock_that_waits_for_the_lock_is_stopped_and_goes_on(terminal, folde
         wait_until(lambda: waits_on(folder / "lock"))
         terminal.send(SUSPEND)
         terminal.prompt()
-        assert re.search("Stopped|Suspended", terminal.do("jobs"))
+        assert is_shown_as_stopped(terminal)
         terminal.type("fg")
         wait_until(lambda: none_stopped(folder) and waits_on(folder / "lock"))
     terminal.expect("ran")
@@ -221,8 +225,7 @@ def test_a_background_job_leaves_the_terminal_to_the_shell(terminal, folder, sha
     terminal.do(run(shape, command) + " &")
     appears(folder / "pid")
     terminal.owned_by_the_shell()
-    terminal.send(INTERRUPT)
-    terminal.prompt()
+    terminal.interrupt()
     assert "alive" in terminal.do("echo alive")
     assert is_alive(int((folder / "pid").read_text()))
     (folder / "stop").touch()
@@ -238,7 +241,7 @@ def test_a_background_job_that_reads_is_stopped_until_it_is_in_the_foreground(
     terminal.do(run(shape, command) + " &")
     wait_until(lambda: all_stopped(folder, terminal.child.pid))
     terminal.owned_by_the_shell()
-    assert re.search("Stopped|Suspended", terminal.do("jobs"))
+    assert is_shown_as_stopped(terminal)
     terminal.type("fg")
     wait_until(lambda: none_stopped(folder))
     terminal.type("hello")
@@ -247,14 +250,21 @@ def test_a_background_job_that_reads_is_stopped_until_it_is_in_the_foreground(
     assert terminal.status() == 7
 
 
+PAGERS = [("", "less text", ""), ("cat text | ", "less", ""), ("", "cat text", " | less")]
+
+
 @needs_tool("less")
 @only_bash
 @every_shape
-def test_a_full_screen_program_is_stopped_and_resumed(terminal, folder, shape):
-    (folder / "text").write_text("".join(f"line {number}\n" for number in range(200)))
+@pytest.mark.parametrize("before, command, behind", PAGERS)
+def test_a_full_screen_program_is_stopped_and_resumed(
+    terminal, folder, shape, before, command, behind
+):
+    # More than a pipe holds: the command is there as long as the pager.
+    (folder / "text").write_text("".join(f"line {number}\n" for number in range(20000)))
     terminal.child.setwinsize(24, 80)
     terminal.do("export TERM=vt100 LESS= LESSHISTFILE=-")
-    terminal.type(run(shape, "less text"))
+    terminal.type(before + run(shape, command) + behind)
     terminal.expect("line 22")
     for _ in range(2):
         terminal.send(SUSPEND)
@@ -267,7 +277,157 @@ def test_a_full_screen_program_is_stopped_and_resumed(terminal, folder, shape):
     terminal.send("q")
     terminal.prompt()
     assert terminal.status() == 0
+    assert terminal.owned_by_the_shell()
     assert terminal.do("echo alive") == "alive\n"
+
+
+# A job of several
+
+
+# No loop with sleep(1): dash, while it starts a program, cannot be stopped, and loses an interrupt.
+HOLDS_ON = "read y <hold"
+ASKS = "echo asking >/dev/tty; read x </dev/tty; echo \"<$x>\""
+
+
+@pytest.fixture
+def let_go(folder):
+    """Ends what holds on."""
+    os.mkfifo(folder / "hold")
+    return lambda: (folder / "hold").write_text("\n")
+
+
+@every_shape
+@pytest.mark.parametrize("between", ["", "tee all | "])
+def test_who_is_behind_the_command_may_use_the_terminal(terminal, shape, between, let_go):
+    command = run(shape, f"sh -c 'echo text; {HOLDS_ON}'")
+    terminal.type(f"{command} | {between}sh -c 'read line; {ASKS}'")
+    terminal.expect("asking")
+    terminal.type("hello")
+    terminal.expect("<hello>")
+    let_go()
+    terminal.prompt()
+    assert terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_who_is_before_the_command_may_use_the_terminal(terminal, shape, let_go):
+    command = run(shape, f"sh -c 'echo started; read line; echo \"[$line]\"; {HOLDS_ON}'")
+    terminal.type(f"sh -c '{ASKS}' | {command}")
+    for _ in range(2):
+        terminal.child.expect_exact(["asking", "started"])
+    terminal.type("hello")
+    terminal.expect("[<hello>]")
+    let_go()
+    terminal.prompt()
+    assert terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_command_and_pager_may_use_the_terminal_by_turns(terminal, shape, let_go):
+    command = run(shape, f"sh -c 'echo text; {ASKS}; {ASKS}; {HOLDS_ON}'")
+    terminal.type(f"{command} | sh -c 'read a; read b; {ASKS}; read c; {ASKS}; echo $b $c'")
+    for number in range(4):
+        terminal.expect("asking")
+        terminal.type(f"answer {number}")
+    let_go()
+    terminal.prompt()
+    assert terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_a_pipeline_is_ended_by_a_key(terminal, folder, shape):
+    inner = 'sh -c "echo started >&2; exec sleep 60"'
+    terminal.type(run(shape, f"sh -c '{inner}; echo no'") + " | cat")
+    terminal.expect("started")
+    terminal.send(INTERRUPT)
+    assert "no" not in terminal.prompt()
+    wait_until(lambda: processes_in(folder) == [terminal.child.pid])
+
+
+@every_shape
+def test_a_pipeline_is_stopped_and_goes_on_with_the_terminal(terminal, folder, shape, let_go):
+    command = run(shape, f"sh -c 'echo text; {HOLDS_ON}'")
+    terminal.type(f"{command} | sh -c 'read line; {ASKS}; {ASKS}'")
+    for word in ("one", "two"):
+        terminal.expect("asking")
+        terminal.send(SUSPEND)
+        terminal.prompt()
+        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        terminal.type("fg")
+        wait_until(lambda: none_stopped(folder))
+        terminal.type(word)
+        terminal.expect(f"<{word}>")
+    let_go()
+    terminal.prompt()
+    assert terminal.owned_by_the_shell()
+
+
+@every_shape
+def test_a_pipeline_of_the_background_has_the_terminal_once_it_is_in_front(
+    terminal, folder, shape, let_go
+):
+    command = run(shape, f"sh -c 'echo text; {HOLDS_ON}'")
+    terminal.do(f"{command} | sh -c 'read line; read x </dev/tty; echo \"<$x>\"' &")
+    wait_until(lambda: any(map(is_stopped, processes_in(folder))))
+    terminal.owned_by_the_shell()
+    terminal.type("fg")
+    wait_until(lambda: none_stopped(folder))
+    terminal.type("hello")
+    terminal.expect("<hello>")
+    let_go()
+    terminal.prompt()
+
+
+@every_shape
+def test_a_key_reaches_the_script_too(terminal, folder, shape):
+    command = run(shape, shlex.join(counting("SIGINT")))
+    (folder / "script").write_text(f"trap 'echo trapped' INT\n{command}\necho status $?\n")
+    terminal.type("sh ./script")
+    terminal.expect("counting")
+    terminal.send(INTERRUPT)
+    wait_until(lambda: (folder / "count").exists())
+    (folder / "stop").touch()
+    terminal.expect("trapped")
+    terminal.expect("status 9")
+    terminal.prompt()
+    assert (folder / "count").read_text() == "."
+
+
+@every_shape
+def test_a_script_reads_while_its_own_job_runs_in_the_background(terminal, folder, shape, let_go):
+    command = run(shape, f"sh -c 'echo >started; {HOLDS_ON}'")
+    (folder / "script").write_text(f"{command} &\n{ASKS}\necho >hold\nwait\n")
+    terminal.type("sh ./script")
+    terminal.expect("asking")
+    appears(folder / "started")
+    terminal.type("hello")
+    terminal.expect("<hello>")
+    terminal.prompt()
+    assert terminal.status() == 0
+
+
+@every_shape
+def test_a_command_of_a_script_reads_from_the_terminal(terminal, folder, shape):
+    command = run(shape, f"sh -c '{ASKS}'")
+    (folder / "script").write_text(f'{command}\nx=$({command})\necho "[$x]"\n{ASKS}\n')
+    terminal.type("sh ./script")
+    for shown in ("<one>", "[<two>]", "<three>"):
+        terminal.expect("asking")
+        terminal.type(shown.strip("[<>]"))
+        terminal.expect(shown)
+    terminal.prompt()
+    assert terminal.owned_by_the_shell()
+
+
+IN_FRONT = "import os; print(os.tcgetpgrp(0) == os.getpgrp())"
+
+
+@every_shape
+def test_a_command_that_is_a_whole_job_is_in_the_foreground_from_the_start(
+    terminal, folder, shape
+):
+    words = shlex.join([sys.executable, "-I", "-S", "-c", IN_FRONT])
+    assert terminal.do(run(shape, words)) == "True\n"
 
 
 # Hang-up

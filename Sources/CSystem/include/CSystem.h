@@ -81,6 +81,8 @@ static inline int csystem_pipe(int *reader, int *writer) {
 static inline int csystem_fcntl(int descriptor, int command, int argument) {
   return fcntl(descriptor, command, argument);
 }
+static inline int csystem_get_signal(void) { return F_GETSIG; }
+static inline int csystem_set_signal(void) { return F_SETSIG; }
 static inline int csystem_fcntl_lock(int descriptor, int command, struct flock *lock) {
   return fcntl(descriptor, command, lock);
 }

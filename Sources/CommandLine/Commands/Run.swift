@@ -96,7 +96,10 @@ struct Run {
     var command = try command(lock)
     defer { finishOutput(lock) }
     bind(&command, to: lock)
-    if options.maximumRuntime != nil, command.group == .inherited { command.group = .new }
+    if options.maximumRuntime != nil, command.group == .inherited {
+      let partner = inheritsLock ? nil : getppid()
+      command.group = isWholeJob(with: partner) ? .new : .newInBackground
+    }
     if options.noFork { throw failure(replaceProcess(with: command), command) }
 
     let outcome: Supervisor.Outcome

@@ -106,15 +106,16 @@ extension OutputRelay {
   /// to; and so does standard input come from there, if it would from a terminal.
   private func addTerminal(_ plan: RelayPlan, _ command: inout Command, _ setup: ProcessSetup) {
     let hasKeyboard = setup.isOurs(STDIN_FILENO) && isatty(STDIN_FILENO) == 1
+    let keyboard: Keyboard?
     let terminal: PseudoTerminal
     do throws(LaunchError) {
-      terminal = try PseudoTerminal(
-        like: hasKeyboard ? STDIN_FILENO : nil, owner: setup.credentials.user)
+      keyboard = hasKeyboard ? try Keyboard(STDIN_FILENO) : nil
+      terminal = try PseudoTerminal(for: keyboard, owner: setup.credentials.user)
     } catch {
       return Output.say("no terminal for the command: \(error.step.name): \(error.errno.text)")
     }
     plan.add(terminal, to: options.isShown ? setup.source(STDOUT_FILENO) : nil)
-    if hasKeyboard { plan.keyboard = Keyboard(STDIN_FILENO) }
+    plan.keyboard = keyboard
     for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] where isatty(number) == 1 {
       plan.sizeModel = number
       plan.copySize()
@@ -144,15 +145,20 @@ extension OutputRelay {
     }
   }
 
-  /// Whether two descriptors are one open file, or one pipe or terminal.
+  /// Whether it makes no difference to which of two descriptors something is written.
   private func areOne(_ one: Int32, _ other: Int32) -> Bool {
-    if one == other || csystem_compare_descriptors(getpid(), one, getpid(), other) == 0 {
-      return true
+    guard let first = try? FileStatus(of: one), let second = try? FileStatus(of: other),
+      first.identity == second.identity
+    else { return false }
+    switch first.kind {
+    case .fifo, .device, .socket: return true
+    default: return bothAppend(one, other) || areOneOpenFile(one, other)
     }
-    guard let first = try? FileStatus(of: one), let second = try? FileStatus(of: other) else {
-      return false
-    }
-    return first.identity == second.identity && (first.kind == .fifo || first.kind == .device)
+  }
+
+  private func bothAppend(_ one: Int32, _ other: Int32) -> Bool {
+    let flags = csystem_fcntl(one, F_GETFL, 0)
+    return flags >= 0 && flags & O_APPEND != 0 && flags == csystem_fcntl(other, F_GETFL, 0)
   }
 }
 

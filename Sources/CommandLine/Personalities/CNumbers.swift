@@ -7,14 +7,34 @@ enum NumberError: Error {
   case invalid, outOfRange
 }
 
-/// A whole number of 32 bits in base 10 (strtol(3)).
+/// A whole number of 32 bits in base 10 (strtol(3)). Like util-linux, it looks at the size of what is
+/// read before it looks at what follows.
 func wholeNumber(_ text: ByteString) throws(NumberError) -> Int32 {
+  guard let value = Int32(exactly: try longNumber(text)) else { throw .outOfRange }
+  return value
+}
+
+/// The same of 64 bits.
+private func longNumber(_ text: ByteString) throws(NumberError) -> Int64 {
   try text.withCString { (start) throws(NumberError) in
     var end: UnsafeMutablePointer<CChar>?
+    csystem_clear_errno()
     let value = strtoll(start, &end, 10)
+    if Errno.current == .outOfRange { throw .outOfRange }
     guard let end, end != start, end.pointee == 0 else { throw .invalid }
-    guard let value = Int32(exactly: value) else { throw .outOfRange }
-    return value
+    return Int64(value)
+  }
+}
+
+/// A time as util-linux reads it, whose numbers have more digits than a `Double`.
+struct Seconds {
+  let value: Double
+  /// The same, if it was written as a whole number of 64 bits.
+  let whole: Int64?
+
+  init(_ text: ByteString) throws(NumberError) {
+    value = try realNumber(text)
+    whole = try? longNumber(text)
   }
 }
 
@@ -86,30 +106,33 @@ private func scaled(
     rest = rest.dropFirst()
   }
   guard hasDigits else { throw .invalid }
-  let exponent = rest.isEmpty ? 0 : try exponent(rest, letter: exponentLetter)
+  let exponent = takeExponent(&rest, letter: exponentLetter)
+  if value != 0 {
+    // The exponents that util-linux's long double has.
+    let power = exponentBase == 2 ? Double(exponent) : Double(exponent + Int64(shift)) * 3.3219
+    guard (-16445...16384).contains(power) else { throw .outOfRange }
+  }
+  guard rest.isEmpty else { throw .invalid }
   if value == 0 { return 0 }
-  // The exponents that util-linux's long double has.
-  let power = exponentBase == 2 ? Double(exponent) : Double(exponent + Int64(shift)) * 3.3219
-  guard (-16445...16384).contains(power) else { throw .outOfRange }
   guard radix != exponentBase else { return powered(value, radix, Int(exponent) + shift) }
   return powered(powered(value, radix, shift), exponentBase, Int(exponent))
 }
 
-/// LETTER[SIGN]DIGITS; what is longer than 32 bits is cut.
-private func exponent(
-  _ text: ArraySlice<UInt8>, letter: UInt8
-) throws(NumberError) -> Int64 {
-  let digits = text.dropFirst()
-  guard text.first! | 0x20 == letter, let first = digits.first, !isSpace(first) else {
-    throw .invalid
+/// LETTER[SIGN]DIGITS, where that stands in front; what is longer than 32 bits is cut.
+private func takeExponent(_ text: inout ArraySlice<UInt8>, letter: UInt8) -> Int64 {
+  guard let first = text.first, first | 0x20 == letter else { return 0 }
+  var rest = text.dropFirst()
+  var isNegative = false
+  if let sign = rest.first, sign == ascii("-") || sign == ascii("+") {
+    isNegative = sign == ascii("-")
+    rest = rest.dropFirst()
   }
-  do throws(NumberError) {
-    return Int64(try wholeNumber(ByteString(digits)))
-  } catch .outOfRange {
-    return first == ascii("-") ? Int64(Int32.min) : Int64(Int32.max)
-  } catch {
-    throw error
-  }
+  let digits = rest.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+  if digits.isEmpty { return 0 }
+  text = rest.dropFirst(digits.count)
+  var value: Int64 = 0
+  for digit in digits { value = min(value * 10 + Int64(digit - ascii("0")), Int64(Int32.max)) }
+  return isNegative ? -value : value
 }
 
 /// `value` times `base` to the power of `exponent`.

@@ -169,10 +169,13 @@ extension Flock {
     return options.nonblock ? .never : .until(.after(span))
   }
 
-  private func wholeMicroseconds(_ timeout: Double) throws(Failure) -> Span {
-    guard timeout > -0x1p63, timeout < 0x1p63 else { throw timerFailure(.invalid) }
-    let seconds = Int64(timeout)
-    let fraction = Int64((timeout - Double(seconds)) * 1_000_000)
+  private func wholeMicroseconds(_ timeout: Seconds) throws(Failure) -> Span {
+    let value = timeout.value
+    guard timeout.whole != nil || (value > -0x1p63 && value < 0x1p63) else {
+      throw timerFailure(.invalid)
+    }
+    let seconds = timeout.whole ?? Int64(value)
+    let fraction = timeout.whole == nil ? Int64((value - Double(seconds)) * 1_000_000) : 0
     if seconds < 0 || fraction < 0 { throw timerFailure(.invalid) }
     return .seconds(seconds) + .microseconds(fraction)
   }

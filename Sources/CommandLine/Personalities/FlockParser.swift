@@ -15,8 +15,7 @@ final class FlockOptions {
 
   var operation = Operation.exclusive
   var nonblock = false
-  /// Seconds, as they were given.
-  var timeout: Double?
+  var timeout: Seconds?
   var conflictExitCode: Int32 = 1
   var close = false
   var noFork = false
@@ -66,7 +65,7 @@ struct FlockOption {
       valueRule: placeholder.utf8.isEmpty ? .none : .required)
   }
 
-  /// In the order in which util-linux has them, which an ambiguous abbreviation shows.
+  /// In the order in which help shows them.
   static let all: [FlockOption] = [
     FlockOption(.shared, "s", "shared", "", "share the lock with other shared holders"),
     FlockOption(.exclusive, "x", "exclusive", "", "share it with nobody (default; also -e)"),
@@ -103,6 +102,8 @@ struct FlockParser {
   private let count: Int
   private let options = FlockOptions()
   private var descriptor: Int32?
+  /// `-c` or `--command` among the options: then the command is the one operand.
+  private var shellOption: ByteString?
 
   init(_ arguments: ArgumentVector, count: Int) {
     self.arguments = arguments
@@ -115,17 +116,21 @@ struct FlockParser {
       arguments, count: count, from: 1, options: FlockOption.all.map { $0.form },
       allowsAbbreviations: true)
     while true {
-      if descriptor != nil, cursor.isBetweenWords, cursor.index < count,
-        isShellOption(word(cursor.index))
-      {
-        try takeOperands(from: cursor.index)
-        return .lock(options)
-      }
       let word: ArgumentCursor.Word
       do throws(ArgumentError) {
         word = try cursor.next()
       } catch {
-        throw .hinting(text(error))
+        let written = cursor.optionWord
+        if case .missingValue(let option) = error {
+          let named = written.hasPrefix("--") ? option : written
+          throw .hinting("option '\(raw: named)' requires an argument")
+        }
+        // It is in no table of options: it is not to be shortened, nor part of a cluster.
+        guard isShellOption(written) else {
+          throw .hinting("unrecognized option '\(raw: written)'")
+        }
+        shellOption = written
+        continue
       }
       switch word {
       case .option(let row, let value):
@@ -141,18 +146,6 @@ struct FlockParser {
     }
   }
 
-  private func text(_ error: ArgumentError) -> Message {
-    switch error {
-    case .unknown(let word): return "unrecognized option '\(raw: word)'"
-    case .missingValue(let option): return "option '\(raw: option)' requires an argument"
-    case .unexpectedValue(let name): return "option '--\(name)' doesn't allow an argument"
-    case .ambiguous(let word, let candidates):
-      var text: Message = "option '\(raw: word)' is ambiguous; possibilities:"
-      for candidate in candidates { text.append(" '--\(candidate)'") }
-      return text
-    }
-  }
-
   private mutating func take(_ option: FlockOption.Identity, _ value: ByteString) throws(Failure) {
     switch option {
     case .shared: options.operation = .shared
@@ -161,12 +154,14 @@ struct FlockParser {
     case .nonblock: options.nonblock = true
     case .timeout:
       options.timeout = try checked(value, "invalid timeout") { (text) throws(NumberError) in
-        try realNumber(text)
+        try Seconds(text)
       }
     case .conflictExitCode:
-      guard let code = try? wholeNumber(value), (0...255).contains(code) else {
-        throw Failure(
-          status: EX_USAGE, "invalid exit code (allowed values: 0-255): '\(raw: value)'")
+      let code = try checked(value, "invalid exit code (allowed values: 0-255)") {
+        (text) throws(NumberError) in
+        let code = try wholeNumber(text)
+        guard (0...255).contains(code) else { throw .outOfRange }
+        return code
       }
       options.conflictExitCode = code
     case .close: options.close = true
@@ -189,25 +184,40 @@ struct FlockParser {
     if options.noFork, options.close {
       throw Failure(status: EX_USAGE, "the --no-fork and --close options are incompatible")
     }
+    if let shellOption { options.command = try shellCommand(shellOption, from: index) }
     if let descriptor {
+      try take(descriptor: descriptor)
+      if options.command != nil { return }
       if index == count { throw Failure(status: EX_USAGE, "missing command") }
-      options.target = .descriptor(descriptor)
-      options.command = try command(from: index)
-    } else if index == count {
-      throw Failure(status: EX_USAGE, "missing file descriptor, file or directory")
+      options.command = .process(arguments + index, count: count - index)
+    } else if index == count || shellOption != nil {
+      throw Self.withoutTarget
     } else if index + 1 == count {
-      options.target = .descriptor(try descriptorNumber(word(index)))
+      try take(descriptor: try descriptorNumber(word(index)))
     } else {
       options.target = .file(word(index))
-      options.command = try command(from: index + 1)
+      let first = word(index + 1)
+      options.command =
+        isShellOption(first)
+        ? try shellCommand(first, from: index + 2)
+        : .process(arguments + index + 1, count: count - index - 1)
     }
+  }
+
+  private static var withoutTarget: Failure {
+    Failure(status: EX_USAGE, "missing file descriptor, file or directory")
+  }
+
+  /// One below zero is none.
+  private func take(descriptor number: Int32) throws(Failure) {
+    if number < 0 { throw Self.withoutTarget }
+    options.target = .descriptor(number)
   }
 
   private func word(_ index: Int) -> ByteString {
     ByteString(cString: arguments[index]!)
   }
 
-  /// It is no option like the others: it counts in the place of the command only.
   private func isShellOption(_ word: ByteString) -> Bool {
     switch word {
     case "-c", "--command": true
@@ -215,15 +225,11 @@ struct FlockParser {
     }
   }
 
-  private func command(from index: Int) throws(Failure) -> CommandWords {
-    let first = word(index)
-    guard isShellOption(first) else {
-      return .process(arguments + index, count: count - index)
+  private func shellCommand(_ option: ByteString, from index: Int) throws(Failure) -> CommandWords {
+    guard count == index + 1 else {
+      throw Failure(status: EX_USAGE, "\(option) requires exactly one command argument")
     }
-    guard count == index + 2 else {
-      throw Failure(status: EX_USAGE, "\(first) requires exactly one command argument")
-    }
-    return .shell(word(index + 1))
+    return .shell(word(index))
   }
 
   private func descriptorNumber(_ text: ByteString) throws(Failure) -> Int32 {

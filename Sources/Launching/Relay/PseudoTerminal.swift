@@ -7,9 +7,9 @@ public final class PseudoTerminal {
   /// The terminal, for `ProcessSetup.terminal`.
   public private(set) var terminal: Int32
 
-  /// Has the modes (termios(3)) of the terminal `model`; or, without one, leaves what is written to it
-  /// unchanged. `owner` is the user it belongs to, if that is to be another one.
-  public init(like model: Int32?, owner: UInt32?) throws(LaunchError) {
+  /// Has the modes (termios(3)) of the terminal of `keyboard`; or, without one, leaves what is written to
+  /// it unchanged. `owner` is the user it belongs to, if that is to be another one.
+  public init(for keyboard: Keyboard?, owner: UInt32?) throws(LaunchError) {
     let opened = FileDescriptor(
       taking: try step(.open) { () throws(Errno) in
         try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY).leak()
@@ -19,10 +19,14 @@ public final class PseudoTerminal {
       taking: try step(.ioctl) { () throws(Errno) in
         try retryingOnInterrupt { csystem_open_peer(number) }
       })
-    var modes = termios()
-    if tcgetattr(model ?? peer.number, &modes) == 0 {
-      if model == nil { modes.c_oflag &= ~tcflag_t(OPOST) }
-      tcsetattr(peer.number, TCSANOW, &modes)
+    if let keyboard {
+      keyboard.lendModes(to: peer.number)
+    } else {
+      var modes = termios()
+      if tcgetattr(peer.number, &modes) == 0 {
+        modes.c_oflag &= ~tcflag_t(OPOST)
+        tcsetattr(peer.number, TCSANOW, &modes)
+      }
     }
     if let owner { fchown(peer.number, owner, gid_t.max) }
     master = opened.leak()

@@ -138,7 +138,10 @@ extension RelayLoop {
     if isEnding, !hasAnswered, streams.allSatisfy({ $0.isThrough }) { answer() }
     if let keyboard, keys?.isOpen == true, !keysAreOurs {
       keysAreOurs = keyboard.take()
-      if keysAreOurs { copySize() }
+      if keysAreOurs, let terminal = streams.first, terminal.isOpen {
+        keyboard.lendModesLate(to: terminal.input)
+        copySize()
+      }
     }
     var polled = [
       pollfd(fd: link, events: Int16(POLLIN), revents: 0),
