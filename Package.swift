@@ -50,7 +50,7 @@ let package = Package(
       dependencies: ["CSystem", "CommandLine", "Locking", "SystemInterface"],
       swiftSettings: settings),
     .testTarget(
-      name: "FuzzTests", dependencies: fuzzed, path: "fuzz",
+      name: "FuzzTests", dependencies: fuzzed + ["TestSupport"], path: "fuzz",
       exclude: ["LibFuzzer.swift", "corpus", "run"], swiftSettings: settings),
   ]
 )

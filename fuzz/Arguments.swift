@@ -59,7 +59,7 @@ private func complaint(
       var parser = LockrunParser(arguments, count: count)
       guard case .run(let options) = try parser.parse() else { return nil }
       return complaint(about: options.command)
-        ?? complaint(aboutDurations: [options.sleep, options.maximumAttempts, options.maximumTime])
+        ?? complaint(aboutNumbers: [options.sleep, options.maximumAttempts, options.maximumTime])
     }
   } catch {
     return error.status == 0 || error.message.count == 0 ? "an error that is none" : nil
@@ -81,6 +81,10 @@ private func complaint(about command: CommandWords) -> String? {
     ? "the shell would run nothing" : nil
 }
 
-private func complaint(aboutDurations durations: [Int64?]) -> String? {
-  durations.contains { ($0 ?? 0) < 0 } ? "durations \(durations)" : nil
+private func complaint(aboutDurations durations: [Span?]) -> String? {
+  durations.contains { ($0 ?? .zero) < .zero } ? "durations \(durations)" : nil
+}
+
+private func complaint(aboutNumbers numbers: [Int64?]) -> String? {
+  numbers.contains { ($0 ?? 0) < 0 } ? "numbers \(numbers)" : nil
 }

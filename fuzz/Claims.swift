@@ -28,7 +28,7 @@ private func complaint(aboutName name: ByteString, base: ByteString) -> String? 
 private func complaint(about claim: ClaimName, base: ByteString) -> String? {
   if !claim.token.bytes.allSatisfy(isHexadecimal) { return "token \(claim.token)" }
   guard let details = claim.details else { return nil }
-  if let lifetime = details.lifetime, lifetime <= 0 { return "lifetime \(lifetime)" }
+  if let lifetime = details.lifetime, lifetime <= .zero { return "lifetime \(lifetime)" }
   let owner = ProcessMark(claim.process, start: details.start)
   let same = try? ClaimName(
     base: base, host: claim.host, owner: owner, partner: details.partner, actor: details.actor,

@@ -1,9 +1,10 @@
 import CSystem
 import Foundation
+import TestSupport
 import Testing
 
 /// What libFuzzer has found so far, read again: no crash, and nothing that must not be.
-@Suite struct CorpusTests {
+@Suite(.takingTurns) struct CorpusTests {
   private static func corpus(of target: FuzzTarget) throws -> [URL] {
     let folder = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "corpus/\(target.rawValue)")

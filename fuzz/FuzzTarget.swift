@@ -7,6 +7,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   case claims
   /// The texts of /proc.
   case proc
+  /// Time stamps, lifetimes and durations.
+  case times
 
   /// Reads `bytes`. What must never be, apart from a crash: nil if all is well.
   func complaint(about bytes: [UInt8]) -> String? {
@@ -14,6 +16,7 @@ enum FuzzTarget: String, CaseIterable, Sendable {
     case .arguments: complaintAboutArguments(bytes)
     case .claims: complaintAboutClaims(bytes)
     case .proc: complaintAboutProc(bytes)
+    case .times: complaintAboutTimes(bytes)
     }
   }
 }

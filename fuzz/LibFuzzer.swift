@@ -21,7 +21,7 @@ private func runFuzzer(
 @main
 struct Main {
   static func main() {
-    guard target != nil else { fatalError("FUZZ_TARGET: arguments, claims or proc") }
+    guard target != nil else { fatalError("FUZZ_TARGET: arguments, claims, proc or times") }
     var count = CInt(csystem_argument_count())
     var arguments = csystem_arguments()
     exit(runFuzzer(&count, &arguments, tryOneInput))

@@ -25,8 +25,8 @@ package func runSwlock() -> Int32 {
 
 private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) -> Int32 {
   switch try Parser(arguments, count: count).parse() {
-  case .help(let topic): try Output.result(Help.text(topic))
-  case .version: try Output.result("swlock \(version)\n")
+  case .help(let topic): try Results.write(Help.text(topic))
+  case .version: try Results.write("swlock \(version)\n")
   case .run(let options): return try Run(options).perform()
   case .acquire(let options): return try Acquire(options).perform()
   case .release(let options): return try Release(options).perform()

@@ -27,7 +27,7 @@ package enum ExitStatus: Int32, CaseIterable {
     case .systemCall: "A system call failed."
     case .cannotCreate:
       "The lock file cannot be created: missing folder, read-only file system, full disk."
-    case .inputOutput: "Input-output error."
+    case .inputOutput: "Input-output error; or a result could not be written."
     case .busy: "The lock is busy, or was not free in time (--conflict-exit-code changes it)."
     case .notHeld:
       "The lock is not held, or was lost: its lifetime had passed, or somebody broke it."

@@ -27,8 +27,7 @@ struct GivenOption {
     throw invalid("expected \(expected)")
   }
 
-  /// Nanoseconds.
-  func duration() throws(Failure) -> Int64 {
+  func duration() throws(Failure) -> Span {
     try checked(parseDuration(value), "a duration such as 10, 1.5, 250ms, 5m, 2h, 1d")
   }
 

@@ -4,8 +4,8 @@ internal import Locking
 struct HardlinkDraft {
   private let subcommand: Subcommand
   private var policy = HardlinkPolicy()
-  /// As it was given: nanoseconds, 0 for none.
-  private(set) var lifetime: Int64?
+  /// As it was given: zero for none.
+  private(set) var lifetime: Span?
   /// The first of these options that was given.
   private(set) var first: StaticString?
 
@@ -34,15 +34,15 @@ struct HardlinkDraft {
   }
 
   /// An expiry has whole seconds on disk.
-  private func checkedLifetime(_ given: GivenOption) throws(Failure) -> Int64 {
+  private func checkedLifetime(_ given: GivenOption) throws(Failure) -> Span {
     let span = try given.duration()
-    if span > 0, span < 1_000_000_000 {
+    if span > .zero, span < .seconds(1) {
       throw given.invalid("at least 1s, or 0 for a lock that stays until it is released")
     }
     return span
   }
 
-  func finished(defaultLifetime: Int64? = HardlinkPolicy().lifetime) throws(Failure)
+  func finished(defaultLifetime: Span? = HardlinkPolicy().lifetime) throws(Failure)
     -> HardlinkPolicy
   {
     var policy = policy
@@ -50,7 +50,7 @@ struct HardlinkDraft {
       throw .usage("locks of --style portage have no lifetime", of: subcommand)
     }
     policy.lifetime = defaultLifetime
-    if let lifetime { policy.lifetime = lifetime == 0 ? nil : lifetime }
+    if let lifetime { policy.lifetime = lifetime == .zero ? nil : lifetime }
     if policy.style == .portage { policy.lifetime = nil }
     return policy
   }

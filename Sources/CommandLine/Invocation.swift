@@ -27,8 +27,7 @@ final class LockOptions {
   var mode: LockMode? = .flock
   var sharing = Sharing.exclusive
   var nonblock = false
-  /// Nanoseconds.
-  var timeout: Int64?
+  var timeout: Span?
   var conflictExitCode: Int32?
   var range: ByteRange = .wholeFile
   var permissions: UInt32?
@@ -67,9 +66,8 @@ final class RunOptions {
   var leftovers: LeftoverPolicy = .keep
   /// Whether that was asked for in so many words.
   var keepsLeftovers = false
-  /// Nanoseconds.
-  var maximumRuntime: Int64?
-  var killAfter: Int64?
+  var maximumRuntime: Span?
+  var killAfter: Span?
 
   init(_ lock: LockOptions) {
     self.lock = lock
@@ -92,8 +90,8 @@ final class HolderOptions {
   let lock: LockOptions
   var path: ByteString = ""
   var owner = OwnerChoice.caller
-  /// Nanoseconds; nil: the one that the lock has.
-  var lifetime: Int64?
+  /// Nil: the one that the lock has.
+  var lifetime: Span?
   /// Take over a lock that is held for the owner already.
   var takesOver = false
   /// Who is to hold the lock.
@@ -114,14 +112,13 @@ final class ViewerOptions {
   var paths: [ByteString] = []
   var quiet = false
   var json = false
-  /// Nanoseconds between two looks; nil: look once.
-  var watch: Int64?
+  /// Between two looks; nil: look once.
+  var watch: Span?
   /// Try in these folders what excludes what.
   var probe = false
   /// The signal for those who hold a lock of the kernel's.
   var kill: Int32?
-  /// Nanoseconds.
-  var killAfter: Int64?
+  var killAfter: Span?
   /// End also those who have got the lock's descriptor from somebody.
   var strangers = false
   /// Remove lock files that nobody holds.

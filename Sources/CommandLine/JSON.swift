@@ -21,7 +21,7 @@ enum JSON {
     let openers = array(report.presence?.openers.map { process($0) } ?? [])
     let (path, limits) = (string(report.path), limits(report.kernel))
     return
-      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\"open\":\(openers),\(limits)}\n"
+      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"held\":\(truth(report.isHeld)),\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\"open\":\(openers),\(limits)}\n"
   }
 
   /// An object a lock of the kernel's, on a line of its own.

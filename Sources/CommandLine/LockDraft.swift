@@ -18,7 +18,7 @@ struct LockDraft {
   var mode: LockMode? { options.mode }
   var style: HardlinkStyle { hardlink.style }
   /// The lifetime that was asked for.
-  var lifetime: Int64? { hardlink.lifetime }
+  var lifetime: Span? { hardlink.lifetime }
   var unlinks: Bool { options.unlink }
 
   /// Whether `given` is a lock option.
@@ -55,7 +55,7 @@ struct LockDraft {
   }
 
   /// Checks the whole.
-  func finish(defaultLifetime: Int64? = HardlinkPolicy().lifetime) throws(Failure) {
+  func finish(defaultLifetime: Span? = HardlinkPolicy().lifetime) throws(Failure) {
     options.hardlink = try hardlink.finished(defaultLifetime: defaultLifetime)
     if options.mode == .hardlink { try checkHardlink() }
     if let option = hardlink.first, options.mode != nil, options.mode != .hardlink {

@@ -2,18 +2,9 @@ internal import CSystem
 internal import Launching
 internal import SystemInterface
 
-/// Where text goes: results to standard output, everything else to standard error, one write(2) a
-/// line so that lines of several processes do not mix.
+/// Where text goes: what a command was asked for to standard output (`Results`), everything else to
+/// standard error, one write(2) a line so that lines of several processes do not mix.
 enum Output {
-  @inline(never)
-  static func result(_ message: Message) throws(Failure) {
-    do throws(Errno) {
-      try writeAll(message.bytes, to: STDOUT_FILENO)
-    } catch {
-      throw Failure(.inputOutput, "unable to write to standard output: \(error.text)")
-    }
-  }
-
   /// Whether `descriptor` is a terminal whose lines may be written anew.
   static func isInteractive(_ descriptor: Int32) -> Bool {
     guard isatty(descriptor) == 1 else { return false }
@@ -40,6 +31,19 @@ enum Output {
     } catch {
       if error == .brokenPipe { _ = pipe.takePending() }
       throw error
+    }
+  }
+
+  /// What is wrong with all that was written to `descriptor`, where that is known only at its end: a server
+  /// of files may say so late that it has no space (close(2)). It is a copy that is closed.
+  static func errorOfClosing(_ descriptor: Int32) -> Errno? {
+    let copy = csystem_fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+    if copy < 0 { return nil }
+    do throws(Errno) {
+      try FileDescriptor(taking: copy).close()
+      return nil
+    } catch {
+      return error
     }
   }
 }

@@ -3,8 +3,8 @@ internal import SystemInterface
 
 /// The options of `run` while they are being read; checked as a whole at the end.
 final class RunDraft: CommandDraft {
-  /// Nanoseconds: what `run` refreshes may well live longer than what nobody does.
-  private static let lifetime: Int64 = 60_000_000_000
+  /// What `run` refreshes may well live longer than what nobody does.
+  private static let lifetime = Span.seconds(60)
 
   let subcommand = Subcommand.run
   private var path: ByteString?
@@ -68,7 +68,7 @@ final class RunDraft: CommandDraft {
     if options.killAfter != nil, options.maximumRuntime == nil, leftovers != .kill {
       throw .usage("--kill-after needs --max-runtime or --leftovers=kill")
     }
-    if options.maximumRuntime == 0 { throw .usage("--max-runtime must be longer than 0") }
+    if options.maximumRuntime == .zero { throw .usage("--max-runtime must be longer than 0") }
     return .run(options)
   }
 

@@ -16,9 +16,9 @@ func parseNumber(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
   return value
 }
 
-/// A DURATION, in nanoseconds: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`; `Int64.max`, which is
-/// 292 years, for what is longer.
-func parseDuration(_ text: ByteString) -> Int64? {
+/// A DURATION: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`; the longest span, which is 292 years, for
+/// what is longer.
+func parseDuration(_ text: ByteString) -> Span? {
   let bytes = text.bytes
   let whole = bytes.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
   var rest = bytes.dropFirst(whole.count)
@@ -27,30 +27,25 @@ func parseDuration(_ text: ByteString) -> Int64? {
     fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
     rest = rest.dropFirst(fraction.count + 1)
   }
-  guard !whole.isEmpty || !fraction.isEmpty, var unit = nanoseconds(inUnit: ByteString(rest)) else {
-    return nil
-  }
-  guard let count = whole.isEmpty ? 0 : parseNumber(whole) else { return Int64.max }
-  var (span, overflow) = count.multipliedReportingOverflow(by: unit)
+  guard !whole.isEmpty || !fraction.isEmpty, var unit = unit(ByteString(rest)) else { return nil }
+  guard let count = whole.isEmpty ? 0 : parseNumber(whole) else { return .longest }
+  var span = unit * count
   for digit in fraction {
-    unit /= 10
-    let (sum, sumOverflow) = span.addingReportingOverflow(Int64(digit - ascii("0")) * unit)
-    span = sum
-    overflow = overflow || sumOverflow
+    unit = unit / 10
+    span = span + unit * Int64(digit - ascii("0"))
   }
   // Less than a nanosecond is not nothing: 0 means not to wait at all.
-  if span == 0, fraction.contains(where: { $0 != ascii("0") }) { span = 1 }
-  return overflow ? Int64.max : span
+  if span == .zero, fraction.contains(where: { $0 != ascii("0") }) { return .nanoseconds(1) }
+  return span
 }
 
-private func nanoseconds(inUnit unit: ByteString) -> Int64? {
-  let second: Int64 = 1_000_000_000
-  return switch unit {
-  case "", "s": second
-  case "ms": second / 1000
-  case "m": 60 * second
-  case "h": 3600 * second
-  case "d": 86400 * second
+private func unit(_ name: ByteString) -> Span? {
+  switch name {
+  case "", "s": .seconds(1)
+  case "ms": .milliseconds(1)
+  case "m": .seconds(60)
+  case "h": .seconds(3600)
+  case "d": .seconds(86400)
   default: nil
   }
 }
@@ -83,18 +78,18 @@ func parseIdentifier(_ text: ByteString) -> UInt32? {
   return UInt32(value)
 }
 
-/// The shortest and the longest pause between two looks, in nanoseconds.
+/// The shortest and the longest pause between two looks.
 struct PollBounds: Equatable {
-  let shortest: Int64
-  let longest: Int64
+  let shortest: Span
+  let longest: Span
 }
 
 /// MIN:MAX, both longer than 0.
 func parsePollBounds(_ text: ByteString) -> PollBounds? {
   let parts = text.bytes.split(
     separator: ascii(":"), maxSplits: 1, omittingEmptySubsequences: false)
-  guard parts.count == 2, let shortest = parseDuration(ByteString(parts[0])), shortest > 0,
-    let longest = parseDuration(ByteString(parts[1])), longest > 0
+  guard parts.count == 2, let shortest = parseDuration(ByteString(parts[0])), shortest > .zero,
+    let longest = parseDuration(ByteString(parts[1])), longest > .zero
   else { return nil }
   return PollBounds(shortest: shortest, longest: longest)
 }

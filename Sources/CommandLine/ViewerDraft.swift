@@ -23,8 +23,8 @@ final class ViewerDraft: CommandDraft {
     switch given.identity {
     case .json: options.json = true
     case .watch:
-      options.watch = given.value.isEmpty ? 1_000_000_000 : try given.duration()
-      if options.watch == 0 { throw given.invalid("it must be longer than 0") }
+      options.watch = given.value.isEmpty ? .seconds(1) : try given.duration()
+      if options.watch == .zero { throw given.invalid("it must be longer than 0") }
     case .probe: options.probe = true
     case .force: options.force = true
     case .kill: options.kill = given.value.isEmpty ? SIGTERM : try given.signal()

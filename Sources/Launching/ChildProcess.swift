@@ -41,15 +41,15 @@ public struct ChildProcess: Equatable, Sendable {
     return try handle.waitForEnd(by: deadline) ? try wait() : nil
   }
 
-  /// Ends it: with SIGTERM, and if that has not helped after `grace` nanoseconds, with SIGKILL. One that
+  /// Ends it: with SIGTERM, and if that has not helped after `grace`, with SIGKILL. One that
   /// has ended already is left as it is.
   ///
   /// - Returns: how it ended, by itself or so.
-  public func cancel(grace: Int64) throws(Errno) -> Termination {
+  public func cancel(grace: Span) throws(Errno) -> Termination {
     send(SIGTERM)
     // A stopped process takes SIGTERM only when it goes on.
     send(SIGCONT)
-    if let termination = try wait(by: Deadline(nanosecondsFromNow: grace)) { return termination }
+    if let termination = try wait(by: Deadline.after(grace)) { return termination }
     send(SIGKILL)
     return try wait()
   }

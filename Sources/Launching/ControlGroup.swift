@@ -161,6 +161,7 @@ extension ControlGroup {
   }
 
   private var isEmpty: Bool {
+    if folders.isEmpty { return true }
     if let events = Self.content(folders[0] + "/cgroup.events"),
       let populated = Self.number(after: "populated ", in: events)
     {

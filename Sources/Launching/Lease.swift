@@ -3,25 +3,28 @@ internal import CSystem
 /// A right to run that ends unless it is renewed in time, such as a lock with a lifetime. Shared by the
 /// processes that are forked after it is made: any of them sees what one has renewed.
 public final class Lease: Sendable {
-  /// Nanoseconds from a renewal to the end.
-  public let lifetime: Int64
+  /// From a renewal to the end.
+  public let lifetime: Span
   private let end: SharedNumber
 
-  public init(lifetime: Int64) throws(LaunchError) {
+  public init(lifetime: Span) throws(LaunchError) {
     self.lifetime = lifetime
     end = try SharedNumber()
   }
 
-  /// The end: boot time in nanoseconds (CLOCK_BOOTTIME); 0 before the lease has begun.
-  public var deadline: Int64 {
-    get { end.value }
-    set { end.value = newValue }
+  /// The end; nil before the lease has begun.
+  public var deadline: BootTime? {
+    get {
+      let value = end.value
+      return value == 0 ? nil : BootTime(sinceZero: .nanoseconds(value))
+    }
+    set { end.value = newValue?.sinceZero.nanoseconds ?? 0 }
   }
 
   /// What became of an attempt to renew it.
   public enum Renewal: Equatable, Sendable {
     /// Until then.
-    case renewed(deadline: Int64)
+    case renewed(deadline: BootTime)
     /// That may work the next time.
     case failed
     /// Somebody else has the right now.
@@ -29,10 +32,10 @@ public final class Lease: Sendable {
   }
 
   /// When the first renewal is due, and how often one that failed is tried again.
-  var renewalInterval: Int64 { lifetime / 3 }
-  var retryInterval: Int64 { max(50_000_000, lifetime / 24) }
+  var renewalInterval: Span { lifetime / 3 }
+  var retryInterval: Span { max(.milliseconds(50), lifetime / 24) }
   /// How long before the end the command is told.
-  var warning: Int64 { lifetime / 6 }
+  var warning: Span { lifetime / 6 }
 }
 
 /// The times of a lease, as one supervisor sees to them: when to renew it, when to warn the command,
@@ -50,19 +53,18 @@ struct LeaseWatch: ~Copyable {
   /// it half of the time.
   let renews: Bool
   private let timer: Int32
-  private var nextRenewal: Int64
+  /// In the distant future once there will be none.
+  private var nextRenewal: BootTime
   private var hasWarned = false
   /// When the timer is to go off.
-  private var expected: Int64 = 0
-  private var pauseEnds: Int64 = 0
+  private var expected: BootTime?
+  private var pauseEnds = BootTime.distantPast
   private(set) var isLost = false
-
-  private static let second: Int64 = 1_000_000_000
 
   init(_ lease: Lease, renews: Bool) throws(LaunchError) {
     self.lease = lease
     self.renews = renews
-    nextRenewal = bootTime() + lease.renewalInterval
+    nextRenewal = .now + lease.renewalInterval
     var created: Int32 = 0
     timer = try step(.timer) { () throws(Errno) in
       _ = try retryingOnInterrupt {
@@ -79,36 +81,37 @@ struct LeaseWatch: ~Copyable {
 
   /// What has to be done now. Whoever does it says what came of it.
   mutating func due() -> Due {
-    let now = bootTime()
-    let deadline = lease.deadline
-    if deadline == 0 || isLost { return .nothing }
+    let now = BootTime.now
+    guard let deadline = lease.deadline, !isLost else { return .nothing }
     // After a stop or a suspension of all of us the other may still renew the lease, or find it to be its
     // own, and gets a moment for that.
-    if !renews, expected > 0, now - expected > Self.second { pauseEnds = now + Self.second }
+    if !renews, let expected, now - expected > .seconds(1) { pauseEnds = now + .seconds(1) }
     if now < pauseEnds { return .nothing }
     if now >= deadline {
-      return renews && nextRenewal != Int64.max ? .renewal : .end
+      return renews && nextRenewal != .distantFuture ? .renewal : .end
     }
     if renews, now >= nextRenewal { return .renewal }
     return !hasWarned && now >= deadline - warning ? .warning : .nothing
   }
 
-  private var warning: Int64 { renews ? lease.warning : lease.warning / 2 }
+  private var warning: Span { renews ? lease.warning : lease.warning / 2 }
 
   mutating func renewed(_ renewal: Lease.Renewal) {
-    let now = bootTime()
+    let now = BootTime.now
     switch renewal {
     case .renewed(let deadline):
       lease.deadline = deadline
       nextRenewal = now + lease.renewalInterval
       hasWarned = false
     case .failed:
-      nextRenewal = now >= lease.deadline ? Int64.max : now + lease.retryInterval
+      nextRenewal = hasPassed(now) ? .distantFuture : now + lease.retryInterval
     case .lost:
       lease.deadline = now
-      nextRenewal = Int64.max
+      nextRenewal = .distantFuture
     }
   }
+
+  private func hasPassed(_ now: BootTime) -> Bool { lease.deadline.map { now >= $0 } ?? true }
 
   mutating func warned() {
     hasWarned = true
@@ -120,17 +123,17 @@ struct LeaseWatch: ~Copyable {
 
   /// Sets the timer to the next time of interest.
   mutating func arm() {
-    let now = bootTime()
-    let deadline = lease.deadline
-    var next = now + max(50_000_000, lease.warning)
-    if deadline > 0 {
+    let now = BootTime.now
+    var next = now + max(.milliseconds(50), lease.warning)
+    if let deadline = lease.deadline {
       next = max(hasWarned ? deadline : deadline - warning, pauseEnds)
       if renews { next = min(next, nextRenewal) }
-      if isLost { next = now + 3600 * Self.second }
+      if isLost { next = now + .seconds(3600) }
     }
-    expected = max(next, now + 10_000_000)
+    next = max(next, now + .milliseconds(10))
+    expected = next
     var times = itimerspec()
-    let time = timeSpecification(expected)
+    let time = next.sinceZero.timeSpecification
     times.it_value = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
     csystem_set_timer(timer, TIMER_ABSTIME, &times)
   }

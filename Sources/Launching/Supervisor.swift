@@ -23,9 +23,9 @@ public struct Supervisor {
 
   public struct Limits: Sendable {
     public var leftovers: Leftovers = .leave
-    /// Nanoseconds after which the command's process group gets SIGTERM. Needs a command that was
-    /// started with a group of its own.
-    public var runtime: Int64?
+    /// After that long the command's process group gets SIGTERM. Needs a command that was started with
+    /// a group of its own.
+    public var runtime: Span?
     /// Whether the command must not go on without its supervisor. If waiting fails, it and what
     /// comes from it are killed before the error is thrown.
     public var mustNotOutlive = false
@@ -40,8 +40,8 @@ public struct Supervisor {
     /// Whether a signal that should end this process is for the caller (`Vigil.Event.interrupted`), and
     /// not for the child.
     public var isInterruptible = false
-    /// Nanoseconds from SIGTERM to SIGKILL.
-    public var grace: Int64 = 10_000_000_000
+    /// From SIGTERM to SIGKILL.
+    public var grace = Span.seconds(10)
 
     public init() {}
 

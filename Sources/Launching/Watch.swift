@@ -49,7 +49,7 @@ struct Watch: ~Copyable {
     self.limits = limits
     self.group = group
     terminal = group.isNew ? Terminal.ofThisSession() : nil
-    nextDeadline = limits.runtime.map { Deadline(nanosecondsFromNow: $0) }
+    nextDeadline = limits.runtime.map { .after($0) }
   }
 
   private var strangers: [Int32] { earlierChildren + limits.relayNumber }
@@ -196,7 +196,7 @@ extension Watch {
     sendToAll(SIGTERM)
     // A stopped process takes its SIGTERM only when it goes on.
     sendToAll(SIGCONT)
-    graceEnds = Deadline(nanosecondsFromNow: limits.grace)
+    graceEnds = Deadline.after(limits.grace)
     nextDeadline = graceEnds
   }
 

@@ -119,11 +119,11 @@ public struct HeldLock: ~Copyable {
 // MARK: - Locks with a lifetime
 
 extension HeldLock {
-  /// Boot time in nanoseconds (CLOCK_BOOTTIME) from which on the lock must not be relied upon unless it
-  /// is refreshed; nil for a lock without a lifetime.
-  public var deadline: Int64? {
+  /// From here on the lock must not be relied upon unless it is refreshed; nil for a lock without a
+  /// lifetime.
+  public var deadline: BootTime? {
     switch storage {
-    case .hardlink(let hold): hold.deadline == Int64.max ? nil : hold.deadline
+    case .hardlink(let hold): hold.deadline == .distantFuture ? nil : hold.deadline
     case .kernel: nil
     case .portage: nil
     case .relied: nil

@@ -57,8 +57,8 @@ public enum Patience: Equatable, Sendable {
   case never, forever
   case until(Deadline)
 
-  /// `span`, in nanoseconds, or what is left of the patience.
-  func bounding(_ span: Int64) -> Int64 {
+  /// `span`, or what is left of the patience.
+  func bounding(_ span: Span) -> Span {
     if case .until(let deadline) = self { min(span, deadline.remaining) } else { span }
   }
 
@@ -67,7 +67,7 @@ public enum Patience: Equatable, Sendable {
     switch self {
     case .never: .never
     case .forever: .until(end)
-    case .until(let deadline): deadline.nanoseconds <= end.nanoseconds ? self : .until(end)
+    case .until(let deadline): deadline <= end ? self : .until(end)
     }
   }
 

@@ -25,20 +25,23 @@ public struct FileStatus: Sendable {
   public let linkCount: UInt64
   public let size: Int64
   /// When the content was written last, or what futimens(2) made of that, and when the file itself
-  /// was changed last: nanoseconds since the epoch, on the clock of its file system.
-  public let modificationTime: Int64
-  public let changeTime: Int64
+  /// was changed last, on the clock of its file system.
+  public let modificationTime: WallTime
+  public let changeTime: WallTime
+  /// The whole seconds of `modificationTime` as the file system has them, also where that does not fit.
+  public let modificationSeconds: Int64
   /// A folder where everybody may create files but remove only their own, such as /tmp.
   public let isStickyAndWorldWritable: Bool
 
-  private init(_ raw: stat) {
+  init(_ raw: stat) {
     identity = FileIdentity(device: UInt64(raw.st_dev), inode: UInt64(raw.st_ino))
     owner = raw.st_uid
     permissions = UInt32(raw.st_mode) & 0o777
     linkCount = UInt64(raw.st_nlink)
     size = Int64(raw.st_size)
-    modificationTime = Self.nanoseconds(raw.st_mtim)
-    changeTime = Self.nanoseconds(raw.st_ctim)
+    modificationTime = Self.time(raw.st_mtim)
+    changeTime = Self.time(raw.st_ctim)
+    modificationSeconds = Int64(raw.st_mtim.tv_sec)
     let shared: UInt32 = 0o1002
     isStickyAndWorldWritable = raw.st_mode & shared == shared
     switch raw.st_mode & UInt32(S_IFMT) {
@@ -52,11 +55,8 @@ public struct FileStatus: Sendable {
     }
   }
 
-  /// A time that does not fit is the first or the last that does.
-  private static func nanoseconds(_ time: timespec) -> Int64 {
-    let (seconds, tooLarge) = Int64(time.tv_sec).multipliedReportingOverflow(by: 1_000_000_000)
-    let (sum, overflow) = seconds.addingReportingOverflow(Int64(time.tv_nsec))
-    return tooLarge || overflow ? (time.tv_sec < 0 ? Int64.min : Int64.max) : sum
+  private static func time(_ time: timespec) -> WallTime {
+    WallTime(sinceZero: Span(seconds: Int64(time.tv_sec), nanoseconds: Int64(time.tv_nsec)))
   }
 
   /// fstat(2)

@@ -34,11 +34,27 @@ public final class ProcessHandle: Sendable {
 public func waitUntilReadable(
   _ descriptors: [Int32], by deadline: Deadline? = nil
 ) throws(Errno) -> Int? {
-  var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+  try wait(for: POLLIN, of: descriptors, by: deadline)
+}
+
+/// Waits until nobody is left who reads what is written to `descriptor`, or hangs up; false once
+/// `deadline` has passed.
+public func waitUntilBroken(
+  _ descriptor: Int32, by deadline: Deadline
+) throws(Errno) -> Bool {
+  try wait(for: 0, of: [descriptor], by: deadline) != nil
+}
+
+private func wait(
+  for events: Int32, of descriptors: [Int32], by deadline: Deadline?
+) throws(Errno) -> Int? {
+  var polled = descriptors.map { pollfd(fd: $0, events: Int16(events), revents: 0) }
   while true {
     var pause: Int32 = -1
     if let deadline {
-      pause = Int32(min(Int64(Int32.max), (deadline.remaining + 999_999) / 1_000_000))
+      // Rounded up, not to be awake before it has passed.
+      let span = deadline.remaining + .nanoseconds(999_999)
+      pause = Int32(clamping: span.wholeMilliseconds)
     }
     do throws(Errno) {
       // Not again with the same pause after a signal: that would begin it anew.

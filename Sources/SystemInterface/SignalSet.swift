@@ -52,7 +52,7 @@ public struct SignalSet: Sendable {
       var set = set
       let signal: Int32
       if let deadline {
-        let remaining = timeSpecification(deadline.remaining)
+        let remaining = deadline.remaining.timeSpecification
         var time = timespec(tv_sec: remaining.seconds, tv_nsec: remaining.nanoseconds)
         signal = sigtimedwait(&set, &information, &time)
       } else {

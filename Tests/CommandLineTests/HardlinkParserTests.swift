@@ -35,13 +35,13 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
 @Suite struct HardlinkOptionTests {
   @Test func defaultsAreThoseOfTheContract() throws {
     let run = try policy("run", "-m", "hardlink", "l", "cmd")
-    #expect(run.lifetime == 60_000_000_000)
+    #expect(run.lifetime == .seconds(60))
     let acquire = try policy("acquire", "-m", "hardlink", "l")
-    #expect(acquire.lifetime == 15_000_000_000)
-    #expect(acquire.clockSlop == 10_000_000_000)
-    #expect(acquire.settle == 2_000_000_000)
-    #expect(acquire.shortestPoll == 10_000_000)
-    #expect(acquire.longestPoll == 2_000_000_000)
+    #expect(acquire.lifetime == .seconds(15))
+    #expect(acquire.clockSlop == .seconds(10))
+    #expect(acquire.settle == .seconds(2))
+    #expect(acquire.shortestPoll == .milliseconds(10))
+    #expect(acquire.longestPoll == .seconds(2))
     #expect(acquire.style == .flufl)
   }
 
@@ -49,11 +49,11 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
     let policy = try policy(
       "acquire", "-mhardlink", "--lifetime=1m", "--clock-slop", "1", "--poll", "5ms:1s",
       "--settle=0", "--retry-errno", "EIO", "--retry-errno=ETIMEDOUT", "l")
-    #expect(policy.lifetime == 60_000_000_000)
-    #expect(policy.clockSlop == 1_000_000_000)
-    #expect(policy.shortestPoll == 5_000_000)
-    #expect(policy.longestPoll == 1_000_000_000)
-    #expect(policy.settle == 0)
+    #expect(policy.lifetime == .seconds(60))
+    #expect(policy.clockSlop == .seconds(1))
+    #expect(policy.shortestPoll == .milliseconds(5))
+    #expect(policy.longestPoll == .seconds(1))
+    #expect(policy.settle == .zero)
     #expect(policy.retriedErrors == [.inputOutput, Errno(ETIMEDOUT)])
   }
 
@@ -63,7 +63,7 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
   }
 
   @Test func autoTakesTheOptionsOfHardlinkMode() throws {
-    #expect(try policy("run", "-m", "auto", "--lifetime", "5", "l", "c").lifetime == 5_000_000_000)
+    #expect(try policy("run", "-m", "auto", "--lifetime", "5", "l", "c").lifetime == .seconds(5))
   }
 
   @Test(arguments: [
@@ -188,9 +188,9 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
       case .cleanup(let cleanup) = try parse(["cleanup", "--all", "--older-than", "1d", "d"])
     else { return #expect(Bool(false)) }
     #expect(status.paths == ["a", "b"])
-    #expect(status.watch == 2_000_000_000)
+    #expect(status.watch == .seconds(2))
     #expect(broken.force && broken.paths.count == 2)
-    #expect(cleanup.cleanUp.all && cleanup.cleanUp.olderThan == 86_400_000_000_000)
+    #expect(cleanup.cleanUp.all && cleanup.cleanUp.olderThan == .seconds(86400))
   }
 
   @Test(arguments: Subcommand.allCases.filter { $0 != .as && $0 != .help })

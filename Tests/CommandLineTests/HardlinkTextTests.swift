@@ -11,16 +11,19 @@ private func claim(
 ) -> HardlinkClaim {
   HardlinkClaim(
     fileName: "lock|h|1|2", host: host, process: process, partner: nil, user: 0, liveness: liveness,
-    isForeign: false,
-    expiry: remaining.map { 1_700_000_000 + $0 }, remaining: remaining.map { $0 * 1_000_000_000 })
+    isForeign: false, expiry: remaining.map { 1_700_000_000 + $0 },
+    remaining: remaining.map { .seconds($0) })
 }
 
 private func report(
   _ state: HardlinkState, _ holder: HardlinkClaim? = nil, _ waiters: [HardlinkClaim] = [],
-  path: ByteString = "lock"
+  path: ByteString = "lock", isHeld: Bool? = nil
 ) -> PathReport {
   PathReport(
-    path: path, hardlink: HardlinkReport(state: state, holder: holder, waiters: waiters))
+    path: path,
+    hardlink: HardlinkReport(
+      state: state, isHeld: isHeld ?? (state != .unlocked && state != .stale), holder: holder,
+      waiters: waiters))
 }
 
 private func string(_ message: Message) -> String {
@@ -37,6 +40,9 @@ private func string(_ message: Message) -> String {
       string(report(.theirsExpired, claim(remaining: -12)).text)
         == "lock  held by pid 4711 on build.example.org, expired 12s ago\n")
     #expect(
+      string(report(.theirsExpired, claim(remaining: -120), isHeld: false).text)
+        == "lock  expired 2m 0s ago and free to be taken, pid 4711 on build.example.org\n")
+    #expect(
       string(report(.ours, claim(remaining: nil)).text)
         == "lock  held by pid 4711 on build.example.org, until it is released\n")
     #expect(
@@ -45,6 +51,17 @@ private func string(_ message: Message) -> String {
     #expect(
       string(report(.theirs, claim(0)).text)
         == "lock  held for nobody, on build.example.org, expires in 41s\n")
+  }
+
+  @Test(arguments: [
+    (Int64.max, "expires in more than 200 years"), (Int64.min, "expired more than 200 years ago"),
+    (-9_000_000_000, "expired 104166d 16h ago"), (0, "expires in 0s"),
+  ])
+  func timesThatDoNotFitAreNoNumbers(_ seconds: Int64, _ text: String) {
+    let claim = HardlinkClaim(
+      fileName: "l", host: "h", process: 1, partner: nil, user: 0, liveness: .unknown,
+      isForeign: false, expiry: 0, remaining: .seconds(seconds))
+    #expect(claim.expiryPhrase.map(string) == text)
   }
 
   @Test func waitersHaveLinesOfTheirOwn() {

@@ -30,7 +30,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
   @Test func optionsStandBeforeAndAfterThePath() throws {
     let options = try run("-n", "/lock", "-w", "5", "--shared", "--", "cmd", "-x")
     #expect(options.lock.nonblock)
-    #expect(options.lock.timeout == 5_000_000_000)
+    #expect(options.lock.timeout == .seconds(5))
     #expect(options.lock.sharing == .shared)
     #expect(options.path == "/lock")
     #expect(commandCount(options) == 2)
@@ -59,15 +59,15 @@ private func commandCount(_ options: RunOptions) -> Int? {
     guard cluster.hasSuffix("=5") else {
       let options = try run(cluster, "/lock", "cmd")
       #expect(options.lock.nonblock)
-      #expect(options.lock.timeout == 5_000_000_000)
+      #expect(options.lock.timeout == .seconds(5))
       return
     }
     #expect(throws: Failure.self) { _ = try run(cluster, "/lock", "cmd") }
   }
 
   @Test func longOptionsTakeTheirValueEitherWay() throws {
-    #expect(try run("--timeout=5", "/lock", "cmd").lock.timeout == 5_000_000_000)
-    #expect(try run("--timeout", "5", "/lock", "cmd").lock.timeout == 5_000_000_000)
+    #expect(try run("--timeout=5", "/lock", "cmd").lock.timeout == .seconds(5))
+    #expect(try run("--timeout", "5", "/lock", "cmd").lock.timeout == .seconds(5))
     #expect(try run("--sidecar", "/lock", "cmd").lock.sidecar == .swlock)
     #expect(try run("--sidecar=portage", "/lock", "cmd").lock.sidecar == .portage)
   }
@@ -117,7 +117,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
     ("200000d", Int64.max), ("1.5m", 90_000_000_000),
   ])
   func durationIsUnderstood(_ text: String, _ nanoseconds: Int64) {
-    #expect(parseDuration(ByteString(text)) == nanoseconds)
+    #expect(parseDuration(ByteString(text)) == .nanoseconds(nanoseconds))
   }
 
   @Test(arguments: [

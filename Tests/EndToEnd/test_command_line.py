@@ -442,14 +442,6 @@ def test_version_is_one_line_with_a_number(swlock):
         assert re.fullmatch(rb"swlock \d+\.\d+\S*\n", swlock.run(*words).stdout)
 
 
-@pytest.mark.parametrize("words", [["help"], ["help", "run"], ["-h"], ["version"], ["--version"]])
-def test_a_full_stdout_is_an_input_output_error(swlock, words):
-    with open("/dev/full", "wb") as full:
-        result = subprocess.run([SWLOCK, *words], stdout=full, stderr=subprocess.PIPE, timeout=10)
-    result.stdout = b""
-    assert has_failed(result, 74)
-
-
 def test_a_full_stderr_leaves_the_status_alone(swlock, folder):
     with open("/dev/full", "wb") as full, held(folder / "lock"):
         options = {"stderr": full, "cwd": folder, "timeout": 10}

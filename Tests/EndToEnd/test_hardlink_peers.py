@@ -1,5 +1,6 @@
 """swlock's `hardlink` mode and the programs whose locks it shares, both ways: flufl.lock, portage."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -25,6 +26,7 @@ from hardlink_world import (
     kill_all,
     needs_namespaces,
     on_another_host,
+    owner,
     set_expiry,
     under,
 )
@@ -333,6 +335,16 @@ def test_flufl_reads_owner_and_state_of_a_lock_of_swlock(swlock, folder):
     wait_until(lambda: seen_by_flufl(path)[0] == "stale", "it is dead")
     assert swlock.run("break", *SETTLE, "lock").returncode == 0
     assert seen_by_flufl(path) == ["unlocked"]
+
+
+@pytest.mark.parametrize("tag", [None, "12345"], ids=["swlock", "flufl"])
+@pytest.mark.parametrize("expires_in", [3600, -1])
+@pytest.mark.parametrize("lives", [True, False])
+def test_states_are_those_of_flufl(swlock, folder, tag, expires_in, lives):
+    with owner(folder) as process:
+        forge(folder / "lock", process.pid if lives else dead_pid(), tag, expires_in=expires_in)
+        report = json.loads(swlock.run("status", "--json", "lock").stdout)
+        assert [report["state"].replace("-", "_")] == seen_by_flufl(folder / "lock")[:1]
 
 
 # Under load

@@ -41,31 +41,32 @@ import Testing
     #expect(try child.wait(by: .milliseconds(1)) == nil)
     #expect(kill(child.identifier, 0) == 0)
     #expect(
-      try child.cancel(grace: 10_000_000_000) == .signalled(number: SIGTERM, coreDumped: false))
+      try child.cancel(grace: .seconds(10)) == .signalled(number: SIGTERM, coreDumped: false))
   }
 
   @Test func cancelIsGracefulFirst() throws {
     let child = try ready("trap 'exit 7' TERM")
-    #expect(try child.cancel(grace: 10_000_000_000) == .exited(code: 7))
+    #expect(try child.cancel(grace: .seconds(10)) == .exited(code: 7))
   }
 
   @Test func cancelKillsWhatIgnoresIt() throws {
     let child = try ready("trap '' TERM")
-    #expect(try child.cancel(grace: 20_000_000) == .signalled(number: SIGKILL, coreDumped: false))
+    #expect(
+      try child.cancel(grace: .milliseconds(20)) == .signalled(number: SIGKILL, coreDumped: false))
   }
 
   @Test func cancelReachesAStoppedProcess() throws {
     let child = try ready(":")
     kill(child.identifier, SIGSTOP)
     #expect(
-      try child.cancel(grace: 10_000_000_000) == .signalled(number: SIGTERM, coreDumped: false))
+      try child.cancel(grace: .seconds(10)) == .signalled(number: SIGTERM, coreDumped: false))
   }
 
   @Test func whatHasEndedKeepsItsStatus() throws {
     let child = try shell("exit 3")
     var information = siginfo_t()
     #expect(waitid(P_PID, id_t(child.identifier), &information, WEXITED | WNOWAIT) == 0)
-    #expect(try child.cancel(grace: 0) == .exited(code: 3))
+    #expect(try child.cancel(grace: .zero) == .exited(code: 3))
   }
 }
 

@@ -29,13 +29,13 @@ private let canIsolate = ProcessSetup().failure(of: isolated("true").setup!.name
     let child = try start(isolated("sleep", "60"))
     #expect(child.command != child.identifier)
     #expect(kill(child.command, 0) == 0)
-    #expect(try child.cancel(grace: 10_000_000_000).exitStatus == 128 + SIGTERM)
+    #expect(try child.cancel(grace: .seconds(10)).exitStatus == 128 + SIGTERM)
   }
 
   @Test func itsEndIsWaitedForWithThatOfAllInTheNamespace() throws {
     let child = try start(isolated("sh", "-c", "sleep 60 & exit 3"))
     #expect(try child.wait(by: .milliseconds(200)) == nil)
-    #expect(try child.cancel(grace: 0) == .exited(code: 3))
+    #expect(try child.cancel(grace: .zero) == .exited(code: 3))
   }
 
   @Test func aMissingProgramIsAnErrorAndLeavesNoProcess() {

@@ -14,10 +14,10 @@ import Testing
   @Test func claimNameIsReadAsItWasWritten() throws {
     let written = try ClaimName(
       base: "lo.ck", host: "host-1.example", owner: ProcessMark(4711, start: 99),
-      partner: ProcessMark(4710, start: 98), realm: realm, lifetime: 1_500_000_000)
+      partner: ProcessMark(4710, start: 98), realm: realm, lifetime: .milliseconds(1500))
     let found = ClaimName(written.fileName.bytes, base: "lo.ck")
     #expect(found == written)
-    #expect(found?.details?.lifetime == 1_500_000_000)
+    #expect(found?.details?.lifetime == .milliseconds(1500))
     #expect(found?.details?.partner == ProcessMark(4710, start: 98))
     #expect(ClaimName(written.fileName.bytes, base: "lo") == nil)
   }

@@ -18,8 +18,8 @@ struct HardlinkWorld {
   init() throws {
     scratch = try Scratch()
     lock = try LockName(scratch.path())
-    policy.clockSlop = 0
-    policy.settle = 0
+    policy.clockSlop = .zero
+    policy.settle = .zero
   }
 
   /// Another process that is alive.
@@ -43,7 +43,7 @@ struct HardlinkWorld {
   /// A claim of that process; not linked to anything.
   @discardableResult
   func claim(
-    of owner: ProcessMark, host: ByteString? = nil, lifetime: Int64? = 60_000_000_000
+    of owner: ProcessMark, host: ByteString? = nil, lifetime: Span? = .seconds(60)
   ) throws -> ClaimFile {
     let claim = try ClaimFile(lock, try claimant(owner, host: host), lifetime: lifetime)
     try claim.start()
@@ -54,7 +54,7 @@ struct HardlinkWorld {
   @discardableResult
   func hold(
     as owner: ProcessMark, at name: ByteString? = nil, host: ByteString? = nil,
-    lifetime: Int64? = 60_000_000_000
+    lifetime: Span? = .seconds(60)
   ) throws -> ClaimFile {
     let claim = try claim(of: owner, host: host, lifetime: lifetime)
     try lock.folder.link(claim.name.fileName, to: name ?? lock.base)
@@ -134,7 +134,8 @@ struct HardlinkWorld {
     try world.hold(as: HardlinkWorld.dead, host: "elsewhere")
     #expect(errorOfAcquiring(world.request()) == .busy)
     _ = try world.location().breakLock(force: true)
-    let claim = try world.hold(as: HardlinkWorld.dead, host: "elsewhere", lifetime: 1_000_000)
+    let claim = try world.hold(
+      as: HardlinkWorld.dead, host: "elsewhere", lifetime: .milliseconds(1))
     try setTimes(of: claim.number, seconds: 1)
     try acquire(world.request { $0.patience = .until(.seconds(10)) }).release()
     #expect(try world.names() == [])
@@ -148,7 +149,7 @@ struct HardlinkWorld {
   }
 
   @Test func overdueOwnerThatIsAliveIsBrokenOnlyAfterItsLifetimeWasWatched() throws {
-    let claim = try world.hold(as: world.parent, lifetime: 50_000_000)
+    let claim = try world.hold(as: world.parent, lifetime: .milliseconds(50))
     try setTimes(of: claim.number, seconds: 1)
     Deadline.milliseconds(100).sleep()
     #expect(errorOfAcquiring(world.request()) == .busy)
@@ -250,9 +251,9 @@ struct HardlinkWorld {
   }
 
   @Test func lateRefreshKeepsALockThatNobodyTook() throws {
-    let claim = try world.hold(as: ProcessMark.ofThisProcess(), lifetime: 20_000_000)
+    let claim = try world.hold(as: ProcessMark.ofThisProcess(), lifetime: .milliseconds(20))
     try setTimes(of: claim.number, seconds: 1)
-    try world.location().refresh(of: .thisProcess, lifetime: 60_000_000_000)
+    try world.location().refresh(of: .thisProcess, lifetime: .seconds(60))
     #expect(try world.location().report(for: .thisProcess).state == .ours)
     try world.location().release(of: .thisProcess)
     #expect(try world.names() == [])

@@ -136,7 +136,7 @@ import Testing
 
   @Test func youngFilesStayWhereOnlyOldOnesAreToGo() throws {
     try world.hold(as: HardlinkWorld.dead)
-    #expect(try cleanUp { $0.olderThan = 3_600_000_000_000 } == [])
+    #expect(try cleanUp { $0.olderThan = .seconds(3600) } == [])
     #expect(try world.names().count == 2)
   }
 
@@ -150,7 +150,7 @@ import Testing
     try world.hold(as: HardlinkWorld.dead)
     let other = try LockName(world.scratch.path("other"))
     let claim = try ClaimFile(
-      other, try world.claimant(HardlinkWorld.dead), lifetime: 60_000_000_000)
+      other, try world.claimant(HardlinkWorld.dead), lifetime: .seconds(60))
     try other.folder.link(claim.name.fileName, to: other.base)
     // Its claim's own name is lost.
     try other.folder.unlink(claim.name.fileName)
@@ -229,7 +229,7 @@ import Testing
     try world.lock.folder.link("lock", to: "copy")
     let patient = world.request {
       $0.patience = .until(.seconds(20))
-      $0.hardlink.longestPoll = 1_000_000
+      $0.hardlink.longestPoll = .milliseconds(1)
     }
     #expect(errorOfAcquiring(patient) == .refused(.notAClaim(.linkedFile)))
     #expect(try world.names() == ["copy", "lock"])

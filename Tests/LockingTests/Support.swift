@@ -43,6 +43,12 @@ func isRecordLocked(_ path: ByteString, at start: Int) -> Bool {
   return record.l_type != Int16(F_UNLCK)
 }
 
+/// Sets both times of an open file (futimens(2)), in seconds since the beginning of 1970.
+func setTimes(of descriptor: Int32, seconds: Int64) throws {
+  let time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
+  try retryingOnInterrupt { futimens(descriptor, [time, time]) }
+}
+
 /// What `acquire` throws; a lock that it gets is released again.
 func errorOfAcquiring(_ request: LockRequest) -> LockError? {
   do throws(LockError) {

@@ -48,9 +48,9 @@ struct Main {
   ) throws {
     for _ in 0..<times {
       let lock = try acquire(request)
-      let taken = bootTime()
+      let taken = BootTime.now.sinceZero.nanoseconds
       usleep(milliseconds * 1000)
-      let released = bootTime()
+      let released = BootTime.now.sinceZero.nanoseconds
       try lock.release()
       print(taken, released)
     }

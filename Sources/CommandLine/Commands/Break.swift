@@ -85,7 +85,7 @@ struct Break {
   private func end(
     _ processes: [ObservedProcess], andThen holders: [ObservedProcess], _ path: ByteString
   ) throws(Failure) {
-    let deadline = Deadline(nanosecondsFromNow: options.killAfter ?? 10_000_000_000)
+    let deadline = Deadline.after(options.killAfter ?? .seconds(10))
     var process = processes[0]
     do throws(Errno) {
       for each in processes {

@@ -19,9 +19,10 @@ extension HardlinkClaim {
   /// `expires in 41s`, `expired 12s ago`; nil where it never does.
   var expiryPhrase: Message? {
     guard let remaining else { return nil }
-    let seconds = Int64(remaining.magnitude / 1_000_000_000)
-    return remaining < 0
-      ? "expired \(spanText(seconds)) ago" : "expires in \(spanText(seconds))"
+    // What is known of it is only that it does not fit.
+    let span: Message =
+      remaining.isLimit ? "more than 200 years" : spanText(remaining.magnitude.wholeSeconds)
+    return remaining < .zero ? "expired \(span) ago" : "expires in \(span)"
   }
 
   /// ` (expires in 41s)`, or nothing.

@@ -15,54 +15,60 @@ struct Cleanup {
     if options.cleanUp.all, !options.cleanUp.dryRun, !options.force, try !isConfirmed() {
       return ExitStatus.done.rawValue
     }
+    var results = Results()
     var first = FirstFailure()
     var count: Int64 = 0
     for path in options.paths {
       do throws(Failure) {
-        let result = try cleanUp(path)
-        for removal in result.removals { try Output.result(line(removal)) }
+        let result = try cleanUp(path, &results)
+        for removal in result.removals { results.write(line(removal)) }
         count += Int64(result.removals.count)
-        count += try removeUnused(path)
+        try removeUnused(path, &count, &results)
         if let error = result.firstError { throw .hardlink("clean up", path, error) }
       } catch {
         first.say(error)
       }
     }
     if !options.json {
-      try Output.result(
-        options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
+      results.write(options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
     }
+    first.finish(results)
     return first.status
   }
 
-  private func cleanUp(_ path: ByteString) throws(Failure) -> HardlinkCleanUpResult {
+  private func cleanUp(
+    _ path: ByteString, _ results: inout Results
+  ) throws(Failure) -> HardlinkCleanUpResult {
     let policy = options.lock.hardlink
     let isFolder =
       (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
       && options.lock.sidecar == nil
     let lockPath = try options.lock.lockPath(path)
-    let result: HardlinkCleanUpResult
     do throws(LockError) {
       guard isFolder else {
         return try HardlinkLocation(lockPath, policy).cleanUp(options.cleanUp)
       }
-      result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+      let result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
+      if policy.style == .portage, !options.json {
+        results.write("Found \(Int64(result.found)) locks\n")
+      }
+      return result
     } catch {
       throw .hardlink("clean up", lockPath, error)
     }
-    if policy.style == .portage, !options.json {
-      try Output.result("Found \(Int64(result.found)) locks\n")
-    }
-    return result
   }
 
   /// Lock files that nobody uses: the one that is named, and in a folder those whose names say that only
   /// swlock uses them; and there, also without `--unused`, what one was called whose removal was cut short.
-  private func removeUnused(_ path: ByteString) throws(Failure) -> Int64 {
+  private func removeUnused(
+    _ path: ByteString, _ count: inout Int64, _ results: inout Results
+  ) throws(Failure) {
     let isFolder = (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
     guard isFolder, options.lock.sidecar == nil else {
-      return options.unused
-        ? try removeUnusedFile(try options.lock.lockPath(path), isNamed: true) : 0
+      if options.unused {
+        try removeUnusedFile(try options.lock.lockPath(path), isNamed: true, &count, &results)
+      }
+      return
     }
     var names: [ByteString] = []
     do throws(Errno) {
@@ -73,18 +79,18 @@ struct Cleanup {
       throw Failure(.systemCall, "unable to clean up \(path): \(error.text)")
     }
     let prefix = path.bytes.last == ascii("/") ? path : path + "/"
-    var count: Int64 = 0
-    for name in names { count += try removeUnusedFile(prefix + name, isNamed: false) }
-    return count
+    for name in names { try removeUnusedFile(prefix + name, isNamed: false, &count, &results) }
   }
 
   /// - Parameter isNamed: whether it is to be said why it stays.
-  private func removeUnusedFile(_ path: ByteString, isNamed: Bool) throws(Failure) -> Int64 {
+  private func removeUnusedFile(
+    _ path: ByteString, isNamed: Bool, _ count: inout Int64, _ results: inout Results
+  ) throws(Failure) {
     if let span = options.cleanUp.olderThan,
       let status = try? FileStatus(at: path, followingLinks: false),
-      wallTime() - status.modificationTime < span
+      WallTime.now - status.modificationTime <= span
     {
-      return 0
+      return
     }
     let outcome: RemovalOutcome
     do throws(LockError) {
@@ -94,14 +100,13 @@ struct Cleanup {
     }
     switch outcome {
     case .removed:
-      try Output.result(line(path, "unused lock file"))
-      return 1
+      results.write(line(path, "unused lock file"))
+      count += 1
     case .inUse where isNamed: Output.say("\(path) stays: \(userPhrase(of: path))")
     case .notRemovable where isNamed:
       Output.say("\(path) stays: it is not an empty regular file of one name")
     case .gone, .inUse, .notRemovable: break
     }
-    return 0
   }
 
   private func userPhrase(of path: ByteString) -> Message {

@@ -6,7 +6,7 @@ internal import SystemInterface
 /// What an owner can do to a lock.
 enum HolderAction {
   case release
-  case refresh(lifetime: Int64?)
+  case refresh(lifetime: Span?)
   case transfer(to: LockOwner)
 }
 

@@ -85,14 +85,13 @@ extension LockOptions {
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    let second: Int64 = 1_000_000_000
-    var pause = second
+    var pause = Span.seconds(1)
     var isFirst = true
     var spread = UInt32(bitPattern: getpid())
     while true {
       request.patience = patience
       if isFirst || outlook.looksAgain {
-        request.patience = patience.cut(at: Deadline(nanosecondsFromNow: pause))
+        request.patience = patience.cut(at: .after(pause))
       }
       do throws(LockError) {
         let lock = try file.take(request)
@@ -116,7 +115,7 @@ extension LockOptions {
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
       // Numbers that are close to each other are far apart afterwards.
       spread &*= 2_654_435_761
-      pause = second + second / 1000 * Int64(spread >> 22)
+      pause = .seconds(1) + .milliseconds(Int64(spread >> 22))
     }
   }
 
@@ -172,8 +171,8 @@ extension LockOptions {
   }
 
   private var patience: Patience {
-    if nonblock || timeout == 0 { return .never }
-    return timeout.map { .until(Deadline(nanosecondsFromNow: $0)) } ?? .forever
+    if nonblock || timeout == .zero { return .never }
+    return timeout.map { .until(.after($0)) } ?? .forever
   }
 
   private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
@@ -256,7 +255,7 @@ func claimHolding(_ request: LockRequest, thatLives: Bool = false) -> HardlinkCl
     let location = try? HardlinkLocation(request.path, request.hardlink),
     let report = try? location.report()
   else { return nil }
-  return thatLives && report.state == .stale ? nil : report.holder
+  return thatLives && !report.isHeld ? nil : report.holder
 }
 
 /// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as

@@ -12,11 +12,12 @@ struct Probe {
   let json: Bool
 
   func perform(_ folders: [ByteString]) throws(Failure) -> Int32 {
+    var results = Results()
     var first = FirstFailure()
-    for folder in folders {
+    for folder in folders where !results.areLost {
       do throws(Failure) {
         let table = try probe(folder)
-        try Output.result(json ? table.json : table.text)
+        results.write(json ? table.json : table.text)
         if let error = table.reasonForNothing {
           throw .hardlink("lock anything in", folder, error)
         }
@@ -25,6 +26,7 @@ struct Probe {
         first.say(error)
       }
     }
+    first.finish(results)
     return first.status
   }
 

@@ -111,14 +111,14 @@ struct Run {
       let supervisor = try Supervisor(limits)
       if !inheritsLock { try becomeIndependent() }
       // This process may have been stopped since it won the lock.
-      if let deadline = lock.deadline, bootTime() >= deadline {
+      if let deadline = lock.deadline, .now >= deadline {
         guard case .renewed = renew(lock) else { return ExitStatus.notHeld.rawValue }
       }
       // To enter the command's folder may take longer than the lock lives: then the front kills what has
       // not started yet.
       if let deadline = lock.deadline { lease?.deadline = deadline }
       let child = try supervisor.start(command)
-      if let deadline = lock.deadline { startedTooLate = bootTime() >= deadline }
+      if let deadline = lock.deadline { startedTooLate = .now >= deadline }
       launch?.output?.commandHasStarted()
       options.lock.say("started \(name), pid \(child.command)")
       outcome = try wait(for: child, command.group, supervisor, lock)
@@ -174,7 +174,7 @@ struct Run {
     do throws(LockError) {
       try lock.refresh()
       options.lock.say("refreshed \(lock.path)")
-      return .renewed(deadline: lock.deadline ?? Int64.max)
+      return .renewed(deadline: lock.deadline ?? .distantFuture)
     } catch {
       Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
       return error == .lost || error == .notHeld ? .lost : .failed
@@ -206,9 +206,9 @@ struct Run {
 
   /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile; with a
   /// `limit`, no longer than that.
-  func finishOutput(_ lock: borrowing HeldLock, within limit: Int64? = nil) {
+  func finishOutput(_ lock: borrowing HeldLock, within limit: Span? = nil) {
     guard let output = launch?.output else { return }
-    let end = limit.map { Deadline(nanosecondsFromNow: $0) }
+    let end = limit.map { Deadline.after($0) }
     var pause = lease.map { $0.lifetime / 3 }
     if let limit { pause = min(limit, pause ?? limit) }
     while !output.finish(within: pause) {

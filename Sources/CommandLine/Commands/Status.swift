@@ -22,6 +22,9 @@ final class PathReport {
     self.kernel = kernel
     self.presence = presence
   }
+
+  /// Whether somebody who wants the lock has to wait for it.
+  var isHeld: Bool { hardlink?.isHeld == true || kernel?.locks.isEmpty == false }
 }
 
 /// `swlock status`: who holds locks, and who waits for them. Takes no lock, and changes nothing.
@@ -58,17 +61,19 @@ struct Status {
 
   func perform() throws(Failure) -> Int32 {
     if options.probe { return try Probe(json: options.json).perform(options.paths) }
-    if let interval = options.watch { try watch(interval) }
+    var results = Results()
+    if let interval = options.watch { try watch(interval, &results) }
     var first = FirstFailure()
     var allAreHeld = true
-    for look in try lookAtAll() {
+    for look in try lookAtAll() where !results.areLost {
       if let failure = look.failure {
         first.say(failure)
       } else {
-        if !options.quiet { try Output.result(look.text) }
+        if !options.quiet { results.write(look.text) }
         allAreHeld = allAreHeld && look.isHeld
       }
     }
+    first.finish(results)
     if options.quiet, !allAreHeld, first.status == ExitStatus.done.rawValue { return 1 }
     return first.status
   }
@@ -112,7 +117,7 @@ struct Status {
         path: path, hardlink: hardlink, kernel: kernel,
         presence: isFree && !options.quiet ? FilePresence(of: path) : nil)
       return Look(
-        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: isHeld(report))
+        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: report.isHeld)
     } catch {
       return Look(.hardlink("look at", path, error))
     }
@@ -142,44 +147,32 @@ struct Status {
       throw error
     }
   }
-
-  /// Whether somebody who wants the lock has to wait for it.
-  private func isHeld(_ report: PathReport) -> Bool {
-    if let kernel = report.kernel, !kernel.locks.isEmpty { return true }
-    guard let hardlink = report.hardlink else { return false }
-    switch hardlink.state {
-    case .unlocked, .stale: return false
-    case .ours, .theirs: return true
-    case .oursExpired, .theirsExpired:
-      guard let remaining = hardlink.holder?.remaining else { return true }
-      return remaining > -options.lock.hardlink.clockSlop
-    }
-  }
 }
 
 // MARK: - Watching
 
 extension Status {
-  /// Looks again and again until a signal ends the process.
-  private func watch(_ interval: Int64) throws(Failure) -> Never {
+  /// Looks again and again until a signal ends the process, or nobody is left to show it to.
+  private func watch(_ interval: Span, _ results: inout Results) throws(Failure) -> Never {
     exitOnTerminationSignals()
     let drawsInPlace = !options.json && Output.isInteractive(STDOUT_FILENO)
     var previous: [Look] = []
-    if drawsInPlace { try Output.result("\u{1b}[2J") }
+    if drawsInPlace { results.write("\u{1b}[2J") }
     while true {
       let looks = try lookAtAll()
       if drawsInPlace {
-        try draw(looks)
+        draw(looks, &results)
       } else {
-        try showChanges(looks, since: previous)
+        showChanges(looks, since: previous, &results)
       }
+      if results.areLost { try results.finish() }
       previous = looks
-      Deadline(nanosecondsFromNow: interval).sleep()
+      results.pause(until: .after(interval))
     }
   }
 
   /// All from the upper left corner on, each line up to its end, so that nothing flickers.
-  private func draw(_ looks: [Look]) throws(Failure) {
+  private func draw(_ looks: [Look], _ results: inout Results) {
     var screen: Message = "\u{1b}[H"
     for look in looks {
       let text: Message = look.failure == nil ? look.text : "\(look.text)\n"
@@ -189,15 +182,17 @@ extension Status {
       }
     }
     screen.append("\u{1b}[J")
-    try Output.result(screen)
+    results.write(screen)
   }
 
-  private func showChanges(_ looks: [Look], since previous: [Look]) throws(Failure) {
+  private func showChanges(
+    _ looks: [Look], since previous: [Look], _ results: inout Results
+  ) {
     for index in looks.indices {
       let look = looks[index]
       if index < previous.count, look.key.bytes == previous[index].key.bytes { continue }
       if look.failure == nil {
-        try Output.result(look.text)
+        results.write(look.text)
       } else {
         Output.say(look.text)
       }
@@ -214,6 +209,7 @@ extension PathReport {
     if let presence { key.append(presence.key) }
     guard let hardlink else { return key }
     key.append(text: hardlink.state.name)
+    key.append(text: hardlink.isHeld ? "" : " free")
     if let holder = hardlink.holder { key.append(escaping: holder.fileName) }
     for waiter in hardlink.waiters {
       let isDead: StaticString = waiter.liveness == .dead ? " dead " : " "

@@ -35,15 +35,13 @@ extension PathReport {
 
   /// The state of the lock in parts that may stand on lines of their own.
   private var state: (first: Message, rest: [Message]) {
-    guard let hardlink, let holder = hardlink.holder, hardlink.state != .unlocked else {
+    guard let hardlink, let holder = hardlink.holder else {
       return presence?.phrase.map { ("free (no kernel lock)", [$0]) } ?? ("free", [])
     }
-    if hardlink.state == .stale {
-      return holder.liveness == .dead
-        ? ("stale: its owner is dead", [holder.ownerName])
-        : ("stale: abandoned \(holder.ownerPhrase)", [])
-    }
-    return ("held \(holder.ownerPhrase)", [holder.expiryPhrase ?? "until it is released"])
+    let expiry = holder.expiryPhrase ?? "until it is released"
+    if hardlink.isHeld { return ("held \(holder.ownerPhrase)", [expiry]) }
+    if hardlink.state == .stale { return ("stale: its owner is dead", [holder.ownerName]) }
+    return ("\(expiry) and free to be taken", [holder.ownerName])
   }
 
   private static func append(_ parts: [Message], to text: inout Message) {
@@ -127,12 +125,13 @@ extension ObservedProcess {
   /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: since when it has the lock
   /// nobody knows.
   fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
+    let age = max(.zero, WallTime.now.sinceZero - .seconds(startTime))
     var row: Message = "    "
     row.append("\(role)", width: 6)
     row.append("\(identifier)", width: -9)
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
-    row.append("up \(spanText(max(0, wallTime() / 1_000_000_000 - startTime)))", width: -10)
+    row.append("up \(spanText(age.wholeSeconds))", width: -10)
     text.append("\(row)  \(commandText(upTo: 38))\n")
   }
 }

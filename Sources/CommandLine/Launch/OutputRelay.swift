@@ -58,13 +58,13 @@ final class OutputRelay {
 
   /// Once the command has ended.
   ///
-  /// - Returns: false if its output is not through after `pause` nanoseconds, and a signal has not said
+  /// - Returns: false if its output is not through after `pause`, and a signal has not said
   ///   that there has been enough waiting.
-  func finish(within pause: Int64?) -> Bool {
+  func finish(within pause: Span?) -> Bool {
     guard let relay else { return true }
     let signals = terminationSignals()
     _ = try? signals.block()
-    let deadline = pause.map { Deadline(nanosecondsFromNow: $0) }
+    let deadline = pause.map { Deadline.after($0) }
     switch relay.finish(by: deadline, orUntil: signals) {
     case .tooEarly: return false
     case .through: isIncomplete = relay.hasLostOutput

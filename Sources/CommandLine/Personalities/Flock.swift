@@ -163,14 +163,13 @@ extension Flock {
   /// find ignored.
   private func beginWaiting() throws(Failure) -> Patience {
     guard let timeout = options.timeout else { return options.nonblock ? .never : .forever }
-    let microseconds = try wholeMicroseconds(timeout)
-    if microseconds == 0 { return .never }
+    let span = try wholeMicroseconds(timeout)
+    if span == .zero { return .never }
     disregard(SIGALRM)
-    return options.nonblock ? .never : .until(.microseconds(microseconds))
+    return options.nonblock ? .never : .until(.after(span))
   }
 
-  /// Int64.max for what is longer than that.
-  private func wholeMicroseconds(_ timeout: Seconds) throws(Failure) -> Int64 {
+  private func wholeMicroseconds(_ timeout: Seconds) throws(Failure) -> Span {
     let value = timeout.value
     guard timeout.whole != nil || (value > -0x1p63 && value < 0x1p63) else {
       throw timerFailure(.invalid)
@@ -178,9 +177,7 @@ extension Flock {
     let seconds = timeout.whole ?? Int64(value)
     let fraction = timeout.whole == nil ? Int64((value - Double(seconds)) * 1_000_000) : 0
     if seconds < 0 || fraction < 0 { throw timerFailure(.invalid) }
-    let (product, tooLarge) = seconds.multipliedReportingOverflow(by: 1_000_000)
-    let (sum, overflow) = product.addingReportingOverflow(fraction)
-    return tooLarge || overflow ? Int64.max : sum
+    return .seconds(seconds) + .microseconds(fraction)
   }
 
   private func timerFailure(_ error: Errno) -> Failure {
@@ -188,7 +185,7 @@ extension Flock {
   }
 
   private func report(since start: Deadline) -> Message {
-    let microseconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1000
+    let microseconds = max(0, (Deadline.now - start).nanoseconds / 1000)
     let digits = decimalDigits(UInt64(microseconds % 1_000_000))
     let zeros = [UInt8](repeating: ascii("0"), count: 6 - digits.count)
     let seconds = ByteString(decimal: microseconds / 1_000_000)

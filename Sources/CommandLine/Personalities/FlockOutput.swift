@@ -4,10 +4,12 @@ internal import SystemInterface
 /// What flock(1) says, and what becomes of its end when that cannot be written.
 struct FlockOutput {
   private var resultError: Errno?
+  private var hasResult = false
   private var complaintError: Errno?
 
   /// On standard output.
   mutating func result(_ message: Message) {
+    hasResult = true
     do throws(Errno) {
       try Output.write(message, to: STDOUT_FILENO)
     } catch {
@@ -31,6 +33,7 @@ struct FlockOutput {
   /// its output, flock(1) learns only at its end that this cannot be written.
   mutating func finish(_ status: Int32) -> Int32 {
     var failed = false
+    if hasResult, resultError == nil { resultError = Output.errorOfClosing(STDOUT_FILENO) }
     switch resultError {
     case nil, .badDescriptor: break
     case .brokenPipe: raise(SIGPIPE)

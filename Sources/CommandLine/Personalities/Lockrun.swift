@@ -7,18 +7,27 @@ func runLockrun(_ arguments: ArgumentVector, count: Int) -> Int32 {
   do throws(Failure) {
     var parser = LockrunParser(arguments, count: count)
     switch try parser.parse() {
-    case .help: say(help)
-    case .version: say("lockrun 1.1.3 (swlock \(version))")
+    case .help: return try show(help)
+    case .version: return try show("lockrun 1.1.3 (swlock \(version))")
     case .run(let options): return try Lockrun(options).perform()
     }
-    return 0
   } catch {
     if error.message.count > 0 { try? Output.write("\(error.message)\n", to: STDERR_FILENO) }
     return error.status
   }
 }
 
-/// One line on standard output. What cannot be written there is nobody's concern, as in lockrun.
+/// What was asked for.
+private func show(_ text: Message) throws(Failure) -> Int32 {
+  do throws(Failure) {
+    try Results.write("\(text)\n")
+  } catch {
+    throw .lockrun(error.message)
+  }
+  return EXIT_SUCCESS
+}
+
+/// One line beside that. What cannot be written there is nobody's concern, as in lockrun.
 private func say(_ line: Message) {
   try? Output.write("\(line)\n", to: STDOUT_FILENO)
 }
@@ -152,7 +161,7 @@ extension Lockrun {
       try becomeIndependent()
       let child = try supervisor.start(command)
       let termination = try supervisor.wait(for: child).termination
-      let seconds = (Deadline.now.nanoseconds - start.nanoseconds) / 1_000_000_000
+      let seconds = (Deadline.now - start).wholeSeconds
       if let limit = options.maximumTime, seconds > limit {
         report(child, termination, seconds)
       }

@@ -8,26 +8,23 @@ final class ClaimFile {
   let name: ClaimName
   private let lock: LockName
   private let descriptor: FileDescriptor
-  /// Nanoseconds; nil: none.
-  private let lifetime: Int64?
+  /// Nil: none.
+  private let lifetime: Span?
   private(set) var clock: FolderClock
-  /// Boot time from which on the claim is not to be relied upon. Kept in memory: others may touch the
-  /// file.
-  private(set) var deadline: Int64
+  /// From here on the claim is not to be relied upon: in the distant past while it was never touched.
+  /// Kept in memory, since others may touch the file.
+  private(set) var deadline: BootTime
 
   var token: ByteString { name.token }
   var number: Int32 { descriptor.number }
 
   /// File times are coarser than clocks.
-  private static let margin: Int64 = 10_000_000
-  /// The latest expiry that every file system and flufl.lock can express: seconds.
-  private static let never: Int64 = 0x7fff_ffff
-  private static let second: Int64 = 1_000_000_000
+  private static let margin = Span.milliseconds(10)
   private static let defaultPermissions: UInt32 = 0o644
 
   /// Makes a claim beside the lock, which nobody takes notice of yet.
   init(
-    _ lock: LockName, _ claimant: Claimant, actor: ProcessMark? = nil, lifetime: Int64?,
+    _ lock: LockName, _ claimant: Claimant, actor: ProcessMark? = nil, lifetime: Span?,
     permissions: UInt32? = nil, group: UInt32? = nil
   ) throws(LockError) {
     let name = try step(.create) { () throws(Errno) in
@@ -41,7 +38,7 @@ final class ClaimFile {
     self.lifetime = lifetime
     self.descriptor = descriptor
     clock = .local()
-    deadline = Int64.min
+    deadline = .distantPast
     do throws(LockError) {
       try setAttributes(permissions, group)
       let status = try fill()
@@ -97,7 +94,7 @@ final class ClaimFile {
 
   @discardableResult
   private func lookAtClock() throws(LockError) -> FileStatus {
-    let before = bootTime()
+    let before = BootTime.now
     let number = number
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
     clock = FolderClock(stamp: status.changeTime, bootTime: before)
@@ -106,8 +103,8 @@ final class ClaimFile {
 
   /// Whether most of its lifetime is still to come.
   var isFresh: Bool {
-    guard let lifetime else { return deadline != Int64.min }
-    return deadline - bootTime() > lifetime / 10 * 9
+    guard let lifetime else { return deadline != .distantPast }
+    return deadline - .now > lifetime / 10 * 9
   }
 
   /// Makes the lifetime begin now, on a claim that does not hold the lock yet.
@@ -128,7 +125,7 @@ final class ClaimFile {
     }
     clock = .local()
     // Nothing is known of when it was touched; the owner refreshes it before it relies on it.
-    deadline = bootTime()
+    deadline = .now
   }
 
   /// Makes the lifetime begin anew.
@@ -137,7 +134,7 @@ final class ClaimFile {
   ///   somebody else may have taken the lock since. Then the deadline stays as it was.
   func refresh() throws(LockError) -> Bool {
     let next = try touch(lifetime)
-    guard bootTime() < deadline else { return false }
+    guard BootTime.now < deadline else { return false }
     deadline = next
     return true
   }
@@ -149,43 +146,33 @@ final class ClaimFile {
   }
 
   /// futimens(2). The clock is read before: rather too early a deadline than too late.
-  private func touch(_ lifetime: Int64?) throws(LockError) -> Int64 {
-    let before = bootTime()
+  private func touch(_ lifetime: Span?) throws(LockError) -> BootTime {
+    let before = BootTime.now
     guard let lifetime else {
-      try set(seconds: Self.never)
-      return Int64.max
+      try set(.never)
+      return .distantFuture
     }
     let margin = min(Self.margin, lifetime / 10)
-    let (end, overflow) = before.addingReportingOverflow(lifetime - margin)
-    var expiry = seconds(from: clock.now, lifetime)
-    try set(seconds: expiry)
+    let expiry = ClaimExpiry(clock.now + lifetime)
+    try set(expiry)
     // The folder's clock may have been set since it was looked at last.
-    if deadline != Int64.min {
+    if deadline != .distantPast {
       try lookAtClock()
-      let right = seconds(from: clock.stamp, lifetime)
-      if abs(right - expiry) > 2 {
-        expiry = right
-        try set(seconds: expiry)
-      }
+      let right = ClaimExpiry(clock.stamp + lifetime)
+      if abs(right.seconds - expiry.seconds) > 2 { try set(right) }
     }
-    return overflow ? Int64.max : end
+    return before + (lifetime - margin)
   }
 
-  private func seconds(from now: Int64, _ lifetime: Int64) -> Int64 {
-    let (end, overflow) = now.addingReportingOverflow(lifetime)
-    if overflow { return Self.never }
-    return min(Self.never, (end + Self.second - 1) / Self.second)
-  }
-
-  private func set(seconds: Int64) throws(LockError) {
+  private func set(_ expiry: ClaimExpiry) throws(LockError) {
     let number = number
-    try step(.touch) { () throws(Errno) in try setTimes(of: number, seconds: seconds) }
+    try step(.touch) { () throws(Errno) in try expiry.set(on: number) }
   }
 
   /// Gives the claim up, wherever it is linked: for everybody it is stale from here on. That needs no
   /// space on the disk.
   func abandon() {
-    try? setTimes(of: number, seconds: 0)
+    try? ClaimExpiry.abandoned.set(on: number)
     discard()
   }
 
@@ -209,21 +196,10 @@ final class ClaimFile {
     let own = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
     if (try? lock.folder.status(of: name))?.identity == own.identity { return .same }
     guard try lock.isBound(name, to: token) else { return .other }
-    let before = own.modificationTime / Self.second
-    try set(seconds: before + 1)
+    let before = ClaimExpiry(own.modificationTime)
+    try set(before.next)
     let changed = try? lock.folder.status(of: name)
-    try set(seconds: before)
-    return changed.map { $0.modificationTime / Self.second == before + 1 } == true ? .same : .copy
-  }
-}
-
-/// Sets both times of an open file (futimens(2)), in seconds since the epoch.
-func setTimes(of descriptor: Int32, seconds: Int64) throws(Errno) {
-  let time = timespec(tv_sec: Int(seconds), tv_nsec: 0)
-  let both = (time, time)
-  try withUnsafePointer(to: both) { (pointer) throws(Errno) in
-    try pointer.withMemoryRebound(to: timespec.self, capacity: 2) { (times) throws(Errno) in
-      _ = try retryingOnInterrupt { futimens(descriptor, times) }
-    }
+    try set(before)
+    return changed?.modificationSeconds == before.next.seconds ? .same : .copy
   }
 }

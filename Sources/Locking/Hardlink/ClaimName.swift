@@ -19,8 +19,8 @@ struct ClaimName: Equatable {
   let details: Details?
 
   struct Details: Equatable {
-    /// Nanoseconds; nil: no end.
-    let lifetime: Int64?
+    /// Nil: no end.
+    let lifetime: Span?
     /// 0: not known.
     let start: UInt64
     let realm: Realm
@@ -35,7 +35,7 @@ struct ClaimName: Equatable {
   /// A new claim's name. Takes 128 random bits for its token (getrandom(2)).
   init(
     base: ByteString, host: ByteString, owner: ProcessMark, partner: ProcessMark?,
-    actor: ProcessMark? = nil, realm: Realm, lifetime: Int64?
+    actor: ProcessMark? = nil, realm: Realm, lifetime: Span?
   ) throws(Errno) {
     token = try randomToken()
     self.host = host
@@ -44,7 +44,7 @@ struct ClaimName: Equatable {
       lifetime: lifetime, start: owner.start, realm: realm, partner: actor == nil ? partner : nil,
       actor: actor)
     var name = base + "|" + host + "|" + ByteString(decimal: owner.identifier) + "|" + token
-    name = name + "." + ByteString(decimal: (lifetime ?? 0) / 1_000_000)
+    name = name + "." + ByteString(decimal: lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0)
     name = name + "." + ByteString(decimal: owner.start)
     name = name + "." + ByteString(decimal: realm.namespace)
     name = name + "." + realm.boot
@@ -86,8 +86,7 @@ struct ClaimName: Equatable {
     guard
       fields.count == 5 || fields.count == 7
         || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
-      let milliseconds = decimalNumber(fields[1]),
-      milliseconds <= UInt64(Int64.max) / 1_000_000, let start = decimalNumber(fields[2]),
+      let milliseconds = decimalNumber(fields[1]), let start = decimalNumber(fields[2]),
       let namespace = decimalNumber(fields[3]), fields[4].allSatisfy(isHexadecimal)
     else { return nil }
     var other: ProcessMark?
@@ -98,7 +97,8 @@ struct ClaimName: Equatable {
       other = ProcessMark(identifier, start: start)
     }
     let details = Details(
-      lifetime: milliseconds == 0 ? nil : Int64(milliseconds) * 1_000_000, start: start,
+      lifetime: milliseconds == 0 ? nil : .milliseconds(Int64(clamping: milliseconds)),
+      start: start,
       realm: Realm(namespace: namespace, boot: ByteString(fields[4])),
       partner: fields.count == 7 ? other : nil, actor: fields.count == 8 ? other : nil)
     return (token, details)

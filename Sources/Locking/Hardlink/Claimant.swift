@@ -57,16 +57,16 @@ struct Claimant {
 ///
 /// Ages of claims are differences of such stamps, so it does not matter what other clocks say.
 struct FolderClock {
-  /// The stamp, and the boot time when it was made: nanoseconds.
-  let stamp: Int64
-  let bootTime: Int64
+  let stamp: WallTime
+  /// When the stamp was made.
+  let bootTime: BootTime
 
   /// This machine's own clock, for a first guess.
   static func local() -> FolderClock {
-    FolderClock(stamp: wallTime(), bootTime: SystemInterface.bootTime())
+    FolderClock(stamp: .now, bootTime: .now)
   }
 
-  var now: Int64 { stamp + (SystemInterface.bootTime() - bootTime) }
+  var now: WallTime { stamp + (BootTime.now - bootTime) }
 }
 
 /// Says whether a claim still counts.
@@ -98,36 +98,34 @@ struct Judge {
 
   /// Whether a right holder may be taken for dead. To do that wrongly does no harm; not to do it would
   /// keep the lock from everybody, so it is for a short time only, whatever the lifetime of the claim.
-  func mayOvertake(_ right: BoundClaim, _ clock: FolderClock, rightLifetime: Int64) -> Bool {
+  func mayOvertake(_ right: BoundClaim, _ clock: FolderClock, rightLifetime: Span) -> Bool {
     if right.wasAbandoned { return true }
     guard right.name.details?.actor != nil else { return verdict(right, clock) != .live }
     if livenessOfActor(right.name) == .dead { return true }
-    let end = right.status.changeTime + rightLifetime
-    let (limit, overflow) = end.addingReportingOverflow(policy.clockSlop)
-    return !overflow && clock.now > limit
+    return clock.now > right.status.changeTime + rightLifetime + policy.clockSlop
   }
 
   /// When the claim's lifetime ends, on the folder's clock; nil: never.
   ///
   /// A claim that was changed since (by a clock that is wrong, or from outside) still has the
   /// lifetime that its name says from its last change on: the time of that cannot be set.
-  static func expiry(_ claim: BoundClaim) -> Int64? {
+  static func expiry(_ claim: BoundClaim) -> WallTime? {
     guard let details = claim.name.details else {
       return max(
         claim.status.modificationTime, claim.status.changeTime + defaultForeignLifetime)
     }
     guard let lifetime = details.lifetime else { return nil }
-    let (sum, overflow) = claim.status.changeTime.addingReportingOverflow(lifetime)
-    return max(claim.status.modificationTime, overflow ? Int64.max : sum)
+    return max(claim.status.modificationTime, claim.status.changeTime + lifetime)
   }
 
   /// flufl.lock's, which its claims do not tell.
-  private static let defaultForeignLifetime: Int64 = 15_000_000_000
+  private static let defaultForeignLifetime = Span.seconds(15)
 
   private func isExpired(_ claim: BoundClaim, _ clock: FolderClock) -> Bool {
     guard let expiry = Self.expiry(claim) else { return false }
-    let (end, overflow) = expiry.addingReportingOverflow(policy.clockSlop)
-    return !overflow && clock.now > end
+    // Nothing follows from stamps that do not fit: neither which is later, nor that one has changed.
+    if clock.stamp.isLimit || claim.status.changeTime.isLimit { return false }
+    return clock.now > expiry + policy.clockSlop
   }
 
   /// Whether the claim's owner runs.
@@ -137,7 +135,7 @@ struct Judge {
     // claim was last touched. Only once the claim has expired: clocks may have been set.
     if liveness == .alive, claim.name.isForeign, isExpired(claim, clock),
       let mark = try? ProcessMark(claim.name.process), let age = mark.age,
-      age + 2_000_000_000 < clock.now - claim.status.changeTime,
+      age + .seconds(2) < clock.now - claim.status.changeTime,
       ProcessMark.isNobody(claim.name.process, ignoringOwn: true)
     {
       return .dead

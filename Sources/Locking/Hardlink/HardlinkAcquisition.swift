@@ -122,7 +122,7 @@ extension HardlinkAcquisition {
     let hold = HardlinkHold(lock, judge, own)
     claim = nil
     do throws(LockError) {
-      if bootTime() >= own.deadline {
+      if BootTime.now >= own.deadline {
         try hold.release()
         return nil
       }
@@ -133,7 +133,7 @@ extension HardlinkAcquisition {
       }
       if try tidy(), try !settle(own) { return nil }
       // All that may have taken long: a folder with many files, a server, being stopped.
-      if bootTime() >= own.deadline {
+      if BootTime.now >= own.deadline {
         try hold.release()
         return nil
       }
@@ -165,15 +165,15 @@ extension HardlinkAcquisition {
   /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
   /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
-    let end = Deadline(nanosecondsFromNow: request.hardlink.settle)
+    let end = Deadline.after(request.hardlink.settle)
     let watch = HolderWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
       if case .until(let deadline) = request.patience, deadline.hasPassed { throw .timedOut }
-      let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? Int64.max
-      try watch.pause(nanoseconds: request.patience.bounding(min(end.remaining, refreshed)))
+      let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? .longest
+      try watch.pause(request.patience.bounding(min(end.remaining, refreshed)))
       if try !own.refresh() { break }
     }
-    if try lock.isBound(lock.base, to: own.token), bootTime() < own.deadline { return true }
+    if try lock.isBound(lock.base, to: own.token), BootTime.now < own.deadline { return true }
     own.abandon()
     return false
   }
@@ -184,7 +184,7 @@ extension HardlinkAcquisition {
 extension HardlinkAcquisition {
   /// Whether to try again at once.
   private mutating func retireIfStale(
-    _ held: BoundClaim, unchangedFor time: Int64
+    _ held: BoundClaim, unchangedFor time: Span
   ) throws(LockError) -> Bool {
     let rule: Retirement.Rule
     switch judge.verdict(held, clock) {

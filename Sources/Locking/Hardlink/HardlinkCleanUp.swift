@@ -162,8 +162,8 @@ extension HardlinkCleanUp {
   }
 
   /// A rename that a process sent to a server before it died may be done there later.
-  private var minimumDoorAge: Int64 {
-    (try? lock.folder.isSeenByOtherHosts()) == false ? Int64.min : 600_000_000_000
+  private var minimumDoorAge: Span {
+    (try? lock.folder.isSeenByOtherHosts()) == false ? .shortest : .seconds(600)
   }
 
   /// What the retire names and L are bound to; L last, since a transfer goes from a retire name to L.
@@ -217,7 +217,7 @@ extension HardlinkCleanUp {
     }
   }
 
-  private static let week: Int64 = 7 * 86400 * 1_000_000_000
+  private static let week = Span.seconds(7 * 86400)
 
   /// A claim that its process did not come to fill.
   private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {

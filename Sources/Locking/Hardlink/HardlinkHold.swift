@@ -23,9 +23,8 @@ final class HardlinkHold {
   var path: ByteString { lock.path }
   var number: Int32 { claim.number }
 
-  /// Boot time, in nanoseconds, from which on others may take the lock, and this process must not
-  /// rely on it.
-  var deadline: Int64 { claim.deadline }
+  /// From here on others may take the lock, and this process must not rely on it.
+  var deadline: BootTime { claim.deadline }
 
   /// Makes the lifetime begin anew.
   ///
@@ -39,7 +38,7 @@ final class HardlinkHold {
     } else {
       let outcome = try retire(.reclaim { () throws(LockError) in try claim.restart() })
       if outcome == .done, try lock.hasSettled(claim.token, judge.policy),
-        bootTime() < claim.deadline
+        BootTime.now < claim.deadline
       {
         return
       }
@@ -54,7 +53,7 @@ final class HardlinkHold {
   func release() throws(LockError) {
     try checkHeld()
     isHeld = false
-    let isLate = bootTime() >= claim.deadline
+    let isLate = BootTime.now >= claim.deadline
     let outcome: Retirement.Outcome
     do throws(LockError) {
       outcome = try retire(.release(late: isLate))

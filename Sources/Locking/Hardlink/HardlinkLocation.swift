@@ -75,7 +75,7 @@ extension HardlinkLocation {
   }
 
   private func abandon(_ held: BoundClaim) {
-    try? setTimes(of: held.descriptor.number, seconds: 0)
+    try? ClaimExpiry.abandoned.set(on: held.descriptor.number)
     try? lock.folder.unlink(held.name.fileName)
   }
 
@@ -83,14 +83,14 @@ extension HardlinkLocation {
   ///
   /// - Parameters:
   ///   - owner: who holds it; nil: nobody.
-  ///   - lifetime: its length, in nanoseconds; nil: the one that the lock was taken with.
+  ///   - lifetime: its length; nil: the one that the lock was taken with.
   /// - Throws: as `release`.
-  public func refresh(of owner: LockOwner?, lifetime: Int64? = nil) throws(LockError) {
+  public func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
     if policy.style == .portage { throw .unsupported(.noLifetime) }
     let judge = try judge(for: owner)
     let held = try claim(of: owner, judge)
     let number = held.descriptor.number
-    let span: Int64? =
+    let span: Span? =
       if let lifetime { lifetime } else if let details = held.name.details {
         details.lifetime
       } else { policy.lifetime }
@@ -137,20 +137,19 @@ extension HardlinkLocation {
 
 /// Sets the end of a claim's lifetime to `span` from now.
 ///
-/// - Returns: what time it was for the folder then: nanoseconds since the epoch.
-private func touch(_ descriptor: Int32, for span: Int64) throws(LockError) -> Int64 {
+/// - Returns: what time it was for the folder then.
+private func touch(_ descriptor: Int32, for span: Span) throws(LockError) -> WallTime {
   var now = FolderClock.local().now
   for _ in 0..<2 {
-    let (end, overflow) = now.addingReportingOverflow(span)
-    let seconds = overflow ? 0x7fff_ffff : min(0x7fff_ffff, (end + 999_999_999) / 1_000_000_000)
+    let expiry = ClaimExpiry(now + span)
     let status = try step(.touch) { () throws(Errno) in
-      try setTimes(of: descriptor, seconds: seconds)
+      try expiry.set(on: descriptor)
       return try FileStatus(of: descriptor)
     }
     let difference = status.changeTime - now
     now = status.changeTime
     // Otherwise this machine's clock and the folder's differ: once more, with the folder's.
-    if abs(difference) < 2_000_000_000 { break }
+    if difference.magnitude < .seconds(2) { break }
   }
   return now
 }
@@ -172,29 +171,31 @@ extension HardlinkLocation {
       waiters.append(describe(claim, judge, clock))
     }
     guard let held, !held.wasAbandoned else {
-      return HardlinkReport(state: .unlocked, holder: nil, waiters: waiters)
+      return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
-    let isOurs = owner != nil && judge.claimant.owns(held.name)
-    let isExpired = held.status.modificationTime < clock.now
+    // First: what has run out by then has expired by the time of the description.
+    let isHeld = judge.verdict(held, clock) != .stale
+    let holder = describe(held, judge, clock)
     let state: HardlinkState
-    switch (judge.verdict(held, clock), judge.liveness(of: held, clock)) {
-    case _ where isOurs: state = isExpired ? .oursExpired : .ours
-    case (_, .dead): state = .stale
-    case (.stale, _), (.overdue, _): state = .theirsExpired
-    case (.live, _): state = .theirs
+    if owner != nil, judge.claimant.owns(held.name) {
+      state = holder.hasExpired ? .oursExpired : .ours
+    } else if holder.liveness == .dead {
+      state = .stale
+    } else {
+      state = holder.hasExpired ? .theirsExpired : .theirs
     }
-    return HardlinkReport(state: state, holder: describe(held, judge, clock), waiters: waiters)
+    return HardlinkReport(state: state, isHeld: isHeld, holder: holder, waiters: waiters)
   }
 
   func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {
-    let hasEnd = claim.name.isForeign || claim.name.details?.lifetime != nil
-    let expiry = claim.status.modificationTime
-    return HardlinkClaim(
+    HardlinkClaim(
       fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
       partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
       liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
-      expiry: hasEnd ? expiry / 1_000_000_000 : nil,
-      remaining: hasEnd ? expiry.subtractingReportingOverflow(clock.now).partialValue : nil)
+      expiry: claim.statedExpirySeconds,
+      remaining: claim.statedExpiry.map { expiry in
+        expiry.isLimit ? expiry.sinceZero : expiry - clock.now
+      })
   }
 
   /// Ends a stale lock: one whose owner is dead, or whose lifetime and the slop have passed.

@@ -6,19 +6,19 @@ public enum HardlinkStyle: Equatable, Sendable {
   case portage
 }
 
-/// The times and habits of `hardlink` mode. All spans are nanoseconds.
+/// The times and habits of `hardlink` mode.
 public struct HardlinkPolicy: Sendable {
   public var style = HardlinkStyle.flufl
   /// How long a claim is valid without a refresh; nil: until it is released, or its owner is known
   /// to be dead.
-  public var lifetime: Int64? = 15_000_000_000
+  public var lifetime: Span? = .seconds(15)
   /// How long after the end of its lifetime a claim is still respected.
-  public var clockSlop: Int64 = 10_000_000_000
+  public var clockSlop: Span = .seconds(10)
   /// Bounds of the pause between two looks at a lock that another host may release.
-  public var shortestPoll: Int64 = 10_000_000
-  public var longestPoll: Int64 = 2_000_000_000
+  public var shortestPoll: Span = .milliseconds(10)
+  public var longestPoll: Span = .seconds(2)
   /// How long a client that is not swlock may need from its last look at a lock to its removal.
-  public var settle: Int64 = 2_000_000_000
+  public var settle: Span = .seconds(2)
   /// Errors of reading a lock that are waited out. ENOENT and ESTALE always are.
   public var retriedErrors: [Errno] = []
 
@@ -57,8 +57,10 @@ public struct HardlinkClaim: Equatable, Sendable {
   /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
   /// never.
   public let expiry: Int64?
-  /// Nanoseconds until then, less than 0 when it has passed; nil: never.
-  public let remaining: Int64?
+  /// How long it is until then, negative when it has passed; nil: never.
+  public let remaining: Span?
+
+  public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
 
   /// Whether it is held for that process, of this host.
   public func isHeld(for process: Int32) -> Bool {
@@ -66,22 +68,27 @@ public struct HardlinkClaim: Equatable, Sendable {
   }
 }
 
-/// What flufl.lock calls the state of a lock.
+/// What flufl.lock calls the state of a lock. Lifetimes are what the claims say of them, to the moment;
+/// whether a lock that has expired can be taken is another matter (`HardlinkReport.isHeld`).
 public enum HardlinkState: Equatable, Sendable {
   case unlocked
-  /// Held for the process that asks, within its lifetime, or after it.
+  /// The claim is the asking process's, within its lifetime, or after it.
   case ours, oursExpired
-  /// The owner is dead or has abandoned the lock: the next one who wants it takes it.
+  /// The owner, another process, is dead.
   case stale
-  /// Held by somebody else; its lifetime has passed.
+  /// Somebody else's, who is alive or may be; its lifetime has passed.
   case theirsExpired
-  /// Held by somebody else, who is alive or may be.
+  /// The same within its lifetime. flufl.lock calls that unknown.
   case theirs
 }
 
 /// What can be seen of a `hardlink` lock, without changing anything.
 public struct HardlinkReport: Equatable, Sendable {
   public let state: HardlinkState
+  /// Whether somebody who wants the lock now has to wait for it. A lock whose owner is dead is taken at
+  /// once, and one that has expired after the clock slop, unless its owner is seen to run, or is of
+  /// another program and may run.
+  public let isHeld: Bool
   public let holder: HardlinkClaim?
   /// Claims of those that wait for it, or that a dead one left behind.
   public let waiters: [HardlinkClaim]
@@ -118,8 +125,8 @@ public struct HardlinkCleanUpOptions: Sendable {
   public var all = false
   /// Only report.
   public var dryRun = false
-  /// Nanoseconds: leave alone what was changed later than that long ago.
-  public var olderThan: Int64?
+  /// Leave alone what was changed later than that long ago.
+  public var olderThan: Span?
 
   public init() {}
 }

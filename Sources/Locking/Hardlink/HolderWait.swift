@@ -7,18 +7,18 @@ internal import CSystem
 /// time, watching would only wake all that wait at each of them, and so they look at random times.
 struct HolderWait {
   private let patience: Patience
-  private let slop: Int64
+  private let slop: Span
   private let lock: LockName
   private let watch: HolderWatch
   private var backoff: Backoff
-  private var seen: (token: ByteString, changeTime: Int64, since: Int64)?
+  private var seen: (token: ByteString, changeTime: WallTime, since: BootTime)?
   /// How many holders have come and gone while this one waited.
   private var turns = 0
-  /// Of the pause between looks at most, where holders take turns; nanoseconds.
-  private var longestPause: Int64 = 0
+  /// Of the pause between looks at most, where holders take turns.
+  private var longestPause = Span.zero
 
-  /// So often somebody looks, whoever it is; nanoseconds.
-  private static let looksApart: Int64 = 500_000
+  /// So often somebody looks, whoever it is.
+  private static let looksApart = Span.microseconds(500)
 
   init(_ lock: LockName, _ judge: Judge, _ request: LockRequest) {
     self.lock = lock
@@ -28,15 +28,15 @@ struct HolderWait {
     backoff = Backoff(request.hardlink)
   }
 
-  /// Nanoseconds for which this claim has been seen at the lock, always with the same time of its last
-  /// change (CLOCK_BOOTTIME).
-  mutating func timeUnchanged(_ held: BoundClaim) -> Int64 {
-    let now = bootTime()
+  /// How long this claim has been seen at the lock, always with the same time of its last change
+  /// (CLOCK_BOOTTIME).
+  mutating func timeUnchanged(_ held: BoundClaim) -> Span {
+    let now = BootTime.now
     let changeTime = held.status.changeTime
     if let seen, seen.token == held.token, seen.changeTime == changeTime { return now - seen.since }
     if let seen, seen.token != held.token { missTurn() }
     seen = (held.token, changeTime, now)
-    return 0
+    return .zero
   }
 
   /// The more there are who wait, the more rarely each of them looks.
@@ -44,7 +44,7 @@ struct HolderWait {
     turns += 1
     if turns & (turns - 1) == 0 {
       let waiters = (try? lock.claimNames().count) ?? 1
-      longestPause = min(Self.looksApart * Int64(waiters), 100_000_000)
+      longestPause = min(Self.looksApart * Int64(waiters), .milliseconds(100))
     }
   }
 
@@ -53,13 +53,13 @@ struct HolderWait {
   /// - Throws: `busy`, `timedOut`, `interrupted`.
   mutating func forChange(of held: BoundClaim, _ clock: FolderClock) throws(LockError) {
     try checkPatience()
-    if turns > 1, let seen, bootTime() - seen.since <= 2 * longestPause {
+    if turns > 1, let seen, BootTime.now - seen.since <= longestPause * 2 {
       watch.end()
-      return try watch.pause(nanoseconds: patience.bounding(backoff.random(upTo: longestPause)))
+      return try watch.pause(patience.bounding(backoff.random(upTo: longestPause)))
     }
     // One that is only now being watched may have changed since the look.
     guard watch.begin(held) else { return backoff.reset() }
-    try watch.sleep(nanoseconds: patience.bounding(min(backoff.next(), timeToExpiry(held, clock))))
+    try watch.sleep(patience.bounding(min(backoff.next(), timeToExpiry(held, clock))))
   }
 
   /// The same for a file that is not a claim, and the process of this host that holds it.
@@ -68,13 +68,13 @@ struct HolderWait {
   ) throws(LockError) {
     try checkPatience()
     guard watch.begin(descriptor, identity, process) else { return backoff.reset() }
-    try watch.sleep(nanoseconds: patience.bounding(backoff.next()))
+    try watch.sleep(patience.bounding(backoff.next()))
   }
 
   /// The same for something that nobody will tell us about.
   mutating func forAnything() throws(LockError) {
     try checkPatience()
-    try watch.pause(nanoseconds: patience.bounding(backoff.next()))
+    try watch.pause(patience.bounding(backoff.next()))
   }
 
   private func checkPatience() throws(LockError) {
@@ -82,43 +82,42 @@ struct HolderWait {
     if patience.isOver { throw .timedOut }
   }
 
-  private func timeToExpiry(_ held: BoundClaim, _ clock: FolderClock) -> Int64 {
-    guard let expiry = Judge.expiry(held) else { return Int64.max }
-    let (end, overflow) = expiry.addingReportingOverflow(slop)
-    let (rest, underflow) = end.subtractingReportingOverflow(clock.now)
-    return overflow || underflow || rest < 0 ? Int64.max : rest + 1_000_000
+  private func timeToExpiry(_ held: BoundClaim, _ clock: FolderClock) -> Span {
+    guard let expiry = Judge.expiry(held) else { return .longest }
+    let rest = expiry + slop - clock.now
+    return rest < .zero ? .longest : rest + .milliseconds(1)
   }
 }
 
 /// Pauses that grow, with jitter: so that those who wait for the same thing on many hosts do not all
 /// look at the same moment.
 private struct Backoff {
-  private let longest: Int64
-  private let shortest: Int64
-  private var current: Int64
+  private let longest: Span
+  private let shortest: Span
+  private var current: Span
   private var state: UInt64
 
   init(_ policy: HardlinkPolicy) {
-    shortest = max(1_000_000, policy.shortestPoll)
+    shortest = max(.milliseconds(1), policy.shortestPoll)
     longest = max(shortest, policy.longestPoll)
     current = shortest
-    state = UInt64(bitPattern: bootTime()) ^ (UInt64(getpid()) << 40) | 1
+    state = UInt64(bitPattern: BootTime.now.sinceZero.nanoseconds) ^ (UInt64(getpid()) << 40) | 1
   }
 
   mutating func reset() { current = shortest }
 
-  /// Nanoseconds: between half and all of a pause that doubles each time.
-  mutating func next() -> Int64 {
+  /// Between half and all of a pause that doubles each time.
+  mutating func next() -> Span {
     let pause = current
-    current = current > longest / 2 ? longest : current * 2
+    current = min(longest, current * 2)
     return pause / 2 + random(upTo: pause / 2)
   }
 
   /// xorshift64
-  mutating func random(upTo limit: Int64) -> Int64 {
+  mutating func random(upTo limit: Span) -> Span {
     state ^= state << 13
     state ^= state >> 7
     state ^= state << 17
-    return Int64(state % UInt64(limit + 1))
+    return .nanoseconds(Int64(state % (UInt64(limit.nanoseconds) + 1)))
   }
 }

@@ -79,30 +79,30 @@ final class HolderWatch {
     owners = []
   }
 
-  /// Sleeps for `nanoseconds` at most (ppoll(2)).
+  /// Sleeps for `span` at most (ppoll(2)).
   ///
   /// - Throws: `interrupted` once the caller's descriptor can be read.
-  func sleep(nanoseconds: Int64) throws(LockError) {
+  func sleep(_ span: Span) throws(LockError) {
     var numbers = [interruption ?? -1, notifier.number]
     for owner in owners { numbers.append(owner.handle.number) }
-    let readable = try poll(numbers, nanoseconds)
+    let readable = try poll(numbers, span)
     if readable.contains(notifier.number) { drain() }
     // Not to be woken by it again, also where nobody may see that it is a zombie.
     owners.removeAll { readable.contains($0.handle.number) }
   }
 
-  /// Sleeps for `nanoseconds`, whatever becomes of the lock meanwhile.
-  func pause(nanoseconds: Int64) throws(LockError) {
-    _ = try poll([interruption ?? -1], nanoseconds)
+  /// Sleeps for `span`, whatever becomes of the lock meanwhile.
+  func pause(_ span: Span) throws(LockError) {
+    _ = try poll([interruption ?? -1], span)
   }
 
   /// Returns those of `descriptors` that can be read; the first of them is the interruption.
-  private func poll(_ descriptors: [Int32], _ nanoseconds: Int64) throws(LockError) -> [Int32] {
+  private func poll(_ descriptors: [Int32], _ span: Span) throws(LockError) -> [Int32] {
     var polled: [pollfd] = []
     for number in descriptors {
       polled.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
     }
-    let time = timeSpecification(max(0, nanoseconds))
+    let time = span.timeSpecification
     var timeout = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
     let count = ppoll(&polled, nfds_t(polled.count), &timeout, nil)
     // Interrupted: the caller looks again, which does no harm.

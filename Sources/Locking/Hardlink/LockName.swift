@@ -43,7 +43,7 @@ final class BoundClaim {
   let status: FileStatus
   let descriptor: FileDescriptor
 
-  fileprivate init(
+  init(
     _ name: ClaimName, _ status: FileStatus, _ descriptor: consuming FileDescriptor
   ) {
     self.name = name
@@ -52,7 +52,6 @@ final class BoundClaim {
   }
 
   var token: ByteString { name.token }
-  var wasAbandoned: Bool { status.modificationTime == 0 && !name.isUnreadable }
 }
 
 extension LockName {
@@ -188,7 +187,7 @@ extension LockName {
   /// be about to remove it any more; true at once where there is no such client.
   func hasSettled(_ token: ByteString, _ policy: HardlinkPolicy) throws(LockError) -> Bool {
     guard try claimNames().contains(where: { $0.isForeign }) else { return true }
-    Deadline(nanosecondsFromNow: policy.settle).sleep()
+    Deadline.after(policy.settle).sleep()
     return try isBound(base, to: token)
   }
 

@@ -79,7 +79,7 @@ struct Placeholder: Equatable {
     } catch {
       return error == .noProcess && ProcessMark.isNobody(process) ? .dead : .unknown
     }
-    guard let age = mark.age, age + 2_000_000_000 < clock.now - status.changeTime else {
+    guard let age = mark.age, age + .seconds(2) < clock.now - status.changeTime else {
       return .alive
     }
     return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true)

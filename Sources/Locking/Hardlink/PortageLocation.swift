@@ -24,14 +24,14 @@ extension HardlinkLocation {
       }
     }
     guard let held else {
-      return HardlinkReport(state: .unlocked, holder: nil, waiters: waiters)
+      return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
     let liveness = held.placeholder.liveness(judge, held.status, clock)
     let isOurs =
       owner != nil && held.placeholder.host == judge.claimant.hosts.node
       && held.placeholder.process == judge.claimant.owner.identifier
     return HardlinkReport(
-      state: isOurs ? .ours : liveness == .dead ? .stale : .theirs,
+      state: isOurs ? .ours : liveness == .dead ? .stale : .theirs, isHeld: liveness != .dead,
       holder: describe(held.placeholder, held.status, liveness), waiters: waiters)
   }
 

@@ -37,13 +37,11 @@ struct ProcessMark: Equatable {
     }
   }
 
-  /// Nanoseconds since it was started, as far as that is known.
-  var age: Int64? {
+  /// How long ago it was started, as far as that is known.
+  var age: Span? {
     guard start > 0, let now = try? Self.start(of: identifier), now > 0 else { return nil }
-    let ticks = Int64(sysconf(Int32(_SC_CLK_TCK)))
-    let (started, tooLarge) = Int64(clamping: now).multipliedReportingOverflow(
-      by: 1_000_000_000 / max(1, ticks))
-    return tooLarge ? nil : bootTime() - started
+    let age = BootTime.now - BootTime(ticks: now)
+    return age < .zero ? nil : age
   }
 
   /// 0 where /proc cannot tell.
@@ -162,6 +160,15 @@ struct Realm: Equatable {
   }
 
   var isKnown: Bool { namespace != 0 && !boot.isEmpty }
+}
+
+extension BootTime {
+  /// A time in clock ticks, as /proc/PID/stat has it (sysconf(3), _SC_CLK_TCK).
+  init(ticks: UInt64) {
+    let frequency = UInt64(max(1, csystem_auxiliary_value(UInt(AT_CLKTCK))))
+    let rest = Span.seconds(Int64(ticks % frequency)) / Int64(frequency)
+    self.init(sinceZero: .seconds(Int64(clamping: ticks / frequency)) + rest)
+  }
 }
 
 /// The number that these digits spell in base 10; nil for anything else, or too large a number.

@@ -21,7 +21,7 @@ struct Retirement {
     /// to keep it then: `touch` makes its lifetime begin anew.
     case reclaim(touch: () throws(LockError) -> Void)
     /// Put a claim of this one's in its place.
-    case transfer(to: Claimant, lifetime: Int64?)
+    case transfer(to: Claimant, lifetime: Span?)
   }
 
   /// Which claims may be broken.
@@ -29,7 +29,7 @@ struct Retirement {
     case stale
     case staleOrOverdue
     /// Overdue ones only if nobody has touched them since they were last changed then.
-    case staleOrUnchanged(since: Int64)
+    case staleOrUnchanged(since: WallTime)
   }
 
   enum Outcome: Equatable {
@@ -70,7 +70,7 @@ struct Retirement {
   var interruption: Int32?
 
   /// How long others wait for a right holder that they cannot see.
-  private static let rightLifetime: Int64 = 30_000_000_000
+  private static let rightLifetime = Span.seconds(30)
   private static let longestChain = 1000
 
   func perform() throws(LockError) -> Outcome {
@@ -257,14 +257,14 @@ extension Retirement {
     let others = try lock.claimNames()
     guard held.name.isForeign || others.contains(where: { $0.isForeign }) else { return true }
     let settle = judge.policy.settle
-    let fresh = (FolderClock.local().now + settle) / 1_000_000_000 + 15
+    let fresh = ClaimExpiry(FolderClock.local().now + settle + .seconds(15))
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
-    try? setTimes(of: held.descriptor.number, seconds: fresh)
-    let end = Deadline(nanosecondsFromNow: settle)
+    try? fresh.set(on: held.descriptor.number)
+    let end = Deadline.after(settle)
     let watch = HolderWatch(judge, interruption: interruption)
     while !end.hasPassed {
       if case .until(let deadline) = patience, deadline.hasPassed { throw .timedOut }
-      try watch.pause(nanoseconds: patience.bounding(end.remaining))
+      try watch.pause(patience.bounding(end.remaining))
     }
     return try lock.isBound(lock.base, to: token)
   }

@@ -41,19 +41,9 @@ public struct ObservedProcess: Equatable, Sendable {
     command = arguments.isEmpty ? "[" + ByteString(facts.name) + "]" : arguments
   }
 
-  /// In nanoseconds as long as it matters: whole seconds of the two clocks do not end together.
   private static func secondsSinceEpoch(_ ticks: UInt64) -> Int64 {
-    let second: Int64 = 1_000_000_000
-    let start = nanoseconds(CLOCK_REALTIME) &- nanoseconds(CLOCK_BOOTTIME)
-    let frequency = UInt64(max(1, csystem_auxiliary_value(UInt(AT_CLKTCK))))
-    let rest = Int64(ticks % frequency) * (second / Int64(frequency))
-    return Int64(truncatingIfNeeded: ticks / frequency) &+ (start &+ rest) / second
-  }
-
-  private static func nanoseconds(_ clock: clockid_t) -> Int64 {
-    var time = timespec()
-    clock_gettime(clock, &time)
-    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+    let age = BootTime.now - BootTime(ticks: ticks)
+    return (WallTime.now - age).sinceZero.wholeSeconds
   }
 }
 

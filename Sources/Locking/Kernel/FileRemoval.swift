@@ -47,7 +47,9 @@ struct FileRemoval: Sendable {
   /// - Parameter isDryRun: only find out.
   /// - Throws: as `WriteLease`; `system`. Then the file is where it was.
   func perform(isDryRun: Bool = false) throws(LockError) -> RemovalOutcome {
-    var random = UInt32(truncatingIfNeeded: bootTime()) ^ UInt32(bitPattern: getpid()) << 8
+    var random =
+      UInt32(truncatingIfNeeded: BootTime.now.sinceZero.nanoseconds) ^ UInt32(bitPattern: getpid())
+      << 8
     for _ in 1..<Self.maximumAttempts {
       let outcome = try attempt(isDryRun)
       if outcome != .inUse { return outcome }

@@ -27,7 +27,7 @@ struct WakeupTimer: ~Copyable {
     }
     let timer = WakeupTimer(timer: created, previousMask: previousMask)
     // A time of zero would disarm it.
-    let first = timeSpecification(max(1, deadline.nanoseconds))
+    let first = max(.nanoseconds(1), deadline.sinceZero).timeSpecification
     var times = itimerspec()
     times.it_value = timespec(tv_sec: first.seconds, tv_nsec: first.nanoseconds)
     times.it_interval.tv_nsec = interval
