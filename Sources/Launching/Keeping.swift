@@ -35,7 +35,7 @@ public struct Keeping: ~Copyable {
     try endWithParent(front)
     if dup2(far.leak(), STDIN_FILENO) < 0 { throw LaunchError(step: .dup2, errno: .current) }
     if let null { dup2(null.leak(), STDOUT_FILENO) }
-    csystem_close_range(UInt32(STDERR_FILENO) + 1, UInt32.max)
+    try closeDescriptors()
     return Keeping(keeper: nil, link: FileDescriptor(taking: STDIN_FILENO))
   }
 

@@ -37,7 +37,7 @@ public final class Lease: Sendable {
 
 /// The times of a lease, as one supervisor sees to them: when to renew it, when to warn the command,
 /// and when to kill it. On CLOCK_BOOTTIME, since others go on counting while this machine is suspended.
-struct LeaseWatch: ~Copyable {
+final class LeaseWatch {
   enum Due: Equatable {
     case nothing
     case renewal
@@ -50,6 +50,8 @@ struct LeaseWatch: ~Copyable {
   /// it half of the time.
   let renews: Bool
   private let timer: Int32
+  /// A fork(2) does not take the timer along.
+  private let owner = getpid()
   private var nextRenewal: Int64
   private var hasWarned = false
   /// When the timer is to go off.
@@ -74,11 +76,11 @@ struct LeaseWatch: ~Copyable {
   }
 
   deinit {
-    csystem_delete_timer(timer)
+    if owner == getpid() { csystem_delete_timer(timer) }
   }
 
   /// What has to be done now. Whoever does it says what came of it.
-  mutating func due() -> Due {
+  func due() -> Due {
     let now = bootTime()
     let deadline = lease.deadline
     if deadline == 0 || isLost { return .nothing }
@@ -95,7 +97,7 @@ struct LeaseWatch: ~Copyable {
 
   private var warning: Int64 { renews ? lease.warning : lease.warning / 2 }
 
-  mutating func renewed(_ renewal: Lease.Renewal) {
+  func renewed(_ renewal: Lease.Renewal) {
     let now = bootTime()
     switch renewal {
     case .renewed(let deadline):
@@ -110,16 +112,16 @@ struct LeaseWatch: ~Copyable {
     }
   }
 
-  mutating func warned() {
+  func warned() {
     hasWarned = true
   }
 
-  mutating func ended() {
+  func ended() {
     isLost = true
   }
 
   /// Sets the timer to the next time of interest.
-  mutating func arm() {
+  func arm() {
     let now = bootTime()
     let deadline = lease.deadline
     var next = now + max(50_000_000, lease.warning)
