@@ -53,6 +53,14 @@ struct Acquire {
         throw unable(request, "/proc does not show process \(number)", .unsupported)
       }
     }
+    // The keeper watches its owner by one, and `release` ends the keeper by one: to be known before there
+    // is anything to wait for.
+    do throws(Errno) {
+      _ = try ProcessHandle(getpid())
+    } catch {
+      let status: ExitStatus = error == .notImplemented ? .unsupported : .systemCall
+      throw unable(request, "pidfd_open: \(error.text)", status)
+    }
     let keeping: Keeping
     do throws(LaunchError) {
       keeping = try Keeping.begin()
@@ -89,7 +97,7 @@ struct Acquire {
   }
 
   private func unable(_ request: LockRequest, _ error: LaunchError) -> Failure {
-    unable(request, "\(error.step.name): \(error.errno.text)")
+    unable(request, "\(error.step.name): \(error.errno.text)", Failure.status(error))
   }
 
   private func unable(

@@ -79,9 +79,7 @@ struct Break {
         try waitForEnd(of: holder, killingAt: deadline)
       }
     } catch {
-      throw Failure(
-        error == .permissionNotGranted ? .notPermitted : .systemCall,
-        "unable to break \(path): unable to end \(process.phrase): \(error.text)")
+      throw .ending(process.phrase, "break", path, error)
     }
     options.lock.say("broke \(path), which was held by \(holders[0].phrase)")
   }

@@ -49,9 +49,7 @@ struct Release {
           try send(SIGTERM, to: process)
           try waitForEnd(of: process, killingAt: .seconds(10))
         } catch {
-          throw Failure(
-            .systemCall,
-            "unable to release \(path): unable to end pid \(process.identifier): \(error.text)")
+          throw .ending("pid \(process.identifier)", "release", path, error)
         }
       }
     }
