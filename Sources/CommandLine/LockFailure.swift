@@ -140,11 +140,32 @@ extension Failure {
   static func launching(_ error: LaunchError, _ command: ByteString) -> Failure {
     guard error.step == .exec else {
       return Failure(
-        .systemCall, "unable to run \(command): \(error.step.name): \(error.errno.text)")
+        status(error), "unable to run \(command): \(error.step.name): \(error.errno.text)")
     }
     let status: ExitStatus =
       error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
     return Failure(status, "unable to execute \(command): \(error.errno.text)")
+  }
+
+  /// Of a step that is not the exec: whether this kernel cannot do it at all.
+  static func status(_ error: LaunchError) -> ExitStatus {
+    error.errno == .notImplemented ? .unsupported : .systemCall
+  }
+
+  /// `unable to VERB PATH: unable to end PROCESS: REASON`. To signal a process that is no child of this one
+  /// takes a pidfd: by its number it might be another's.
+  static func ending(
+    _ process: Message, _ verb: StaticString, _ path: ByteString, _ error: Errno
+  ) -> Failure {
+    let status: ExitStatus =
+      switch error {
+      case .notImplemented: .unsupported
+      case .permissionNotGranted: .notPermitted
+      default: .systemCall
+      }
+    let call: StaticString = error == .notImplemented ? "pidfd_open: " : ""
+    return Failure(
+      status, "unable to \(verb) \(path): unable to end \(process): \(call)\(error.text)")
   }
 
   /// The same with what was too long.

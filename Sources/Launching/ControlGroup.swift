@@ -53,6 +53,13 @@ public final class ControlGroup {
       }
     }
     if folders.isEmpty { throw Refusal(path: "/proc/self/cgroup", errno: .missing) }
+    do throws(Errno) {
+      if !canKillAtOnce { _ = try ProcessHandle(getpid()) }
+    } catch {
+      let path = folders[0]
+      remove()
+      throw Refusal(path: path, errno: error)
+    }
   }
 
   /// The group of that name that another process has made, as this one would have made it.
@@ -168,6 +175,10 @@ extension ControlGroup {
       return populated == 0
     }
     return Self.processes(in: folders[0]).isEmpty
+  }
+
+  private var canKillAtOnce: Bool {
+    (folders[0] + "/cgroup.kill").withCString { access($0, W_OK) } == 0
   }
 
   private func killAtOnce() -> Bool {

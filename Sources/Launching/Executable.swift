@@ -36,15 +36,6 @@ private func checkExecutable(_ file: ByteString) throws(Errno) {
   }
 }
 
-/// Closes every other descriptor (close_range(2), which Linux has since 5.9).
-func closeDescriptors(besides kept: Int32) {
-  if csystem_close_range(UInt32(kept) + 1, UInt32.max) == 0 {
-    if kept > 0 { csystem_close_range(0, UInt32(kept) - 1) }
-    return
-  }
-  for number in (try? openDescriptors()) ?? [] where number != kept { close(number) }
-}
-
 /// The numbers of all descriptors that this process has open, in ascending order (/proc/self/fd).
 public func openDescriptors() throws(Errno) -> [Int32] {
   guard let folder = opendir("/proc/self/fd") else { throw .current }
@@ -58,10 +49,4 @@ public func openDescriptors() throws(Errno) -> [Int32] {
     if number != own { numbers.append(number) }
   }
   return ascending(numbers)
-}
-
-/// Has every descriptor above 2 closed in the programs that are executed from here on (close_range(2),
-/// CLOSE_RANGE_CLOEXEC, since Linux 5.11).
-public func closeDescriptorsOnExec() throws(Errno) {
-  try retryingOnInterrupt { csystem_close_range_on_exec(UInt32(STDERR_FILENO) + 1, UInt32.max) }
 }

@@ -35,7 +35,7 @@ public struct Keeping: ~Copyable {
     try endWithParent(front)
     if dup2(far.leak(), STDIN_FILENO) < 0 { throw LaunchError(step: .dup2, errno: .current) }
     if let null { dup2(null.leak(), STDOUT_FILENO) }
-    csystem_close_range(UInt32(STDERR_FILENO) + 1, UInt32.max)
+    try closeDescriptors()
     return Keeping(keeper: nil, link: FileDescriptor(taking: STDIN_FILENO))
   }
 
@@ -96,14 +96,15 @@ public func confirmKeeping() -> Bool {
   return true
 }
 
-/// Forks a process that does something beside this one, and ends with it at the latest.
+/// Forks a process that does something beside this one, and ends with it at the latest. It is none of the
+/// children that a supervisor waits for.
 ///
 /// - Returns: nil in that process.
 public func forkCompanion() throws(LaunchError) -> ChildProcess? {
   let parent = getpid()
   try makeChildrenWaitable()
   let child = try step(.clone) { () throws(Errno) in
-    try retryingOnInterrupt { csystem_fork() }
+    try retryingOnInterrupt { csystem_fork_apart() }
   }
   if child > 0 { return ChildProcess(identifier: child) }
   csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))

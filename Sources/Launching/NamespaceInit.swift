@@ -144,6 +144,8 @@ struct NamespaceInit {
     close(gate.1)
     try makeChildrenWaitable()
     try Namespaces.mountProc()
+    // Whether that can be done has to be known before there is a command.
+    try closeDescriptors(from: Int32.max)
     let command = csystem_fork()
     try check(.clone, command)
     if command == 0 {
@@ -180,14 +182,14 @@ struct NamespaceInit {
 
   /// All signals are blocked, and taken one by one.
   private func serve(_ command: Int32) -> Never {
-    closeDescriptors(besides: link)
+    _ = try? closeDescriptors(from: 0, besides: [link])
     _ = chdir("/")
     csystem_name_process("swlock init")
-    var ended: Int32?
+    var watched = Watched(command: command)
     var isAnnounced = false
     while true {
-      reap(command, &ended)
-      if let ended, !isAnnounced {
+      reap(&watched)
+      if let ended = watched.ended, !isAnnounced {
         isAnnounced = true
         // Whoever outlives the command outlives swlock as well.
         csystem_prctl(PR_SET_PDEATHSIG, 0)
@@ -195,26 +197,56 @@ struct NamespaceInit {
       }
       var information = siginfo_t()
       guard let signal = try? SignalSet.all.take(&information) else { continue }
-      if signal != SIGCHLD, ended == nil, isForCommand(information) { kill(command, signal) }
+      if signal != SIGCHLD, watched.ended == nil, isForCommand(information) {
+        pass(signal, &watched)
+      }
+    }
+  }
+
+  /// What is known of the command.
+  private struct Watched {
+    let command: Int32
+    var isStopped = false
+    /// Signals that were to end it.
+    var ends: [Int32] = []
+    var ended: Int32?
+  }
+
+  /// For one that is to end the command, a stop from before is undone: see `Watch`.
+  private func pass(_ signal: Int32, _ watched: inout Watched) {
+    switch signal {
+    case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
+      reap(&watched)
+      if watched.ended != nil { return }
+      kill(watched.command, signal)
+      if !watched.ends.contains(signal) { watched.ends.append(signal) }
+      if watched.isStopped { kill(watched.command, SIGCONT) }
+    default: kill(watched.command, signal)
     }
   }
 
   /// Reaps everything that has ended, and ends when there is nothing left.
-  private func reap(_ command: Int32, _ ended: inout Int32?) {
+  private func reap(_ watched: inout Watched) {
     while true {
       var status: Int32 = 0
       let child = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)
       if child == 0 { return }
       if child < 0 {
         if Errno.current == .interrupted { continue }
-        if let ended { send(.ended, ended) }
+        if let ended = watched.ended { send(.ended, ended) }
         _exit(0)
       }
-      if child != command { continue }
-      if csystem_stopped(status) != 0 || csystem_continued(status) != 0 {
+      if child != watched.command { continue }
+      watched.isStopped = csystem_stopped(status) != 0
+      if watched.isStopped || csystem_continued(status) != 0 {
+        if watched.isStopped, !watched.ends.isEmpty,
+          isKept(watched.command, from: watched.ends) == true
+        {
+          kill(watched.command, SIGCONT)
+        }
         send(.changed, status, Int32(MSG_DONTWAIT))
       } else {
-        ended = status
+        watched.ended = status
       }
     }
   }

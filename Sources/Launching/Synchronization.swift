@@ -26,7 +26,13 @@ public final class Synchronization {
   }
 
   private static func run(_ paths: [ByteString], _ writer: Int32) -> Never {
-    closeDescriptors(besides: writer)
+    do throws(LaunchError) {
+      try closeDescriptors(from: 0, besides: [writer])
+    } catch {
+      var words: (Int32, Int32) = (0, error.errno.code)
+      _ = write(writer, &words, 8)
+      _exit(0)
+    }
     for (place, path) in paths.enumerated() {
       do throws(Errno) {
         try synchronize(path)

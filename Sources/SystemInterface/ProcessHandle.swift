@@ -8,8 +8,15 @@ public final class ProcessHandle: Sendable {
 
   /// The process that has this number now. Whether that is the one that is meant has to be looked up
   /// afterwards.
+  ///
+  /// Throws ENOSYS where there is no such call (before Linux 5.3), and where it is forbidden: then the
+  /// error is the filter's own, as the call knows no EPERM.
   public init(_ process: Int32) throws(Errno) {
-    number = try retryingOnInterrupt { csystem_open_process(process) }
+    do throws(Errno) {
+      number = try retryingOnInterrupt { csystem_open_process(process) }
+    } catch .permissionNotGranted {
+      throw .notImplemented
+    }
   }
 
   deinit {

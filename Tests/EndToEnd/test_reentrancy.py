@@ -452,3 +452,13 @@ def test_reentrant_acquire_of_a_free_lock_is_acquire(folder, mode):
       "$S" run -m $M -n -E 7 lock true; echo $?
     """
     assert script(folder, text, mode).stdout.split() == [b"0", b"7", b"0", b"0"]
+
+
+@every_kind
+@pytest.mark.parametrize("leftovers", ["wait", "kill"])
+def test_what_watches_the_lock_is_no_leftover(folder, mode, leftovers):
+    text = f"""
+      "$S" acquire -m $M lock
+      "$S" run -m $M --reentrant --leftovers={leftovers} lock -- sh -c '(sleep 0.3 >/dev/null &) & exit 3'; echo $?
+    """
+    assert script(folder, text, mode).stdout == b"3\n"

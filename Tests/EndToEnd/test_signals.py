@@ -1,15 +1,17 @@
 """Signals on their way to the command, statuses on their way back, and the death of swlock."""
 
 import os
+import pathlib
 import resource
 import signal
 import subprocess
 
 import pytest
 
-from conftest import SWLOCK
+from conftest import SWLOCK, needs_root
 from observing import (
     MODES,
+    SHAPES,
     appears,
     children_of,
     command_of,
@@ -21,8 +23,10 @@ from observing import (
     is_free,
     is_held,
     is_stopped,
+    name_of,
     nothing_left,  # noqa: F401
     processes_in,
+    stat_of,
     wait_until,
     waits_on,
 )
@@ -146,6 +150,93 @@ def test_a_signal_at_any_moment_ends_swlock_and_the_command(swlock, folder, shap
             process.send_signal(number)
         assert process.wait(10) in (-number, 128 + number)
         wait_until(lambda: not processes_in(folder))
+
+
+# A command that somebody has stopped
+
+in_or_out = pytest.mark.parametrize(
+    "shape",
+    [*SHAPES.values(), pytest.param(["--unshare=pid"], marks=needs_root)],
+    ids=[*SHAPES, "pid"],
+)
+ENDING = pytest.mark.parametrize("name", ["TERM", "INT", "HUP", "QUIT"])
+
+
+def is_pending(pid, number):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("\nShdPnd:\t")[2].split()[0], 16) >> number - 1 & 1
+
+
+def stop_for_good(process, command):
+    """Stops the command, and returns when swlock has heard of it: it takes signals in order."""
+    os.kill(command, signal.SIGSTOP)
+    wait_until(lambda: is_stopped(command))
+    process.send_signal(signal.SIGWINCH)
+    wait_until(lambda: is_pending(command, signal.SIGWINCH))
+
+
+def counter_of(process):
+    assert process.stdout.readline() == b"counting\n"
+    return command_of(process, name_of(os.getpid()))
+
+
+@in_or_out
+@ENDING
+def test_a_stop_after_a_signal_that_was_passed_on_lasts(swlock, folder, shape, name):
+    words = counting(f"SIG{name}", "SIGWINCH")
+    process = swlock.start("run", *shape, "lock", *words)
+    command = counter_of(process)
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    wait_until(lambda: (folder / "count").exists())
+    stop_for_good(process, command)
+    assert is_stopped(command) and not is_stopped(process.pid)
+    os.kill(command, signal.SIGCONT)
+    (folder / "stop").touch()
+    assert process.wait(10) == 9
+
+
+@in_or_out
+@ENDING
+def test_a_stop_before_a_signal_that_is_passed_on_is_undone(swlock, folder, shape, name):
+    for number in range(3):
+        process = swlock.start("run", *shape, "lock", *counting(f"SIG{name}", "SIGWINCH"))
+        command = counter_of(process)
+        stop_for_good(process, command)
+        process.send_signal(getattr(signal, f"SIG{name}"))
+        # It is taken, and so is the other one.
+        wait_until(lambda: (folder / "count").exists() and (folder / "count").read_text() == "..")
+        (folder / "stop").touch()
+        assert process.wait(10) == 9
+        (folder / "stop").unlink()
+        (folder / "count").unlink()
+
+
+@in_or_out
+def test_a_running_command_is_not_continued(swlock, folder, shape):
+    process = swlock.start("run", *shape, "lock", *counting("SIGTERM", "SIGCONT", "SIGUSR2"))
+    assert process.stdout.readline() == b"counting\n"
+    process.send_signal(signal.SIGTERM)
+    wait_until(lambda: (folder / "count").exists())
+    process.send_signal(signal.SIGUSR2)
+    wait_until(lambda: (folder / "count").read_text() == "..")
+    (folder / "stop").touch()
+    assert process.wait(10) == 9
+    assert (folder / "count").read_text() == ".."
+
+
+@pytest.mark.parametrize("shape", [[], ["--close"], ["-m", "posix"]], ids=" ".join)
+def test_a_command_that_is_stopped_off_the_terminal_stops_nobody_else(swlock, folder, shape):
+    """Not even soon after a stop signal that it has caught: nobody would continue swlock."""
+    words = ["run", *shape, "lock", *counting("SIGTSTP", "SIGWINCH")]
+    process = swlock.start(*words, preexec_fn=in_a_group_of_its_own)
+    command = counter_of(process)
+    process.send_signal(signal.SIGTSTP)
+    wait_until(lambda: (folder / "count").exists())
+    stop_for_good(process, command)
+    assert [pid for pid in processes_in(folder) if is_stopped(pid)] == [command]
+    os.kill(command, signal.SIGCONT)
+    (folder / "stop").touch()
+    assert process.wait(10) == 9
 
 
 # While waiting
@@ -329,7 +420,7 @@ def test_a_core_dump_does_not_change_the_status(swlock, name):
 @every_shape
 def test_children_that_swlock_did_not_start_are_not_taken_for_the_command(swlock, folder, shape):
     """A shell that execs swlock leaves its own children to it."""
-    script = '(exit 9) & sh -c "read line <gate; exit 8" & exec "$0" "$@"'
+    script = '(exit 9) & sh -c "read line <gate; exit 8" & echo $! >child; exec "$0" "$@"'
     command = "echo >ready; read line <gate2; exit 3"
     os.mkfifo(folder / "gate")
     os.mkfifo(folder / "gate2")
@@ -338,7 +429,8 @@ def test_children_that_swlock_did_not_start_are_not_taken_for_the_command(swlock
     swlock.processes.append(process)
     appears(folder / "ready")
     (folder / "gate").write_text("\n")
-    wait_until(lambda: len(processes_in(folder)) <= 3)
+    child = int((folder / "child").read_text())
+    wait_until(lambda: stat_of(child) is None)
     assert process.poll() is None
     (folder / "gate2").write_text("\n")
     assert process.wait(10) == 3

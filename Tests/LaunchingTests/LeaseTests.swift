@@ -16,7 +16,7 @@ import Testing
     let lease = try Lease(lifetime: lifetime)
     #expect(lease.deadline == nil)
     for renews in [true, false] {
-      var watch = try LeaseWatch(lease, renews: renews)
+      let watch = try LeaseWatch(lease, renews: renews)
       #expect(watch.due() == .nothing)
       watch.arm()
     }
@@ -30,7 +30,7 @@ import Testing
       lease.deadline = deadline
       #expect(lease.deadline == deadline)
       for renews in [true, false] {
-        var watch = try LeaseWatch(lease, renews: renews)
+        let watch = try LeaseWatch(lease, renews: renews)
         #expect(watch.due() == .nothing)
         watch.arm()
         watch.renewed(.renewed(deadline: .distantFuture))
@@ -48,7 +48,7 @@ import Testing
     let lease = try Lease(lifetime: lifetime)
     for deadline in [BootTime.now, .now - lifetime, .distantPast] {
       lease.deadline = deadline
-      var owner = try LeaseWatch(lease, renews: true)
+      let owner = try LeaseWatch(lease, renews: true)
       #expect(owner.due() == .renewal)
       owner.renewed(.failed)
       owner.arm()
@@ -57,7 +57,7 @@ import Testing
       owner.arm()
       #expect(owner.due() == .nothing)
       lease.deadline = deadline
-      var watch = try LeaseWatch(lease, renews: false)
+      let watch = try LeaseWatch(lease, renews: false)
       #expect(watch.due() == .end)
       watch.renewed(.lost)
       watch.arm()

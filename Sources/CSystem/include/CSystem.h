@@ -101,6 +101,9 @@ static inline int csystem_fork(void) { return (int)syscall(SYS_clone, SIGCHLD, 0
 static inline int csystem_fork_sharing_files(void) {
   return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
 }
+// The same, but the child's end makes no signal, and waitpid(2) does not see it without __WALL: it is no
+// child of those that are waited for.
+static inline int csystem_fork_apart(void) { return (int)syscall(SYS_clone, 0, 0, 0, 0, 0); }
 // The same, but the child is its parent's sibling.
 static inline int csystem_fork_sibling(void) {
   return (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);
@@ -266,6 +269,14 @@ static inline long csystem_compare_descriptors(pid_t one, int first, pid_t other
 static inline long csystem_compare_tables(pid_t one, pid_t other) {
   return syscall(SYS_kcmp, one, other, KCMP_FILES, 0, 0);
 }
+// getdents64(2) needs no memory but the caller's; readdir(3) does. `entry` is at `offset` in what it wrote.
+static inline int csystem_read_entries(int folder, void *buffer, size_t size) {
+  return (int)syscall(SYS_getdents64, folder, buffer, size);
+}
+static inline const struct dirent64 *csystem_entry_at(const void *buffer, int offset) {
+  return (const struct dirent64 *)((const char *)buffer + offset);
+}
+static inline const char *csystem_entry_name64(const struct dirent64 *entry) { return entry->d_name; }
 // close_range(2), as a system call: an error where the kernel has none (before Linux 5.9).
 static inline int csystem_close_range(unsigned first, unsigned last) {
   return (int)syscall(SYS_close_range, first, last, 0);

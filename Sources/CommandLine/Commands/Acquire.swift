@@ -55,6 +55,14 @@ struct Acquire {
         throw unable(request, "/proc does not show process \(numbers[0])", .unsupported)
       }
     }
+    // The keeper watches its owner by one, and `release` ends the keeper by one: to be known before there
+    // is anything to wait for.
+    do throws(Errno) {
+      _ = try ProcessHandle(getpid())
+    } catch {
+      let status: ExitStatus = error == .notImplemented ? .unsupported : .systemCall
+      throw unable(request, "pidfd_open: \(error.text)", status)
+    }
     let keeping: Keeping
     do throws(LaunchError) {
       keeping = try Keeping.begin()
@@ -109,7 +117,7 @@ struct Acquire {
   }
 
   private func unable(_ request: LockRequest, _ error: LaunchError) -> Failure {
-    unable(request, "\(error.step.name): \(error.errno.text)")
+    unable(request, "\(error.step.name): \(error.errno.text)", Failure.status(error))
   }
 
   private func unable(

@@ -101,9 +101,7 @@ struct Break {
         try waitForEnd(of: each, killingAt: deadline)
       }
     } catch {
-      throw Failure(
-        error == .permissionNotGranted ? .notPermitted : .systemCall,
-        "unable to break \(path): unable to end \(process.phrase): \(error.text)")
+      throw .ending(process.phrase, "break", path, error)
     }
   }
 

@@ -96,9 +96,7 @@ struct Release {
       try send(SIGTERM, to: keeper)
       try waitForEnd(of: keeper, killingAt: .seconds(10))
     } catch {
-      throw Failure(
-        error == .permissionNotGranted ? .notPermitted : .systemCall,
-        "unable to release \(path): unable to end pid \(keeper.identifier): \(error.text)")
+      throw .ending("pid \(keeper.identifier)", "release", path, error)
     }
   }
 

@@ -41,15 +41,20 @@ struct Run {
         return try Run(options).perform()
       }
     }
-    if options.leftovers == .kill, !Supervisor.canFindLeftovers {
-      throw Failure(.unsupported, "unable to find leftovers: /proc cannot be read")
+    var place = Place.here
+    if options.leftovers == .kill { try checkLeftovers() }
+    do throws(LaunchError) {
+      if supervisesFamily { place = try leaveEarlierChildren() }
+    } catch {
+      throw .launching(error, name)
     }
+    if case .ended(let termination) = place { return termination.exitStatus }
     if !inheritsLock {
       do throws(LaunchError) {
         let makesControlGroup = launch?.makesControlGroup == true
         if let front = try forkHolder(
           killingLeftovers: isHardlink || makesControlGroup, lease: lease,
-          relay: launch?.output?.number)
+          relay: launch?.output?.processes, hindered: sayHindered)
         {
           if case .signalled = front.termination {
             launch?.endControlGroup(ofHolder: front.holder, options.lock)
@@ -62,7 +67,22 @@ struct Run {
       }
       request.partner = getppid()
     }
-    return try lockAndRun(request)
+    return try lockAndRun(request, hasFront: place == .elsewhere || !inheritsLock)
+  }
+
+  /// Whether anything that comes from the command has to be told from other children.
+  private var supervisesFamily: Bool {
+    !inheritsLock || options.leftovers == .wait || options.leftovers == .kill
+  }
+
+  private func checkLeftovers() throws(Failure) {
+    do throws(LaunchError) {
+      try Supervisor.checkLeftovers()
+    } catch {
+      let reason: Message =
+        error.errno == .noProcess ? "it is that of another pid namespace" : "\(error.errno.text)"
+      throw Failure(.unsupported, "unable to find leftovers: \(error.step.name) /proc: \(reason)")
+    }
   }
 
   /// Releases what a holder left that was killed.
@@ -77,11 +97,11 @@ struct Run {
     options.noFork || ((options.lock.mode ?? .flock).isInherited && options.leftovers != .release)
   }
 
-  private func lockAndRun(_ request: LockRequest) throws(Failure) -> Int32 {
+  private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
     let lock = try options.lock.acquire(request)
     let result: Result<Int32, Failure>
     do throws(Failure) {
-      result = .success(try runCommand(lock))
+      result = .success(try runCommand(lock, hasFront: hasFront))
     } catch {
       result = .failure(error)
     }
@@ -91,7 +111,7 @@ struct Run {
     return wasLost?.rawValue ?? status
   }
 
-  private func runCommand(_ lock: borrowing HeldLock) throws(Failure) -> Int32 {
+  private func runCommand(_ lock: borrowing HeldLock, hasFront: Bool) throws(Failure) -> Int32 {
     try checkFiles(lock)
     var command = try command(lock)
     defer { finishOutput(lock) }
@@ -109,7 +129,7 @@ struct Run {
     do throws(LaunchError) {
       if let reliance = lock.reliance { watch = try RelianceWatch(reliance) }
       let supervisor = try Supervisor(limits)
-      if !inheritsLock { try becomeIndependent() }
+      if hasFront { try becomeIndependent() }
       // This process may have been stopped since it won the lock.
       if let deadline = lock.deadline, .now >= deadline {
         guard case .renewed = renew(lock) else { return ExitStatus.notHeld.rawValue }
@@ -160,11 +180,12 @@ struct Run {
     for child: ChildProcess, _ group: Command.ProcessGroup, _ supervisor: Supervisor,
     _ lock: borrowing HeldLock
   ) throws(LaunchError) -> Supervisor.Outcome {
-    let vigil = try supervisor.begin(child, group: group)
+    let vigil = supervisor.begin(child, group: group)
     while true {
       switch try vigil.next() {
       case .ended(let outcome): return outcome
       case .renewalIsDue: vigil.renewed(renew(lock))
+      case .hindered(let obstacle): sayHindered(obstacle)
       case .interrupted: break
       }
     }
@@ -229,7 +250,7 @@ struct Run {
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
     limits.mustNotOutlive = !inheritsLock
-    limits.relay = launch?.output?.number
+    limits.relay = launch?.output?.processes
     switch options.leftovers {
     case .keep, .release: limits.leftovers = .leave
     case .wait: limits.leftovers = .wait
@@ -239,6 +260,18 @@ struct Run {
   }
 
   private var name: ByteString { options.command.name }
+
+  /// Also from the front.
+  func sayHindered(_ obstacle: Supervisor.Obstacle) {
+    switch obstacle {
+    case .refused(let number, let errno):
+      let process = ObservedProcess(number)?.phrase ?? "pid \(number)"
+      let step: Message = errno == .notImplemented ? "pidfd_open: " : ""
+      Output.say("unable to end \(process): \(step)\(errno.text)")
+    case .unseen(let errno):
+      Output.say("unable to find all that is to be ended: \(errno.text)")
+    }
+  }
 }
 
 // MARK: - The command

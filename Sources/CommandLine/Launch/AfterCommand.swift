@@ -72,13 +72,15 @@ extension Run {
     limits.lease = lease
     limits.renewsLease = true
     limits.isInterruptible = true
+    limits.relay = launch?.output?.processes
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
       let synchronization = try Synchronization(paths)
-      let vigil = try supervisor.begin(synchronization.child)
+      let vigil = supervisor.begin(synchronization.child)
       while true {
         switch try vigil.next() {
         case .renewalIsDue: vigil.renewed(renew(lock))
+        case .hindered(let obstacle): sayHindered(obstacle)
         case .interrupted(let signal):
           kill(synchronization.child.identifier, SIGKILL)
           Output.say("a signal ended --sync, not all that was written may be on disk")

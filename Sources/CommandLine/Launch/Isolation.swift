@@ -63,7 +63,8 @@ extension Launch {
       return group.processLists
     } catch {
       throw Failure(
-        .systemCall, "unable to make the control group \(error.path): \(error.errno.text)")
+        error.errno == .notImplemented ? .unsupported : .systemCall,
+        "unable to make the control group \(error.path): \(error.errno.text)")
     }
   }
 

@@ -5,8 +5,8 @@ internal import SystemInterface
 /// The way of the command's output through a relay, or a pseudo-terminal, or both.
 final class OutputRelay {
   private let options: OutputOptions
-  /// The relay, for a process that does not start it.
-  let number: SharedNumber
+  /// The relay's processes, also for a process that does not start them.
+  let processes: RelayProcesses
   private var relay: Relay?
   /// Whether some of the output could not be written to where the command wrote it.
   private(set) var isIncomplete = false
@@ -16,7 +16,7 @@ final class OutputRelay {
     if options.isPlain { return nil }
     self.options = options
     do throws(LaunchError) {
-      number = try SharedNumber()
+      processes = try RelayProcesses()
     } catch {
       throw Self.failure(error)
     }
@@ -25,7 +25,7 @@ final class OutputRelay {
   /// Opens the log, starts the relay, and gives `command` its descriptors.
   func begin(_ command: inout Command, _ setup: ProcessSetup) throws(Failure) {
     let plan = RelayPlan()
-    plan.number = number
+    plan.processes = processes
     if let path = options.log {
       plan.log = try open(path)
       plan.programs = options.programs

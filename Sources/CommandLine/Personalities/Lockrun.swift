@@ -62,6 +62,13 @@ private struct Lockrun {
   }
 
   func perform() throws(Failure) -> Int32 {
+    do throws(LaunchError) {
+      if case .ended(let termination) = try leaveEarlierChildren() {
+        return termination.exitStatus
+      }
+    } catch {
+      throw failure(error)
+    }
     let file = try open()
     defer { file.keepOpen() }
     do throws(LaunchError) {

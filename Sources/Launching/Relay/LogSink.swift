@@ -8,12 +8,14 @@ final class LogSink {
   private var unfinished: Int?
   private var stamped: [UInt8] = []
   private var programs: [ChildProcess] = []
+  private let processes: RelayProcesses?
 
   /// Starts the programs: each writes to the next one, and the last one to the file.
   init(_ plan: RelayPlan) throws(RelayError) {
     descriptor = plan.log ?? -1
     isStamped = plan.isStamped
-    for program in plan.programs.reversed() {
+    processes = plan.processes
+    for (place, program) in plan.programs.enumerated().reversed() {
       do throws(LaunchError) {
         let input = try WidePipe()
         var command = Command(program)
@@ -23,7 +25,9 @@ final class LogSink {
           DescriptorMapping(STDOUT_FILENO, descriptor),
         ]
         command.setup = setup
-        programs.insert(try start(command), at: 0)
+        let child = try start(command)
+        processes?.setProgram(place, child.identifier)
+        programs.insert(child, at: 0)
         close(input.reader)
         close(descriptor)
         descriptor = input.writer
@@ -60,7 +64,10 @@ final class LogSink {
     descriptor = -1
     var failed: [(program: Int, termination: Termination)] = []
     for (index, program) in programs.enumerated() {
-      if let ended = try? program.wait(), isComplete, ended != .exited(code: 0) {
+      let isThere = (try? program.waitForEnd()) != nil
+      // It is not reaped before.
+      processes?.remove(program.identifier)
+      if isThere, let ended = try? program.wait(), isComplete, ended != .exited(code: 0) {
         failed.append((index, ended))
       }
     }

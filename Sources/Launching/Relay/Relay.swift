@@ -13,8 +13,10 @@ public final class RelayPlan {
   public var keyboard: Keyboard?
   /// A terminal whose size that pseudo-terminal is to have.
   public var sizeModel: Int32?
-  /// Tells the relay's number to other processes.
-  public var number: SharedNumber?
+  /// Tells the numbers of the relay and of the log's programs to other processes.
+  public var processes: RelayProcesses?
+  /// Of `programs` at most.
+  public static var maximumPrograms: Int { 2 }
   /// What this process need not keep once the command is started.
   private var commandEnds: [Int32] = []
   private var terminal: PseudoTerminal?
@@ -81,6 +83,10 @@ public struct RelayError: Error {
 /// one need not. It has nothing open but that, no lock either, and no signal but SIGKILL ends it. It ends
 /// when nobody can write to it any more: with the command, or with the last process that the command has
 /// left behind. A supervisor is to know it by `Supervisor.Limits.relay`.
+///
+/// Its end makes no signal for the process that forked it, and waitpid(2) does not see it there: so nobody
+/// is left of a command where there is no child. An exec would undo that: so the log's programs are
+/// children of the relay, which executes nothing.
 public final class Relay {
   private let plan: RelayPlan
   private let process: ChildProcess
@@ -115,7 +121,7 @@ public final class Relay {
       try makeChildrenWaitable()
       ends = try makeSocketPair()
       identifier = try step(.clone) { () throws(Errno) in
-        try retryingOnInterrupt { csystem_fork() }
+        try retryingOnInterrupt { csystem_fork_apart() }
       }
     } catch {
       throw RelayError(program: nil, error: error)
@@ -125,7 +131,7 @@ public final class Relay {
     let process = ChildProcess(identifier: identifier)
     let relay = Relay(plan, process, FileDescriptor(taking: ends.0))
     if let error = relay.readReport() {
-      _ = try? process.wait()
+      relay.reap()
       throw error
     }
     plan.closeRelayEnds()
@@ -165,6 +171,12 @@ public final class Relay {
     return RelayError(program: program, error: LaunchError(step: step, errno: errno))
   }
 
+  /// Once it has ended, or is about to.
+  private func reap() {
+    plan.processes?.remove(process.identifier)
+    _ = try? process.wait()
+  }
+
   /// Once the command is started, or is not going to be.
   public func commandHasStarted() {
     plan.closeCommandEnds()
@@ -196,11 +208,12 @@ public final class Relay {
     isDone = true
     guard (try? retryingOnInterrupt({ recv(number, &byte, 1, 0) })) == 1 else {
       plan.keyboard?.restore()
+      reap()
       return .lost
     }
     hasLostOutput = byte & Self.hasLostOutput != 0
     // It is about to end; with something left to wait for, it is whoever's that is.
-    if byte & Self.isOver != 0 { _ = try? process.wait() }
+    if byte & Self.isOver != 0 { reap() }
     return .through
   }
 }

@@ -20,7 +20,6 @@ public final class RelayLoop {
   private let keyboard: Keyboard?
   private let sizeModel: Int32?
   private let log: LogSink
-  private let number: SharedNumber?
   private var link: Int32
   private let signals: FileDescriptor
   private let signalSet: SignalSet
@@ -39,8 +38,9 @@ public final class RelayLoop {
     signalSet = SignalSet([SIGWINCH, SIGCONT])
     // The keys of a terminal are only for its session.
     if plan.keyboard == nil, plan.sizeModel == nil { setsid() }
-    number = plan.number
-    number?.value = Int64(getpid())
+    plan.processes?.setRelay(getpid())
+    // What the log's programs leave behind is none of the command's.
+    csystem_prctl(PR_SET_CHILD_SUBREAPER, 1)
     self.link = link
     terminal = plan.terminalNumber
     keyboard = plan.keyboard
@@ -87,7 +87,6 @@ public final class RelayLoop {
       if !problems.isEmpty { return problems.removeFirst() }
       if isFinished {
         answer()
-        number?.value = 0
         return nil
       }
       if streams.allSatisfy({ !$0.isOpen }) {

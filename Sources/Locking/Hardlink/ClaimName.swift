@@ -142,13 +142,19 @@ struct ClaimName: Equatable {
   var isForeign: Bool { details == nil }
 }
 
-/// 128 random bits in hexadecimal digits (getrandom(2)).
+/// 128 random bits in hexadecimal digits (getrandom(2), and before Linux 3.17 random(4)).
 package func randomToken() throws(Errno) -> ByteString {
   var random: (UInt64, UInt64) = (0, 0)
   let size = MemoryLayout.size(ofValue: random)
   let count = try withUnsafeMutableBytes(of: &random) { (buffer) throws(Errno) -> Int in
     let address = buffer.baseAddress
-    return try retryingOnInterrupt { getrandom(address, size, 0) }
+    do throws(Errno) {
+      return try retryingOnInterrupt { getrandom(address, size, 0) }
+    } catch {
+      if error != .notImplemented && error != .permissionNotGranted { throw error }
+      let device = try FileDescriptor.open("/dev/urandom", O_RDONLY)
+      return try retryingOnInterrupt { read(device.number, address, size) }
+    }
   }
   guard count == size else { throw .inputOutput }
   return hexadecimal(random.0) + hexadecimal(random.1)

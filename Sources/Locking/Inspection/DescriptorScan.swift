@@ -62,14 +62,14 @@ extension ProcessFolder {
     }
     defer { closedir(folder) }
     var count = 0
-    var file = statx()
     while let entry = readdir(folder) {
       let name = csystem_entry_name(entry)!
       if name[0] == CChar(ascii(".")) { continue }
       count += 1
-      let flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT
-      if statx(number, name, flags, UInt32(STATX_INO | STATX_TYPE), &file) != 0 {
-        let error = Errno.current
+      let identity: FileIdentity?
+      do throws(Errno) {
+        identity = try lockableFile(name, in: number)
+      } catch {
         let isRefused = error == .accessDenied || error == .permissionNotGranted
         // By the file system, such as one in user space that is another user's alone (mount.fuse(8),
         // allow_other): then no lock is asked for there. Or by the kernel, of the process: then this may
@@ -77,19 +77,40 @@ extension ProcessFolder {
         if isRefused, read(information + "/" + ByteString(cString: name)) == nil { throw error }
         continue  // closed meanwhile, or that
       }
-      switch Int32(file.stx_mode) & Int32(S_IFMT) {
-      case Int32(S_IFREG), Int32(S_IFDIR), Int32(S_IFBLK), Int32(S_IFCHR): break
-      default: continue
-      }
-      guard
-        let device = deviceNumber(
-          major: UInt64(file.stx_dev_major), minor: UInt64(file.stx_dev_minor))
-      else { continue }
-      let identity = FileIdentity(device: device, inode: file.stx_ino)
-      if isWanted(identity) {
+      if let identity, isWanted(identity) {
         found.append(ScannedDescriptor(number: atoi(name), identity: identity))
       }
     }
     return count
+  }
+
+  /// Where there is no statx (before Linux 4.11), or it is forbidden, stat(2) has to do.
+  private func lockableFile(
+    _ name: UnsafePointer<CChar>, in folder: Int32
+  ) throws(Errno) -> FileIdentity? {
+    var file = statx()
+    let flags = AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT
+    if statx(folder, name, flags, UInt32(STATX_INO | STATX_TYPE), &file) == 0 {
+      guard isLockable(UInt32(file.stx_mode)) else { return nil }
+      return deviceNumber(
+        major: UInt64(file.stx_dev_major), minor: UInt64(file.stx_dev_minor)
+      ).map { FileIdentity(device: $0, inode: file.stx_ino) }
+    }
+    // The C library's own substitute does not take these flags.
+    switch Errno.current {
+    case .permissionNotGranted, .notImplemented, .invalid: break
+    case let error: throw error
+    }
+    var status = stat()
+    if fstatat(folder, name, &status, AT_NO_AUTOMOUNT) != 0 { throw .current }
+    guard isLockable(status.st_mode) else { return nil }
+    return FileIdentity(device: UInt64(status.st_dev), inode: UInt64(status.st_ino))
+  }
+
+  private func isLockable(_ mode: UInt32) -> Bool {
+    switch mode & UInt32(S_IFMT) {
+    case UInt32(S_IFREG), UInt32(S_IFDIR), UInt32(S_IFBLK), UInt32(S_IFCHR): true
+    default: false
+    }
   }
 }

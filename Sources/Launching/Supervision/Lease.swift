@@ -40,7 +40,7 @@ public final class Lease: Sendable {
 
 /// The times of a lease, as one supervisor sees to them: when to renew it, when to warn the command,
 /// and when to kill it. On CLOCK_BOOTTIME, since others go on counting while this machine is suspended.
-struct LeaseWatch: ~Copyable {
+final class LeaseWatch {
   enum Due: Equatable {
     case nothing
     case renewal
@@ -53,6 +53,8 @@ struct LeaseWatch: ~Copyable {
   /// it half of the time.
   let renews: Bool
   private let timer: Int32
+  /// A fork(2) does not take the timer along.
+  private let owner = getpid()
   /// In the distant future once there will be none.
   private var nextRenewal: BootTime
   private var hasWarned = false
@@ -76,11 +78,11 @@ struct LeaseWatch: ~Copyable {
   }
 
   deinit {
-    csystem_delete_timer(timer)
+    if owner == getpid() { csystem_delete_timer(timer) }
   }
 
   /// What has to be done now. Whoever does it says what came of it.
-  mutating func due() -> Due {
+  func due() -> Due {
     let now = BootTime.now
     guard let deadline = lease.deadline, !isLost else { return .nothing }
     // After a stop or a suspension of all of us the other may still renew the lease, or find it to be its
@@ -96,7 +98,7 @@ struct LeaseWatch: ~Copyable {
 
   private var warning: Span { renews ? lease.warning : lease.warning / 2 }
 
-  mutating func renewed(_ renewal: Lease.Renewal) {
+  func renewed(_ renewal: Lease.Renewal) {
     let now = BootTime.now
     switch renewal {
     case .renewed(let deadline):
@@ -113,16 +115,16 @@ struct LeaseWatch: ~Copyable {
 
   private func hasPassed(_ now: BootTime) -> Bool { lease.deadline.map { now >= $0 } ?? true }
 
-  mutating func warned() {
+  func warned() {
     hasWarned = true
   }
 
-  mutating func ended() {
+  func ended() {
     isLost = true
   }
 
   /// Sets the timer to the next time of interest.
-  mutating func arm() {
+  func arm() {
     let now = BootTime.now
     var next = now + max(.milliseconds(50), lease.warning)
     if let deadline = lease.deadline {

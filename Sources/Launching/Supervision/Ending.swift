@@ -1,0 +1,206 @@
+internal import CSystem
+
+/// How the command is ended: SIGTERM, and when the grace is over SIGKILL, again and again until nobody is
+/// left. Who is left is for others to say.
+struct Ending {
+  enum Aim {
+    /// The command's process group.
+    case group
+    /// Whatever comes from the command.
+    case family
+  }
+
+  private enum Phase {
+    case notBegun, asking, killing
+  }
+
+  private let child: ChildProcess
+  private let family: Family
+  private let group: CommandGroup
+  /// The child supervises a command itself, and is to end by itself.
+  private let sparesChild: Bool
+  private let grace: Span
+  private var phase = Phase.notBegun
+  private var aim = Aim.group
+  private var graceEnds = Deadline.now
+  /// Those that have had their SIGTERM.
+  private var asked: [Int32] = []
+  /// Whether those that are no children still have to be asked.
+  private var asksAll = false
+  private var refused: [Int32] = []
+  private var hasSaidBlindness = false
+  private var obstacles: [Supervisor.Obstacle] = []
+  private var pause = Self.shortestPause
+  private(set) var nextRound: Deadline?
+
+  /// Not every change is told of: a process may become a child in silence.
+  private static let shortestPause = Span.milliseconds(50)
+  private static let maximumSaid = 5
+  private static let longestPause = Span.seconds(1)
+
+  init(
+    of child: ChildProcess, _ family: Family, _ group: CommandGroup, sparingChild: Bool,
+    grace: Span
+  ) {
+    self.child = child
+    self.family = family
+    self.group = group
+    sparesChild = sparingChild
+    self.grace = grace
+  }
+
+  var hasBegun: Bool { phase != .notBegun }
+
+  /// What cannot be ended, each once.
+  mutating func takeObstacle() -> Supervisor.Obstacle? {
+    obstacles.isEmpty ? nil : obstacles.removeFirst()
+  }
+
+  /// A stopped process takes its SIGTERM only when it goes on. `runs`: the command has not been reaped.
+  mutating func begin(_ aim: Aim, runs: Bool) {
+    self.aim = aim
+    phase = .asking
+    graceEnds = Deadline.after(grace)
+    switch aim {
+    case .family:
+      asksAll = true
+      if !ask(), runs, !asked.contains(child.identifier) {
+        child.send(SIGTERM)
+        child.send(SIGCONT)
+      }
+    case .group:
+      var reach = Family.Reach()
+      group.send(SIGTERM, &reach)
+      group.send(SIGCONT, &reach)
+    }
+    schedule(runs)
+  }
+
+  /// Kills whatever comes from the command, now.
+  mutating func kill(runs: Bool, isBehind: Bool = false) {
+    if phase != .killing || aim != .family { pause = Self.shortestPause }
+    aim = .family
+    phase = .killing
+    round(runs: runs, isBehind: isBehind)
+  }
+
+  /// Goes on with what was begun: something has changed, or it is time. `isBehind`: more have ended than
+  /// were reaped, so that most children are zombies.
+  mutating func round(runs: Bool, isBehind: Bool = false) {
+    let isTime = nextRound?.hasPassed == true
+    switch phase {
+    case .notBegun: return
+    case .asking where !graceEnds.hasPassed:
+      if !isTime { return }
+      // Whoever was missed is a child now, and was not asked yet.
+      if aim == .family { ask() }
+    case .asking, .killing:
+      if isBehind, !isTime { return }
+      phase = .killing
+      note(killOnce(runs))
+    }
+    schedule(runs)
+  }
+
+  /// Before a child is reaped that has ended: in the group, it keeps the number of that from being
+  /// another's, and so all can be killed at once, those too that are just being forked.
+  func killGroupBeforeReaping() {
+    if phase == .killing, aim == .group { group.sendIfPinned(SIGKILL) }
+  }
+
+  /// The next round follows sooner where things are moving.
+  mutating func somebodyEnded(_ process: Int32) {
+    pause = Self.shortestPause
+    asked.removeAll { $0 == process }
+  }
+
+  private mutating func schedule(_ runs: Bool) {
+    switch phase {
+    case .notBegun: break
+    case .asking where aim == .group && runs: nextRound = graceEnds
+    case .asking:
+      nextRound = .after(min(Self.shortestPause, graceEnds.remaining))
+    case .killing:
+      nextRound = .after(pause)
+      pause = min(pause * 2, Self.longestPause)
+    }
+  }
+
+  /// Whether all that are to be asked could be found.
+  @discardableResult
+  private mutating func ask() -> Bool {
+    let reach = family.send([SIGTERM, SIGCONT], isDeep: asksAll) {
+      !asked.contains($0.identifier) && !isInit($0)
+    }
+    asked += reach.reached
+    for refusal in reach.refused where refusal.errno == .permissionNotGranted {
+      asked.append(refusal.process)
+    }
+    asksAll = reach.blindness.map { $0.isShortage } ?? false
+    return reach.blindness == nil
+  }
+
+  private func killOnce(_ runs: Bool) -> Family.Reach {
+    switch aim {
+    case .group where runs:
+      var reach = Family.Reach()
+      group.send(SIGKILL, &reach)
+      return reach
+    case .group:
+      return group.sendToRest(SIGKILL)
+    case .family:
+      let child = child.identifier
+      let spares = sparesChild && runs
+      // Below one that stays.
+      var reach = family.send([SIGKILL], isDeep: false) { !(spares && $0.identifier == child) }
+      if spares || !reach.refused.isEmpty {
+        reach = family.send([SIGKILL]) { !(spares && $0.identifier == child) }
+      }
+      // What cannot be reached below it then comes to us.
+      let isBlind =
+        reach.blindness != nil || reach.refused.contains { $0.errno == .notImplemented }
+      if isBlind, runs { self.child.send(SIGKILL) }
+      return reach
+    }
+  }
+
+  private mutating func note(_ reach: Family.Reach) {
+    for refusal in reach.refused where !refused.contains(refusal.process) {
+      // Some examples are enough.
+      if refused.count < Self.maximumSaid {
+        obstacles.append(.refused(process: refusal.process, refusal.errno))
+      }
+      refused.append(refusal.process)
+    }
+    if let blindness = reach.blindness, !hasSaidBlindness {
+      hasSaidBlindness = true
+      obstacles.append(.unseen(blindness))
+    }
+  }
+
+  /// What comes from it is asked, and it ends then.
+  private func isInit(_ member: Family.Member) -> Bool {
+    (child.link != nil || sparesChild) && member.identifier == child.identifier
+  }
+
+  // MARK: - The group
+
+  /// Whether somebody of the group is to be waited for, once the command has been reaped.
+  mutating func groupIsLeft() -> Bool {
+    if group.isGone { return false }
+    do throws(Errno) {
+      // Only an init keeps us from asking the kernel.
+      if phase != .killing, child.link == nil { return true }
+      let living = try group.living()
+      if phase != .killing { return !living.isEmpty }
+      // Those have to be reaped by others that have ended.
+      if living.isEmpty { return child.link == nil && group.hasChild }
+      return living.contains { !refused.contains($0.identifier) }
+    } catch {
+      var reach = Family.Reach()
+      reach.blindness = error
+      note(reach)
+      return true
+    }
+  }
+}

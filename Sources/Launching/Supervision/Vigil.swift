@@ -1,0 +1,93 @@
+internal import CSystem
+
+/// One wait for a command.
+public final class Vigil {
+  public enum Event: Equatable, Sendable {
+    case ended(Supervisor.Outcome)
+    /// `Limits.lease` is to be renewed: `renewed` says what came of that.
+    case renewalIsDue
+    /// `Limits.isInterruptible`: SIGTERM, SIGINT, SIGHUP or SIGQUIT has come.
+    case interrupted(signal: Int32)
+    /// Something that is to be ended goes on; said once of each.
+    case hindered(Supervisor.Obstacle)
+  }
+
+  private var watch: Watch
+  private let signals: SignalSet
+  private let lease: LeaseWatch?
+  private let child: ChildProcess
+  private let limits: Supervisor.Limits
+  private let family: Family
+
+  init(
+    watch: consuming Watch, signals: SignalSet, lease: LeaseWatch?, child: ChildProcess,
+    limits: Supervisor.Limits, family: Family
+  ) {
+    self.watch = watch
+    self.signals = signals
+    self.lease = lease
+    self.child = child
+    self.limits = limits
+    self.family = family
+  }
+
+  /// Waits for the next thing that the caller has to know.
+  public func next() throws(LaunchError) -> Event {
+    do throws(LaunchError) {
+      while true {
+        if let obstacle = watch.takeObstacle() { return .hindered(obstacle) }
+        if let outcome = watch.outcome { return .ended(outcome) }
+        if watch.attend(to: lease) { return .renewalIsDue }
+        if let signal = try takeSignal() { return .interrupted(signal: signal) }
+      }
+    } catch {
+      if limits.mustNotOutlive { killCommand() }
+      throw error
+    }
+  }
+
+  public func renewed(_ renewal: Lease.Renewal) {
+    lease?.renewed(renewal)
+  }
+
+  private func takeSignal() throws(LaunchError) -> Int32? {
+    var information = siginfo_t()
+    let deadline = watch.nextDeadline
+    let signals = signals
+    let signal = try step(.sigtimedwait) { () throws(Errno) in
+      try signals.take(&information, by: deadline)
+    }
+    switch signal {
+    case nil: try watch.deadlinePassed()
+    case SIGCHLD?: try watch.reap()
+    // The lease's timer, which is looked at after every signal.
+    case csystem_wakeup_signal()? where limits.lease != nil: break
+    case SIGTERM?, SIGINT?, SIGHUP?, SIGQUIT?:
+      if limits.isInterruptible {
+        // That is nohup(1).
+        if signal == SIGHUP, isIgnored(SIGHUP) { break }
+        return signal
+      }
+      try watch.received(signal!, information)
+    case let signal?: try watch.received(signal, information)
+    }
+    // Where one signal follows the other, it would never be time.
+    if signal != nil, deadline?.hasPassed == true { try watch.deadlinePassed() }
+    return nil
+  }
+
+  /// Whoever cannot be killed is not waited for any longer than this.
+  private func killCommand() {
+    let deadline = Deadline.seconds(5)
+    var status: Int32 = 0
+    repeat {
+      if family.send([SIGKILL]).blindness != nil, childState(child.identifier) != .none {
+        child.send(SIGKILL)
+      }
+      var reaped: Int32 = 1
+      while reaped > 0 { reaped = waitpid(-1, &status, WNOHANG) }
+      if reaped < 0 || family.isOnlyRelay { return }
+      Deadline.milliseconds(5).sleep()
+    } while !deadline.hasPassed
+  }
+}
