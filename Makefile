@@ -28,7 +28,7 @@ GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completion
 EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scratch-path .build-embedded --product swlock \
 	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
 	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
-	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=safe -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
+	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
 .PHONY: all test torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean

@@ -8,6 +8,7 @@
 // A linker flag (--allow-multiple-definition) makes these the ones taken if another glibc brings its
 // own in by some other way: the binary is larger then, not broken.
 #ifdef SWLOCK_STATIC
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -58,6 +59,17 @@ size_t fwrite(const void *data, size_t size, size_t count, void *file) {
   (void)data, (void)size, (void)count, (void)file;
   return 0;
 }
+
+// glibc has half a dozen of each, one a kind of processor, 35 kB, and chooses when the program starts. Here
+// they compare a few options and names.
+int strncmp(const char *one, const char *other, size_t count) {
+  for (; count > 0; count--, one++, other++) {
+    int difference = (unsigned char)*one - (unsigned char)*other;
+    if (difference != 0 || *one == 0) return difference;
+  }
+  return 0;
+}
+int strcmp(const char *one, const char *other) { return strncmp(one, other, SIZE_MAX); }
 
 // The C locale's conversions between bytes and wide characters.
 const void *const __wcsmbs_gconv_fcts_c[8];

@@ -64,6 +64,7 @@ public struct Folder: ~Copyable {
 
   /// Calls `body` with the name of each file in the folder, in no order, `.` and `..` left out
   /// (readdir(3)). What comes or goes meanwhile may be seen or not.
+  @_optimize(none)
   public func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
     // A descriptor of its own: two readers would share one position.
     let copy = try FileDescriptor.open(".", in: descriptor.number, O_RDONLY | O_DIRECTORY)

@@ -20,7 +20,7 @@ struct CommandGroup {
   func send(_ signal: Int32, _ reach: inout Family.Reach) {
     if number != child.identifier, signal != SIGKILL {
       // Its init may have reaped the command, and its number be another's: not kill(2).
-      reach = family.send([signal]) { isMember($0) }
+      reach = sendToRest(signal)
       return
     }
     let leads = getpgid(child.command) == child.identifier
@@ -35,7 +35,7 @@ struct CommandGroup {
 
   /// To those that are left of it when the command has been reaped.
   func sendToRest(_ signal: Int32) -> Family.Reach {
-    family.send([signal]) { isMember($0) }
+    family.send([signal], besides: spared, inGroup: number)
   }
 
   /// To all at once, where a child of this process is a member that has ended and is not reaped: it keeps
@@ -59,7 +59,9 @@ struct CommandGroup {
   var hasChild: Bool { childState(inGroup: number) != .none }
 
   /// The init has to stay: with it everything in its namespace would end.
+  private var spared: [Int32] { child.link != nil ? [child.identifier] : [] }
+
   private func isMember(_ member: Family.Member) -> Bool {
-    member.group == number && !(child.link != nil && member.identifier == child.identifier)
+    member.group == number && !spared.contains(member.identifier)
   }
 }

@@ -129,9 +129,9 @@ struct Ending {
   /// Whether all that are to be asked could be found.
   @discardableResult
   private mutating func ask() -> Bool {
-    let reach = family.send([SIGTERM, SIGCONT], isDeep: asksAll) {
-      !asked.contains($0.identifier) && !isInit($0)
-    }
+    let reach = family.send(
+      [SIGTERM, SIGCONT], isDeep: asksAll,
+      besides: endsByItself ? asked + [child.identifier] : asked)
     asked += reach.reached
     for refusal in reach.refused where refusal.errno == .permissionNotGranted {
       asked.append(refusal.process)
@@ -149,12 +149,12 @@ struct Ending {
     case .group:
       return group.sendToRest(SIGKILL)
     case .family:
-      let child = child.identifier
       let spares = sparesChild && runs
+      let spared = spares ? [child.identifier] : []
       // Below one that stays.
-      var reach = family.send([SIGKILL], isDeep: false) { !(spares && $0.identifier == child) }
+      var reach = family.send([SIGKILL], isDeep: false, besides: spared)
       if spares || !reach.refused.isEmpty {
-        reach = family.send([SIGKILL]) { !(spares && $0.identifier == child) }
+        reach = family.send([SIGKILL], besides: spared)
       }
       // What cannot be reached below it then comes to us.
       let isBlind =
@@ -179,9 +179,7 @@ struct Ending {
   }
 
   /// What comes from it is asked, and it ends then.
-  private func isInit(_ member: Family.Member) -> Bool {
-    (child.link != nil || sparesChild) && member.identifier == child.identifier
-  }
+  private var endsByItself: Bool { child.link != nil || sparesChild }
 
   // MARK: - The group
 

@@ -57,19 +57,21 @@ final class Family {
 
   private func isRelay(_ process: Int32) -> Bool { relay?.contains(process) == true }
 
-  /// Sends `signals`, one after the other, to those that `isWanted`. With `isDeep` to all; otherwise to
-  /// children only, which always can be done.
+  /// Sends `signals`, one after the other, to all but those in `excluded`, or to those of a process group.
+  /// Not `isDeep`: to children only, which always can be done.
   func send(
-    _ signals: [Int32], isDeep: Bool = true, to isWanted: (Member) -> Bool = { _ in true }
+    _ signals: [Int32], isDeep: Bool = true, besides excluded: [Int32] = [],
+    inGroup group: Int32? = nil
   ) -> Reach {
+    let choice = Choice(excluded: excluded, group: group)
     var reach = Reach()
     do throws(Errno) {
       let children = try children()
-      for child in children where isWanted(child) {
+      for child in children where choice.contains(child) {
         // Until this process reaps it, nobody else can have its number.
         reach.note(child, kill(child.identifier, signals))
       }
-      if isDeep { try sendFurther(signals, children, isWanted, &reach) }
+      if isDeep { try sendFurther(signals, children, choice, &reach) }
     } catch {
       reach.blindness = error
     }
@@ -106,10 +108,10 @@ extension Family {
   /// Others may reap these, and their numbers be others' by the time they are used. So each is held by a
   /// pidfd first, and gets the signal if it is then found again.
   private func sendFurther(
-    _ signals: [Int32], _ children: [Member], _ isWanted: (Member) -> Bool, _ reach: inout Reach
+    _ signals: [Int32], _ children: [Member], _ choice: Choice, _ reach: inout Reach
   ) throws(Errno) {
     var rest = try members().filter {
-      !children.contains($0) && isWanted($0) && !$0.hasEnded
+      !children.contains($0) && choice.contains($0) && !$0.hasEnded
     }[...]
     while !rest.isEmpty {
       let some = rest.prefix(Self.handful)
@@ -131,6 +133,15 @@ extension Family {
         }
         if isSame { reach.note(one.member, one.send(signals)) }
       }
+    }
+  }
+
+  private struct Choice {
+    let excluded: [Int32]
+    let group: Int32?
+
+    func contains(_ member: Member) -> Bool {
+      (group == nil || member.group == group) && !excluded.contains(member.identifier)
     }
   }
 

@@ -159,7 +159,7 @@ extension Watch {
   private func warn() {
     let child = child.identifier
     let spares = limits.leftovers == .killIfKilled
-    let reach = family.send([SIGTERM, SIGCONT]) { !(spares && $0.identifier == child) }
+    let reach = family.send([SIGTERM, SIGCONT], besides: spares ? [child] : [])
     if !spares, termination == nil, !reach.reached.contains(child) {
       self.child.send(SIGTERM)
       self.child.send(SIGCONT)

@@ -7,6 +7,24 @@ struct ScannedDescriptor {
   let identity: FileIdentity
 }
 
+/// Of files that are looked for.
+enum InodeNumbers {
+  case all
+  /// In ascending order.
+  case these([UInt64])
+
+  func contains(_ inode: UInt64) -> Bool {
+    guard case .these(let inodes) = self else { return true }
+    var low = 0
+    var high = inodes.count
+    while low < high {
+      let middle = low + (high - low) / 2
+      if inodes[middle] < inode { low = middle + 1 } else { high = middle }
+    }
+    return low < inodes.count && inodes[low] == inode
+  }
+}
+
 extension ProcessFolder {
   /// Where the process's descriptors are: in it, or in `task/TID/` where its first thread has ended
   /// and so has none any more.
@@ -18,19 +36,19 @@ extension ProcessFolder {
     }
   }
 
-  /// The descriptors of files that `isWanted` asks for by their identity, among those that can be
-  /// locked: sockets and pipes cannot.
+  /// The descriptors of files with one of these inode numbers, among those that can be locked: sockets and
+  /// pipes cannot.
   ///
   /// Throws ENOENT or ESRCH where the process is gone, EACCES or EPERM where they may not be looked
   /// at.
   func descriptors(
-    _ isWanted: (FileIdentity) -> Bool
+    _ wanted: InodeNumbers
   ) throws(Errno) -> (folder: DescriptorFolder, found: [ScannedDescriptor]) {
     var found: [ScannedDescriptor] = []
-    if try scan("", &found, isWanted) == 0, hasSeveralThreads {
+    if try scan("", &found, wanted) == 0, hasSeveralThreads {
       for thread in try numbers(in: "task") {
         let prefix = "task/" + ByteString(decimal: thread) + "/"
-        if let count = try? scan(prefix, &found, isWanted), count > 0 {
+        if let count = try? scan(prefix, &found, wanted), count > 0 {
           return (DescriptorFolder(prefix: prefix), found)
         }
       }
@@ -52,7 +70,7 @@ extension ProcessFolder {
   /// The links are followed, whatever they look like: no name would tell a file from another one that
   /// has taken its place. statx(2) does so without asking a server of files, which may hang.
   private func scan(
-    _ prefix: ByteString, _ found: inout [ScannedDescriptor], _ isWanted: (FileIdentity) -> Bool
+    _ prefix: ByteString, _ found: inout [ScannedDescriptor], _ wanted: InodeNumbers
   ) throws(Errno) -> Int {
     let information = prefix + "fdinfo"
     let number = try open(prefix + "fd", O_RDONLY | O_DIRECTORY).leak()
@@ -77,7 +95,7 @@ extension ProcessFolder {
         if isRefused, read(information + "/" + ByteString(cString: name)) == nil { throw error }
         continue  // closed meanwhile, or that
       }
-      if let identity, isWanted(identity) {
+      if let identity, wanted.contains(identity.inode) {
         found.append(ScannedDescriptor(number: atoi(name), identity: identity))
       }
     }

@@ -11,8 +11,9 @@ struct LockSurvey {
   /// Nil: all files.
   private let file: LockedFile?
   private let seesAllNamespaces = isInFirstNamespace()
-  /// The inode numbers in the table, in order; for a search of all files.
-  private let inodes: [UInt64]
+  /// Those of the file, or in a search of all files those in the table; in another pid namespace, that lacks
+  /// some.
+  private let wanted: InodeNumbers
   private let hasUnnamedWaiters: Bool
 
   private var records: LockRecords
@@ -27,8 +28,15 @@ struct LockSurvey {
     var locks = file?.filter(table) ?? table.locks
     if onlyWaitedFor { locks.removeAll { $0.waiters.isEmpty } }
     records = LockRecords(locks)
-    let inodes = locks.map { $0.entry.inode }
-    self.inodes = sortedIndices(inodes.count) { inodes[$0] < inodes[$1] }.map { inodes[$0] }
+    if let file {
+      wanted = .these([file.identity.inode])
+    } else if seesAllNamespaces {
+      let inodes = locks.map { $0.entry.inode }
+      wanted = .these(
+        sortedIndices(inodes.count) { inodes[$0] < inodes[$1] }.map { inodes[$0] })
+    } else {
+      wanted = .all
+    }
     hasUnnamedWaiters = locks.contains { $0.waiters.contains { $0.process == -1 } }
   }
 
@@ -89,7 +97,7 @@ struct LockSurvey {
   }
 
   private mutating func look(at folder: borrowing ProcessFolder) throws(Errno) {
-    let scan = try folder.descriptors { isWanted($0) }
+    let scan = try folder.descriptors(wanted)
     if scan.found.isEmpty { return }
     // Read while the folder is held: it is that very process, not a later one of its number.
     guard let facts = ObservedProcess(folder) else { return }
@@ -108,21 +116,6 @@ struct LockSurvey {
         records.setPath(folder.link(scan.folder.name("fd", descriptor.number)), at: index)
       }
     }
-  }
-
-  private func isWanted(_ identity: FileIdentity) -> Bool {
-    if let file { return identity.inode == file.identity.inode }
-    return !seesAllNamespaces || contains(identity.inode)
-  }
-
-  private func contains(_ inode: UInt64) -> Bool {
-    var low = 0
-    var high = inodes.count
-    while low < high {
-      let middle = low + (high - low) / 2
-      if inodes[middle] < inode { low = middle + 1 } else { high = middle }
-    }
-    return low < inodes.count && inodes[low] == inode
   }
 
   /// Those that the table names, and that may not be looked at.

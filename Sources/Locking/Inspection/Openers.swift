@@ -10,7 +10,8 @@ public func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedPr
   var found: [ObservedProcess] = []
   for process in try ProcessFolder.all() where process != getpid() {
     guard let folder = try? ProcessFolder(process),
-      let scan = try? folder.descriptors({ $0 == file.identity }), !scan.found.isEmpty,
+      let scan = try? folder.descriptors(.these([file.identity.inode])),
+      scan.found.contains(where: { $0.identity == file.identity }),
       let opener = ObservedProcess(folder)
     else { continue }
     found.append(opener)
