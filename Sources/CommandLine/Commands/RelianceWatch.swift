@@ -13,7 +13,7 @@ final class RelianceWatch {
   init(_ reliance: Reliance) throws(LaunchError) {
     let hasGone = try SharedNumber()
     let watched = getpid()
-    guard let companion = try forkCompanion() else {
+    guard let companion = try forkCompanion(apart: true) else {
       _ = reliance.waitForEnd()
       hasGone.value = 1
       kill(watched, SIGTERM)
