@@ -69,7 +69,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   case pipe, ioctl, closeRange, controlGroup, setpriority, ioprioSet, setrlimit
   case setgroups, setgid, setuid, chdir
   case sigaction, sigtimedwait, waitpid
-  case mmap, timer, open
+  case mmap, timer, open, lookForChildren
   case socketpair, setsid, pidfdOpen, signalfd, poll
   case unshareUser, unshareMount, unshareIPC, unshareUTS, unshareNet, unsharePID
   case userMap, propagation, mountProc, setHostName, loopback, namespaceInit
@@ -100,6 +100,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .mmap: "mmap"
     case .timer: "timer_create"
     case .open: "open"
+    case .lookForChildren: "open or read /proc"
     case .socketpair: "socketpair"
     case .setsid: "setsid"
     case .pidfdOpen: "pidfd_open"

@@ -1463,7 +1463,7 @@ def test_fcntl_locks_and_those_of_run_respect_each_other(
 @pytest.mark.parametrize("ours_first", [True, False], ids=["ours first", "ours second"])
 def test_locks_of_flock_and_of_fcntl_do_not_see_each_other(swlock, mode, ours_first):
     option = ["--fcntl"] if mode == "flock" else []
-    lockers = [[*FLOCK, *option, "lock"], [SWLOCK, "run", "-m", mode, "lock"]]
+    lockers = [[*FLOCK, *option, "lock"], [SWLOCK, "run", "-q", "-m", mode, "lock"]]
     first, second = lockers if ours_first else reversed(lockers)
     exclude_each_other(swlock, first, second, False)
 

@@ -180,7 +180,7 @@ def test_a_job_that_waits_for_a_leftover_is_stopped_and_goes_on(terminal, folder
     terminal.send(SUSPEND)
     terminal.prompt()
     wait_until(lambda: all_stopped(terminal, folder))
-    assert re.search("Stopped|Suspended", terminal.do("jobs"))
+    assert re.search("stopped|suspended", terminal.do("jobs"), re.IGNORECASE)
     terminal.type("fg")
     wait_until(lambda: none_stopped(terminal, folder))
     (folder / "stop").touch()

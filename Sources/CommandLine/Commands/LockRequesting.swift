@@ -221,6 +221,15 @@ enum FileToLock {
   case descriptor(Int32)
 
   func take(_ request: LockRequest) throws(LockError) -> HeldLock {
+    do throws(LockError) {
+      return try takeAsKnown(request)
+    } catch .system(.fcntl, .invalid) where request.mode == .ofd {
+      // A kernel that does not know such locks (before Linux 3.15).
+      throw .system(.fcntl, .notImplemented)
+    }
+  }
+
+  private func takeAsKnown(_ request: LockRequest) throws(LockError) -> HeldLock {
     guard case .descriptor(let number) = self else { return try acquire(request) }
     let lock = KernelLock(
       mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)

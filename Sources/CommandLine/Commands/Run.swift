@@ -81,7 +81,7 @@ struct Run {
     } catch {
       let reason: Message =
         error.errno == .noProcess ? "it is that of another pid namespace" : "\(error.errno.text)"
-      throw Failure(.unsupported, "unable to find leftovers: \(error.step.name) /proc: \(reason)")
+      throw Failure(.unsupported, "unable to find leftovers: \(error.step.name): \(reason)")
     }
   }
 

@@ -73,7 +73,7 @@ public struct Supervisor {
     self.limits = limits
     let family = Family(limits.relay)
     self.family = family
-    if limits.leftovers == .kill { try step(.open) { () throws(Errno) in try family.prepare() } }
+    if limits.leftovers == .kill { try step(.lookForChildren) { () throws(Errno) in try family.prepare() } }
     var numbers = [
       SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
       SIGTTOU, SIGWINCH,
@@ -106,7 +106,7 @@ public struct Supervisor {
 
   /// Whether `Leftovers.kill` can find what it has to kill; throws what keeps it from that.
   public static func checkLeftovers() throws(LaunchError) {
-    try step(.open) { () throws(Errno) in try Family(nil).prepare() }
+    try step(.lookForChildren) { () throws(Errno) in try Family(nil).prepare() }
   }
 
   /// Waits until the command has ended, and with it what `Limits` says.

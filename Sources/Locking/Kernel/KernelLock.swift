@@ -59,8 +59,6 @@ public struct KernelLock: Sendable {
       case .wouldBlock: break
       // POSIX allows either of the two for fcntl; for a lock call EACCES means nothing else.
       case .accessDenied where mode != .flock: break
-      // A kernel that does not know such locks (before Linux 3.15).
-      case .invalid where mode == .ofd: throw .system(step, .notImplemented)
       default: throw .system(step, error)
       }
       if waiting {
