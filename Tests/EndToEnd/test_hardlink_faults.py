@@ -8,6 +8,7 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import resource
 import sys
 import tempfile
 
@@ -126,3 +127,17 @@ def test_file_system_that_refuses_links_is_unsupported(name, error):
     trace, complaints = disturbed(name, fault, [*prefix, "-e", fault])
     assert trace.status == 69 and trace.errors.count(b"\n") == 1, trace
     assert not complaints, "\n".join(complaints)
+
+
+@pytest.mark.parametrize("count", range(5, 14))
+def test_a_release_without_a_free_descriptor_is_no_lost_lock(swlock, folder, count):
+    """Whatever can be done with so few: the command's status, or that it was not run; never that it was lost."""
+    limit = (resource.RLIMIT_NOFILE, (count, count))
+    result = swlock.run(
+        "run", "-m", "hardlink", "lock", "--", "true", preexec_fn=lambda: resource.setrlimit(*limit)
+    )
+    assert result.returncode in (0, 69, 71), result
+    assert b"lost" not in result.stderr
+    assert swlock.run("run", "-m", "hardlink", "-w", "10", "lock", "true").returncode == 0
+    if result.returncode == 0:
+        assert os.listdir(folder) == []

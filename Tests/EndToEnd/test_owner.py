@@ -286,3 +286,20 @@ def test_of_two_locks_of_one_name_both_are_ended(swlock, folder):
     assert len(keepers(folder)) == 3
     assert swlock.run("release", "--owner", "none", "lock").returncode == 0
     assert keepers(folder) == []
+
+
+@every_mode
+@pytest.mark.parametrize("name", ["dash", "bash", "zsh", "ksh", "mksh"])
+def test_a_release_that_takes_the_shells_place_releases(folder, name, mode):
+    """The last command of `sh -c` is the owner itself then."""
+    if shutil.which(name) is None:
+        pytest.skip(f"needs {name}")
+    result = subprocess.run(
+        [name, "-c", '"$S" acquire -m "$M" lock; true; "$S" release -m "$M" lock'],
+        cwd=folder,
+        env={**os.environ, "S": SWLOCK, "M": mode},
+        capture_output=True,
+        timeout=30,
+    )
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert is_unlocked(folder, mode)

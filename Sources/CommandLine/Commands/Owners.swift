@@ -52,7 +52,10 @@ extension OwnerChoice {
       if subcommand == .acquire, let doubt = caller.doubt {
         throw .usage("\(doubt): --owner says who holds the lock", of: subcommand)
       }
-      return .processes(caller.processes.isEmpty ? [getppid()] : caller.processes)
+      var processes = caller.processes.isEmpty ? [getppid()] : caller.processes
+      // The last command of `sh -c` may take the shell's place, and is the owner then.
+      if subcommand != .acquire { processes.append(getpid()) }
+      return .processes(processes)
     }
   }
 }

@@ -283,7 +283,7 @@ extension Retirement {
       }
     }
     right.isOver = true
-    let isOurs = putBackUnlessOurs(door)
+    let isOurs = putBackUnlessOurs(door, held)
     if collectGarbage(right, held) { right.claim.discard() } else { right.claim.abandon() }
     return isOurs ? .done : .gone
   }
@@ -291,8 +291,8 @@ extension Retirement {
   /// A client that does not keep to the protocol may have changed L just before it was moved. What is not
   /// the claim that was to be taken gets its place back; if that is taken by now, it stays where it is,
   /// and nothing is lost.
-  private func putBackUnlessOurs(_ door: ByteString) -> Bool {
-    if (try? lock.isBound(door, to: token)) != true {
+  private func putBackUnlessOurs(_ door: ByteString, _ held: BoundClaim) -> Bool {
+    if !leads(door, to: token, held.descriptor.number) {
       do throws(Errno) {
         try lock.folder.link(door, to: lock.base)
       } catch {
@@ -303,6 +303,19 @@ extension Retirement {
     }
     try? lock.folder.unlink(door)
     return true
+  }
+
+  /// Whether the claim of that token is at `name`. Where the file cannot be read just now, for want of a
+  /// descriptor perhaps, its inode tells, which nobody else can have while the claim is open here.
+  private func leads(_ name: ByteString, to token: ByteString, _ descriptor: Int32) -> Bool {
+    do throws(LockError) {
+      return try lock.isBound(name, to: token)
+    } catch {
+      guard let claim = try? FileStatus(of: descriptor),
+        let found = try? lock.folder.status(of: name)
+      else { return false }
+      return found.identity == claim.identity
+    }
   }
 
   private func handOver(_ right: Right, _ held: BoundClaim) throws(LockError) -> Outcome {
@@ -367,7 +380,7 @@ extension Retirement {
       case .shut, .untouched: return lose(right)
       }
     }
-    let isOwn = (try? lock.isBound(door, to: right.claim.token)) == true
+    let isOwn = leads(door, to: right.claim.token, right.claim.number)
     try? lock.folder.unlink(door)
     if isTransfer { try? lock.folder.unlink(lock.armName(right.claim.token)) }
     right.claim.abandon()
