@@ -73,7 +73,9 @@ public struct Supervisor {
     self.limits = limits
     let family = Family(limits.relay)
     self.family = family
-    if limits.leftovers == .kill { try step(.lookForChildren) { () throws(Errno) in try family.prepare() } }
+    if limits.leftovers == .kill {
+      try step(.lookForChildren) { () throws(Errno) in try family.prepare() }
+    }
     var numbers = [
       SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
       SIGTTOU, SIGWINCH,
