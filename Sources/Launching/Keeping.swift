@@ -41,17 +41,19 @@ public struct Keeping: ~Copyable {
 
   public var isFront: Bool { keeper != nil }
 
-  /// In the front: waits for the keeper's word.
+  /// In the front: waits for the keeper's word, on behalf of `caller`, its parent. One that has ended
+  /// meanwhile does not learn of it: then the keeper is not answered, and ends.
   ///
   /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
-  public consuming func wait() -> Int32 {
+  public consuming func wait(for caller: Int32) -> Int32 {
     guard let keeper else { return 0 }
     var byte: UInt8 = 0
     let number = link.number
     let count = (try? retryingOnInterrupt { read(number, &byte, 1) }) ?? 0
     if count == 1 {
       _ = try? SignalSet.all.block()
-      if answer(number) { return 0 }
+      if getppid() == caller, answer(number) { return 0 }
+      shutdown(number, Int32(SHUT_RDWR))
     }
     // It cannot be anybody else's to wait for.
     return (try? ChildProcess(identifier: keeper).wait())?.exitStatus ?? EX_OSERR

@@ -44,6 +44,8 @@ def pytest_sessionstart(session):
     # A shell without job control ignores these in what it starts in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
+    # That of `run -c`, whoever's this is.
+    os.environ["SHELL"] = "/bin/sh"
 
 
 class Swlock:

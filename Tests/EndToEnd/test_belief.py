@@ -11,7 +11,7 @@ import sys
 
 import pytest
 
-from conftest import SWLOCK, needs_root
+from conftest import SWLOCK, needs_root, needs_tool
 from observing import (  # noqa: F401
     MODES,
     appears,
@@ -53,19 +53,19 @@ def start_of(pid):
 
 
 @contextlib.contextmanager
-def pretender(folder, mode, user=NOBODY, owner=None):
-    """A process of `user` that says of itself that it keeps the lock for `owner`, for 1,000 s."""
+def pretender(folder, mode, user=NOBODY, owner=None, permissions=0o755):
+    """A process of `user` that says of itself that it keeps the lock for `owner`."""
     folder.chmod(0o755)
     (folder / "lock").touch()
     (folder / "lock").chmod(0o666)
     owner = owner or os.getpid()
     words = [str(folder / "lock"), "for", str(owner), start_of(owner), mode, "9"]
-    program = folder / "pause"
+    program = folder / "swlock"
     if not program.exists():
         source = folder / "pause.c"
         source.write_text("#include <unistd.h>\nint main(void) { for (;;) pause(); }\n")
         subprocess.run(["cc", "-O", "-static", "-o", program, source], check=True)
-        program.chmod(0o755)
+        program.chmod(permissions)
     process = subprocess.Popen(
         ["/usr/bin/python3", "-I", "-c", PRETENDER, str(folder / "lock"), *words, mode, str(user)],
         cwd="/",
@@ -112,6 +112,29 @@ def test_a_pretender_is_named_itself_and_not_for_whom_it_says_that_it_keeps(swlo
         # It is ended, and not the process that it names.
         assert swlock.run("break", "--kill=KILL", "lock").returncode == 0
         assert stranger.wait(10) == -signal.SIGKILL
+
+
+@needs_root
+@needs_cc
+@every_mode
+def test_a_program_with_the_rights_of_its_file_is_not_trusted(swlock, folder, mode):
+    """Whoever may run a set-user-ID program gives it its words and its descriptors."""
+    with subprocess.Popen(["sleep", "1000"]) as owner:
+        try:
+            with pretender(folder, mode, owner=owner.pid, permissions=0o4755) as stranger:
+                assert os.stat(f"/proc/{stranger.pid}").st_uid == 0
+                words = ["--owner", str(owner.pid), "--reentrant", "-n", "-m", mode, "lock"]
+                assert has_failed(swlock.run("acquire", *words), 75, b"held by pid %d" % stranger.pid)
+                assert has_failed(swlock.run("release", "--owner", str(owner.pid), "lock"), 76)
+                # No other process is ended in its place.
+                assert swlock.run("break", "--kill=KILL", "lock").returncode == 0
+                assert stranger.wait(10) == -signal.SIGKILL and owner.poll() is None
+            with pretender(folder, mode, permissions=0o4755) as stranger:
+                result = swlock.run("run", "--reentrant", "-n", "-m", mode, "lock", "touch", "ran")
+                assert has_failed(result, 75, b"held by pid %d" % stranger.pid)
+        finally:
+            owner.kill()
+    assert not (folder / "ran").exists()
 
 
 @needs_root
@@ -243,6 +266,20 @@ def test_the_first_process_is_not_ended(swlock, folder):
         timeout=30,
     )
     assert result.stdout.splitlines()[-1:] == [b"75"], result
+
+
+@needs_root
+@needs_tool("unshare")
+@every_mode
+@pytest.mark.parametrize("words", [["break", "--kill"], ["release", "--owner", "none"]], ids=" ".join)
+def test_nobody_is_ended_by_a_number_of_another_pid_namespace(swlock, folder, mode, words):
+    """/proc is still that of the namespace outside."""
+    swlock.run("acquire", "--owner", "none", "-m", mode, "lock")
+    inside = ["unshare", "--pid", "--fork", SWLOCK, *words, "lock"]
+    result = subprocess.run(inside, cwd=folder, capture_output=True, timeout=30)
+    assert has_failed(result, 69, b"/proc is that of another pid namespace")
+    assert len(keepers(folder)) == 1 and is_held(folder / "lock", mode)
+    assert swlock.run("release", "--owner", "none", "lock").returncode == 0
 
 
 @needs_root

@@ -8,14 +8,19 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
+from hardlink_world import claims
 from observing import (  # noqa: F401
+    children_of,
     end,
     every_pid,
     has_failed,
+    is_alive,
     is_free,
     is_held,
+    name_of,
     nothing_left,
     wait_until,
+    waits_on,
 )
 from test_acquire import keepers, no_keepers_left, words_of  # noqa: F401
 
@@ -263,6 +268,37 @@ def test_pid_1_is_not_walked_up_to(folder):
     subprocess.run(words, cwd=folder, env={**os.environ, "S": SWLOCK}, check=True, timeout=30)
     assert b"--owner" in (folder / "said").read_bytes()
     assert not (folder / "lock").exists()
+
+
+@needs_root
+@needs_tool("unshare")
+@every_mode
+@pytest.mark.parametrize("runner", [[], ["timeout", "20"]], ids=["", "timeout"])
+def test_with_the_proc_of_another_pid_namespace_nobody_is_the_owner(folder, mode, runner):
+    script = '"$@" >said 2>&1; echo $? >>said; exit'
+    words = [*runner, SWLOCK, "acquire", "-n", "-m", mode, "lock"]
+    inside = ["unshare", "--pid", "--fork", "sh", "-c", script, "sh", *words]
+    subprocess.run(inside, cwd=folder, check=True, timeout=30)
+    said = (folder / "said").read_bytes()
+    assert b"--owner" in said and said.endswith(b"\n64\n") and b"another pid namespace" in said
+    assert os.listdir(folder) == ["said"]
+
+
+@every_mode
+@pytest.mark.parametrize("wait", [["-w", "20"], []], ids=["timed", "endless"])
+def test_a_lock_that_comes_after_its_caller_has_ended_is_let_go(swlock, folder, mode, wait):
+    """timeout(1) was killed, and nobody learns of the lock."""
+    holder = swlock.start("run", "-m", mode, "lock", "sleep", "1000")
+    wait_until(lambda: not is_unlocked(folder, mode))
+    # Its caller is the owner.
+    words = ["timeout", "1000", SWLOCK, "acquire", "-m", mode, *wait, "lock"]
+    with subprocess.Popen(words, cwd=folder, stderr=subprocess.PIPE) as caller:
+        waiting = wait_until(lambda: [pid for pid in children_of(caller.pid) if name_of(pid) == "swlock"])
+        wait_until(lambda: len(claims(folder)) == 2 if mode == "hardlink" else waits_on(folder / "lock"))
+        caller.kill()
+    holder.terminate()
+    wait_until(lambda: not any(is_alive(pid) for pid in waiting))
+    wait_until(lambda: is_unlocked(folder, mode) and not keepers(folder))
 
 
 # Locks whose file is gone

@@ -228,6 +228,6 @@ def test_whoever_prints_nothing_needs_no_standard_output(world, words, status):
 @pytest.mark.parametrize("mode", ["flock", "posix", "ofd"])
 def test_command_of_run_may_write_where_standard_output_was_closed(world, mode):
     """swlock has opened /dev/null on it, not to write into the lock file itself."""
-    words = ["run", "-m", mode, "lock", "-c", "echo yes; readlink /proc/$$/fd/1 >&2"]
+    words = ["run", "-m", mode, "lock", "-c", "echo yes; file=$(readlink /proc/$$/fd/1); echo $file >&2"]
     outcome = perform(world, words, closed=(1,))
     assert (outcome.returncode, outcome.stderr) == (0, b"/dev/null\n")

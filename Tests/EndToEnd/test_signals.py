@@ -5,6 +5,7 @@ import pathlib
 import resource
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -23,7 +24,6 @@ from observing import (
     is_free,
     is_held,
     is_stopped,
-    name_of,
     nothing_left,  # noqa: F401
     processes_in,
     stat_of,
@@ -177,7 +177,7 @@ def stop_for_good(process, command):
 
 def counter_of(process):
     assert process.stdout.readline() == b"counting\n"
-    return command_of(process, name_of(os.getpid()))
+    return command_of(process, os.path.basename(sys.executable))
 
 
 @in_or_out

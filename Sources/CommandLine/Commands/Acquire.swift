@@ -9,6 +9,8 @@ internal import SystemInterface
 /// stays and keeps it: see `KeptLock`.
 struct Acquire {
   private let options: HolderOptions
+  /// Who waits for the exit status. If it ends before, nobody learns that there is a lock.
+  private let caller = getppid()
 
   init(_ options: HolderOptions) {
     self.options = options
@@ -31,6 +33,10 @@ struct Acquire {
       options.lock.release(lock)
       return 128 + signal
     }
+    if getppid() != caller {
+      options.lock.release(lock)
+      throw unable(request, "the process that called has ended")
+    }
     lock.leaveBehind()
     return ExitStatus.done.rawValue
   }
@@ -50,6 +56,9 @@ struct Acquire {
   private func keep(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
     var processes: [ObservedProcess] = []
     if case .processes(let numbers) = owners {
+      if !procShowsThisNamespace() {
+        throw unable(request, "/proc is that of another pid namespace", .unsupported)
+      }
       processes = numbers.compactMap { ObservedProcess($0) }
       if processes.isEmpty {
         throw unable(request, "/proc does not show process \(numbers[0])", .unsupported)
@@ -73,7 +82,7 @@ struct Acquire {
       let error = try become(keeper: keeping, of: request, for: owners, processes)
       throw unable(request, error)
     }
-    return keeping.wait()
+    return keeping.wait(for: caller)
   }
 
   /// Returns only if the keeper could not be made.

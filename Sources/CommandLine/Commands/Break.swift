@@ -55,6 +55,7 @@ struct Break {
       options.lock.say("\(path) is free")
       return
     }
+    try checkProcessNumbers("break", path)
     var holders: [ObservedProcess] = []
     for lock in found.locks {
       let family = LockFamily(lock, path)

@@ -22,6 +22,11 @@ struct Caller {
     name = csystem_argument_count() > 0 ? ByteString(cString: arguments[0]!).splitPath.name : ""
     subcommand = csystem_argument_count() > 1 ? ByteString(cString: arguments[1]!) : ""
     let parent = getppid()
+    if !procShowsThisNamespace() {
+      processes = [parent]
+      doubt = "/proc is that of another pid namespace"
+      return
+    }
     guard var process = ObservedProcess(parent) else {
       // A /proc that hides it, or is none.
       processes = [parent]
@@ -113,11 +118,7 @@ private struct Program {
     // `cron: ...`, and `-bash`.
     let word = ByteString((words.first ?? "").bytes.prefix { $0 != ascii(":") })
     let called = ByteString(word.splitPath.name.bytes.drop { $0 == ascii("-") })
-    var file = process.program()?.splitPath.name ?? called
-    let deleted: ByteString = " (deleted)"
-    if file.bytes.suffix(deleted.count).elementsEqual(deleted.bytes) {
-      file = ByteString(file.bytes.dropLast(deleted.count))
-    }
+    var file = process.program()?.splitPath.name.withoutDeletionMark ?? called
     // Many programs in one.
     if file == "busybox" || file == "toybox" {
       file = called == file && words.count > 1 ? words[1] : called

@@ -119,8 +119,10 @@ struct KeptLock {
     return process.user == 0 && geteuid() != 0
   }
 
-  /// Whether `process`, which uses these words, may speak for the owners.
+  /// Whether `process`, which uses these words, may speak for the owners. A set-user-ID program that
+  /// somebody has called by them may not, nor another program, as far as that can be seen.
   func isTrusted(_ process: ObservedProcess) -> Bool {
+    if !process.hasOneUser || process.isOtherProgram { return false }
     if process.user == 0 || process.user == geteuid() { return true }
     return process.user != nil && owners.contains { livingProcess($0)?.user == process.user }
   }

@@ -19,6 +19,13 @@ func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
   }
 }
 
+/// Throws where the numbers of processes that /proc shows are others' here: none of them is to be ended.
+func checkProcessNumbers(_ verb: StaticString, _ path: ByteString) throws(Failure) {
+  if procShowsThisNamespace() { return }
+  throw Failure(
+    .unsupported, "unable to \(verb) \(path): /proc is that of another pid namespace")
+}
+
 /// Throws if this process may not end `process`.
 func checkPermission(toEnd process: ObservedProcess) throws(Errno) {
   do throws(Errno) {

@@ -92,6 +92,7 @@ struct Release {
   }
 
   private func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {
+    try checkProcessNumbers("release", path)
     do throws(Errno) {
       try send(SIGTERM, to: keeper)
       try waitForEnd(of: keeper, killingAt: .seconds(10))

@@ -133,13 +133,19 @@ extension ProcessMark {
   }
 
   /// Whether /proc shows this process by its own number: that of this pid namespace.
-  private static func procIs(of own: Int32) -> Bool {
+  fileprivate static func procIs(of own: Int32) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 16)
     let length = buffer.withUnsafeMutableBytes { buffer in
       readlink("/proc/self", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
     }
     return length > 0 && decimalNumber(buffer.prefix(length)) == UInt64(own)
   }
+}
+
+/// Whether the numbers in /proc are those of this process's pid namespace: after unshare(2) it may still be
+/// mounted for the one outside, and its numbers would be taken for others' here. True where there is none.
+public func procShowsThisNamespace() -> Bool {
+  ProcessMark.procIs(of: getpid()) || access("/proc/1", F_OK) != 0
 }
 
 /// This machine since its last start, and the pid namespace of this process: where a process number

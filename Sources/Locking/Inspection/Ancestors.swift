@@ -7,6 +7,7 @@ internal import CSystem
 /// ended.
 public func ancestry(of process: Int32) -> [ObservedProcess] {
   var chain: [ObservedProcess] = []
+  if !procShowsThisNamespace() { return [] }
   var next = process
   while next > 0, let process = ObservedProcess(next) {
     if let child = chain.last, process.startTicks > child.startTicks { break }

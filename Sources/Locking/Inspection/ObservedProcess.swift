@@ -8,6 +8,9 @@ public struct ObservedProcess: Equatable, Sendable {
   public let parent: Int32
   /// The effective user; nil when it could not be read.
   public let user: UInt32?
+  /// Whether its real, effective and saved user are one: not of a program that somebody else runs with the
+  /// rights of its file's owner (execve(2), set-user-ID).
+  public let hasOneUser: Bool
   /// As ps(1) shows it: `R`, `S`, `D`, `T`, `Z` and so on.
   public let state: UInt8
   /// Clock ticks from the machine's start to the process's (proc_pid_stat(5), field 22). With
@@ -36,6 +39,7 @@ public struct ObservedProcess: Equatable, Sendable {
     startTime = Self.secondsSinceEpoch(facts.startTicks)
     let credentials = ProcessCredentials(folder.read("status") ?? [])
     user = credentials.user
+    hasOneUser = credentials.hasOneUser
     isInOtherNamespace = credentials.namespaceDepth > 1
     let arguments = commandLine(folder.read("cmdline") ?? [])
     command = arguments.isEmpty ? "[" + ByteString(facts.name) + "]" : arguments
@@ -100,6 +104,8 @@ struct ProcessStatistics {
 struct ProcessCredentials {
   /// The effective one.
   private(set) var user: UInt32?
+  /// The real and the saved one are the same.
+  private(set) var hasOneUser = false
   /// In how many pid namespaces, from that of /proc down, the process has a number.
   private(set) var namespaceDepth = 1
 
@@ -107,9 +113,11 @@ struct ProcessCredentials {
     for line in Lines(text) {
       if let value = line.value(of: "Uid:") {
         var scanner = ByteScanner(value)
-        _ = scanner.word()
-        scanner.skipSpaces()
-        user = scanner.unsigned().flatMap { UInt32(exactly: $0) }
+        let real = scanner.word()
+        let effective = scanner.word()
+        let saved = scanner.word()
+        user = decimalNumber(effective).flatMap { UInt32(exactly: $0) }
+        hasOneUser = real.elementsEqual(effective) && saved.elementsEqual(effective)
       } else if let value = line.value(of: "NSpid:") {
         var scanner = ByteScanner(value)
         var count = 0

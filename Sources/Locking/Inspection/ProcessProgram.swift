@@ -14,6 +14,14 @@ extension ObservedProcess {
   /// (proc_pid_exe(5)).
   public func program() -> ByteString? { (try? ProcessFolder(identifier))?.link("exe") }
 
+  /// Whether it runs a program of another name than this process, which need not be of the same version;
+  /// false where that may not be looked at.
+  public var isOtherProgram: Bool {
+    guard let other = program(), let own = ObservedProcess(getpid())?.program() else { return false }
+    let name = other.splitPath.name.withoutDeletionMark
+    return name != own.splitPath.name.withoutDeletionMark && !runsThisProgram()
+  }
+
   /// Whether it runs the same program as this process.
   public func runsThisProgram() -> Bool {
     let path = "/proc/" + ByteString(decimal: identifier) + "/exe"
@@ -21,5 +29,14 @@ extension ObservedProcess {
       let other = try? FileStatus(at: path, followingLinks: true)
     else { return false }
     return own.identity == other.identity
+  }
+}
+
+extension ByteString {
+  /// Without what the kernel adds to the name of a file that was removed (proc_pid_exe(5)).
+  public var withoutDeletionMark: ByteString {
+    let mark: ByteString = " (deleted)"
+    guard bytes.suffix(mark.count).elementsEqual(mark.bytes) else { return self }
+    return ByteString(bytes.dropLast(mark.count))
   }
 }
