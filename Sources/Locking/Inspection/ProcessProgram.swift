@@ -17,7 +17,9 @@ extension ObservedProcess {
   /// Whether it runs a program of another name than this process, which need not be of the same version;
   /// false where that may not be looked at.
   public var isOtherProgram: Bool {
-    guard let other = program(), let own = ObservedProcess(getpid())?.program() else { return false }
+    guard let other = program(), let own = ObservedProcess(getpid())?.program() else {
+      return false
+    }
     let name = other.splitPath.name.withoutDeletionMark
     return name != own.splitPath.name.withoutDeletionMark && !runsThisProgram()
   }
