@@ -87,6 +87,29 @@ extension FileStatus {
   }
 }
 
+/// Has the client of a network file system ask its server for what it remembers of a file, so that what comes
+/// after is not from before (statx(2), AT_STATX_FORCE_SYNC). Of a folder that has changed, the names are
+/// forgotten with it.
+///
+/// - Parameter name: of a file in the open folder `descriptor`, links not followed; empty: what is open.
+public func askServer(for name: ByteString = "", in descriptor: Int32) throws(Errno) {
+  var status = statx()
+  let flags = AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH
+  do throws(Errno) {
+    try name.withCString { (name) throws(Errno) in
+      _ = try retryingOnInterrupt {
+        statx(descriptor, name, flags, UInt32(STATX_BASIC_STATS), &status)
+      }
+    }
+  } catch {
+    // Before Linux 4.11, or where a filter forbids it: what stat(2) gets has to do.
+    switch error {
+    case .permissionNotGranted, .notImplemented, .invalid: break
+    default: throw error
+    }
+  }
+}
+
 /// Throws unless this process's real user may read and write the file (access(2)).
 public func checkReadableAndWritable(_ path: ByteString) throws(Errno) {
   try path.withCString { (path) throws(Errno) in

@@ -7,11 +7,11 @@ import Testing
 
 private func claim(
   _ process: Int32 = 4711, _ host: ByteString = "build.example.org", remaining: Int64? = 41,
-  liveness: Liveness = .alive
+  liveness: Liveness = .alive, isExpiryCertain: Bool = true
 ) -> HardlinkClaim {
   HardlinkClaim(
     fileName: "lock|h|1|2", host: host, process: process, partner: nil, user: 0, liveness: liveness,
-    isForeign: false, expiry: remaining.map { 1_700_000_000 + $0 },
+    isForeign: false, isExpiryCertain: isExpiryCertain, expiry: remaining.map { 1_700_000_000 + $0 },
     remaining: remaining.map { .seconds($0) })
 }
 
@@ -60,8 +60,15 @@ private func string(_ message: Message) -> String {
   func timesThatDoNotFitAreNoNumbers(_ seconds: Int64, _ text: String) {
     let claim = HardlinkClaim(
       fileName: "l", host: "h", process: 1, partner: nil, user: 0, liveness: .unknown,
-      isForeign: false, expiry: 0, remaining: .seconds(seconds))
+      isForeign: false, isExpiryCertain: true, expiry: 0, remaining: .seconds(seconds))
     #expect(claim.expiryPhrase.map(string) == text)
+  }
+
+  @Test func aClockThatMayBeAnotherOneMeasuresNothing() {
+    let uncertain = claim(remaining: -12, liveness: .unknown, isExpiryCertain: false)
+    #expect(
+      string(report(.theirs, uncertain).text)
+        == "lock  held by pid 4711 on build.example.org, past its time by this host's clock\n")
   }
 
   @Test func waitersHaveLinesOfTheirOwn() {

@@ -368,7 +368,7 @@ def test_a_pipeline_of_the_background_has_the_terminal_once_it_is_in_front(
 ):
     command = run(shape, f"sh -c 'echo text; {HOLDS_ON}'")
     terminal.do(f"{command} | sh -c 'read line; read x </dev/tty; echo \"<$x>\"' &")
-    wait_until(lambda: any(map(is_stopped, processes_in(folder))))
+    wait_until(lambda: all_stopped(folder, terminal.child.pid))
     terminal.owned_by_the_shell()
     terminal.type("fg")
     wait_until(lambda: none_stopped(folder))

@@ -16,9 +16,10 @@ extension HardlinkClaim {
     return "\(preposition) \(ownerName)"
   }
 
-  /// `expires in 41s`, `expired 12s ago`; nil where it never does.
+  /// `expires in 41s`, `expired 12s ago`, or that this is not known; nil where it never does.
   var expiryPhrase: Message? {
     guard let remaining else { return nil }
+    if hasExpired, !isExpiryCertain { return "past its time by this host's clock" }
     // What is known of it is only that it does not fit.
     let span: Message =
       remaining.isLimit ? "more than 200 years" : spanText(remaining.magnitude.wholeSeconds)

@@ -22,6 +22,11 @@ struct Cleanup {
       do throws(Failure) {
         let result = try cleanUp(path, &results)
         for removal in result.removals { results.write(line(removal)) }
+        if !options.json {
+          for path in result.undecided {
+            results.write("unknown \(path) (past its time by this host's clock)\n")
+          }
+        }
         count += Int64(result.removals.count)
         try removeUnused(path, &count, &results)
         if let error = result.firstError { throw .hardlink("clean up", path, error) }

@@ -95,8 +95,7 @@ final class ClaimFile {
   @discardableResult
   private func lookAtClock() throws(LockError) -> FileStatus {
     let before = BootTime.now
-    let number = number
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    let status = try step(.fstat) { () throws(Errno) in try lock.status(of: descriptor) }
     clock = FolderClock(stamp: status.changeTime, bootTime: before)
     return status
   }
@@ -194,11 +193,11 @@ final class ClaimFile {
   func identity(at name: ByteString) throws(LockError) -> Identity {
     let number = number
     let own = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
-    if (try? lock.folder.status(of: name))?.identity == own.identity { return .same }
+    if (try? lock.status(of: name))?.identity == own.identity { return .same }
     guard try lock.isBound(name, to: token) else { return .other }
     let before = ClaimExpiry(own.modificationTime)
     try set(before.next)
-    let changed = try? lock.folder.status(of: name)
+    let changed = try? lock.status(of: name)
     try set(before)
     return changed?.modificationSeconds == before.next.seconds ? .same : .copy
   }

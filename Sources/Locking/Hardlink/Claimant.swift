@@ -60,10 +60,12 @@ struct FolderClock {
   let stamp: WallTime
   /// When the stamp was made.
   let bootTime: BootTime
+  /// Whether it is another clock that the stamp is from, which may be minutes away from the folder's.
+  var isGuess = false
 
-  /// This machine's own clock, for a first guess.
-  static func local() -> FolderClock {
-    FolderClock(stamp: .now, bootTime: .now)
+  /// This machine's own clock.
+  static func local(isGuess: Bool = false) -> FolderClock {
+    FolderClock(stamp: .now, bootTime: .now, isGuess: isGuess)
   }
 
   var now: WallTime { stamp + (BootTime.now - bootTime) }
@@ -82,7 +84,7 @@ struct Judge {
     case stale
   }
 
-  /// Not known is not stale.
+  /// Not known is not stale; nor is known by a guessed clock that a lifetime has passed.
   func verdict(_ claim: BoundClaim, _ clock: FolderClock) -> Verdict {
     if claim.wasAbandoned { return .stale }
     switch liveness(of: claim, clock) {
@@ -102,7 +104,7 @@ struct Judge {
     if right.wasAbandoned { return true }
     guard right.name.details?.actor != nil else { return verdict(right, clock) != .live }
     if livenessOfActor(right.name) == .dead { return true }
-    return clock.now > right.status.changeTime + rightLifetime + policy.clockSlop
+    return !clock.isGuess && clock.now > right.status.changeTime + rightLifetime + policy.clockSlop
   }
 
   /// When the claim's lifetime ends, on the folder's clock; nil: never.
@@ -122,6 +124,7 @@ struct Judge {
   private static let defaultForeignLifetime = Span.seconds(15)
 
   private func isExpired(_ claim: BoundClaim, _ clock: FolderClock) -> Bool {
+    if clock.isGuess { return false }
     guard let expiry = Self.expiry(claim) else { return false }
     // Nothing follows from stamps that do not fit: neither which is later, nor that one has changed.
     if clock.stamp.isLimit || claim.status.changeTime.isLimit { return false }

@@ -6,13 +6,14 @@ struct HardlinkAcquisition {
   private let lock: LockName
   private let judge: Judge
   private var claim: ClaimFile?
-  private var clock = FolderClock.local()
+  private var clock: FolderClock
   private var restarts = 0
 
   init(_ request: LockRequest) throws(LockError) {
     self.request = request
     lock = try LockName(request.path)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
+    clock = lock.guessedClock
     judge = Judge(
       claimant: try .current(for: request.owner, partner: request.partner),
       policy: request.hardlink)
@@ -30,6 +31,8 @@ struct HardlinkAcquisition {
   private mutating func take() throws(LockError) -> HardlinkHold {
     var wait = HolderWait(lock, judge, request)
     while true {
+      // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
+      if lock.isShared, let hold = try link() { return hold }
       let held: BoundClaim?
       do throws(LockError) {
         held = try lock.look(lock.base)
@@ -40,7 +43,7 @@ struct HardlinkAcquisition {
         continue
       }
       guard let held else {
-        if let hold = try link() { return hold }
+        if !lock.isShared, let hold = try link() { return hold }
         try countRestart()
         continue
       }

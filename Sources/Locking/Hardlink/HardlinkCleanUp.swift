@@ -16,16 +16,18 @@ struct HardlinkCleanUp {
   /// the name that it is the reason for.
   private let inUse: ProtocolFiles
   private let options: HardlinkCleanUpOptions
+  private let clock: FolderClock
   private(set) var result = HardlinkCleanUpResult()
 
   init(
     _ lock: LockName, _ judge: Judge, _ files: ProtocolFiles, inUse: ProtocolFiles,
-    _ options: HardlinkCleanUpOptions
+    _ clock: FolderClock, _ options: HardlinkCleanUpOptions
   ) {
     self.lock = lock
     self.judge = judge
     self.files = files
     self.inUse = inUse
+    self.clock = clock
     self.options = options
   }
 
@@ -48,7 +50,7 @@ struct HardlinkCleanUp {
 
   private func isOldEnough(_ status: FileStatus) -> Bool {
     guard let age = options.olderThan else { return true }
-    return FolderClock.local().now - status.changeTime > age
+    return clock.now - status.changeTime > age
   }
 
   private mutating func remove(
@@ -65,6 +67,12 @@ struct HardlinkCleanUp {
       }
     }
     note(name, kind)
+  }
+
+  private mutating func noteUndecided(_ claim: BoundClaim) {
+    if clock.isGuess, judge.verdict(claim, .local()) == .stale {
+      result.undecided.append(lock.path(of: claim.name.fileName))
+    }
   }
 
   private mutating func note(_ name: ByteString, _ kind: HardlinkRemoval.Kind) {
@@ -84,8 +92,8 @@ extension HardlinkCleanUp {
       return  // nothing of ours
     }
     guard let held, isOldEnough(held.status) else { return }
-    let isStale = judge.verdict(held, .local()) == .stale
-    guard isStale || options.all else { return }
+    let isStale = judge.verdict(held, clock) == .stale
+    guard isStale || options.all else { return noteUndecided(held) }
     if !options.dryRun {
       let outcome = try Retirement(
         lock: lock, judge: judge, token: held.token,
@@ -100,7 +108,7 @@ extension HardlinkCleanUp {
   private mutating func removeStalePlaceholders() throws(LockError) {
     let judge = judge
     for placeholder in files.placeholders {
-      guard let status = try? lock.folder.status(of: placeholder.fileName),
+      guard let status = try? lock.status(of: placeholder.fileName),
         status.kind == .regular, isOldEnough(status),
         status.size == 0 || status.identity == (try? lock.fileStatus())?.identity
       else { continue }
@@ -130,7 +138,7 @@ extension HardlinkCleanUp {
     let bound = try boundTokens()
     for (name, token) in names {
       guard !bound.contains(token), try boundToken(name) != nil,
-        let status = try? lock.folder.status(of: name), isOldEnough(status)
+        let status = try? lock.status(of: name), isOldEnough(status)
       else { continue }
       try remove(name, .right)
     }
@@ -145,8 +153,8 @@ extension HardlinkCleanUp {
     let claims = inUse.claims
     let bound = try boundTokens()
     for (name, token) in doors {
-      guard let status = try? lock.folder.status(of: name), isOldEnough(status),
-        FolderClock.local().now - status.changeTime > minimumDoorAge
+      guard let status = try? lock.status(of: name), isOldEnough(status),
+        clock.now - status.changeTime > minimumDoorAge
       else { continue }
       if let claim = claims.first(where: { $0.token == token }) {
         guard judge.livenessOfActor(claim) == .dead else { continue }
@@ -200,16 +208,17 @@ extension HardlinkCleanUp {
         try removeUnfinished(name)
         continue
       }
-      let isStale = judge.verdict(claim, .local()) == .stale
+      let isStale = judge.verdict(claim, clock) == .stale
+      if !isStale { noteUndecided(claim) }
       guard isStale || options.all, isOldEnough(claim.status),
-        let status = try? lock.folder.status(of: name.fileName), status.linkCount == 1
+        let status = try? lock.status(of: name.fileName), status.linkCount == 1
       else { continue }
       // One that has only expired may be that of a right holder which was fenced, and will wake up. Its
       // door stays shut as long as its claim is there. Who has taken its retire name away has shut the
       // door before, so this look comes after the one at the links.
       if judge.livenessOfActor(name) != .dead, !claim.wasAbandoned,
-        (try? lock.folder.status(of: lock.exitName(name.token))) != nil,
-        FolderClock.local().now - status.changeTime < Self.week
+        (try? lock.status(of: lock.exitName(name.token))) != nil,
+        clock.now - status.changeTime < Self.week
       {
         continue
       }
@@ -222,7 +231,7 @@ extension HardlinkCleanUp {
   /// A claim that its process did not come to fill.
   private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {
     guard judge.liveness(of: name) == .dead,
-      let status = try? lock.folder.status(of: name.fileName),
+      let status = try? lock.status(of: name.fileName),
       status.kind == .regular, status.size == 0, status.linkCount == 1, isOldEnough(status)
     else { return }
     try remove(name.fileName, .claim)
@@ -254,7 +263,9 @@ extension HardlinkLocation {
   private func cleanUp(
     _ files: ProtocolFiles, inUse: ProtocolFiles, _ options: HardlinkCleanUpOptions
   ) throws(LockError) -> HardlinkCleanUpResult {
-    var cleanUp = HardlinkCleanUp(lock, try judge(for: nil), files, inUse: inUse, options)
+    let judge = try judge(for: nil)
+    let clock = try options.dryRun ? lock.guessedClock : measuredClock(judge)
+    var cleanUp = HardlinkCleanUp(lock, judge, files, inUse: inUse, clock, options)
     cleanUp.perform()
     var result = cleanUp.result
     // What a dead right holder has kept from being garbage may be so now.
@@ -304,6 +315,7 @@ extension HardlinkCleanUpResult {
     do throws(LockError) {
       let part = try part()
       removals += part.removals
+      undecided += part.undecided
       if firstError == nil { firstError = part.firstError }
     } catch .refused {
       // Nothing of ours after all.

@@ -46,8 +46,13 @@ public struct HardlinkLocation: ~Copyable {
     try Retirement(lock: lock, judge: judge, token: held.token, purpose: purpose).perform()
   }
 
-  private func isLate(_ held: BoundClaim) -> Bool {
-    FolderClock.local().now >= held.status.modificationTime
+  /// What time it is for the folder, for one who acts on it: where it may be another's clock, a file that is
+  /// made there tells.
+  func measuredClock(_ judge: Judge) throws(LockError) -> FolderClock {
+    guard lock.isShared else { return .local() }
+    let probe = try ClaimFile(lock, judge.claimant.actingForItself(), lifetime: nil)
+    probe.abandon()
+    return probe.clock
   }
 }
 
@@ -63,7 +68,7 @@ extension HardlinkLocation {
     let held = try claim(of: owner, judge)
     let outcome: Retirement.Outcome
     do throws(LockError) {
-      outcome = try retire(held, judge, .release(late: isLate(held)))
+      outcome = try retire(held, judge, .release(late: nil))
     } catch {
       abandon(held)
       if error.isLackOfSpace { return }
@@ -163,7 +168,7 @@ extension HardlinkLocation {
   public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
     if policy.style == .portage { return try reportPortage(for: owner) }
     let judge = try judge(for: owner)
-    let clock = FolderClock.local()
+    let clock = lock.guessedClock
     let held = try lock.look(lock.base)
     var waiters: [HardlinkClaim] = []
     for name in try lock.claimNames() where name.token != held?.token {
@@ -182,7 +187,7 @@ extension HardlinkLocation {
     } else if holder.liveness == .dead {
       state = .stale
     } else {
-      state = holder.hasExpired ? .theirsExpired : .theirs
+      state = holder.hasExpired && !clock.isGuess ? .theirsExpired : .theirs
     }
     return HardlinkReport(state: state, isHeld: isHeld, holder: holder, waiters: waiters)
   }
@@ -192,7 +197,7 @@ extension HardlinkLocation {
       fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
       partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
       liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
-      expiry: claim.statedExpirySeconds,
+      isExpiryCertain: !clock.isGuess, expiry: claim.statedExpirySeconds,
       remaining: claim.statedExpiry.map { expiry in
         expiry.isLimit ? expiry.sinceZero : expiry - clock.now
       })
@@ -212,7 +217,7 @@ extension HardlinkLocation {
       // Force is meant for the holder that was there, not for the next one.
       if force, let first, first != held.token { throw .busy }
       first = held.token
-      let clock = FolderClock.local()
+      let clock = try force ? lock.guessedClock : measuredClock(judge)
       if !force, judge.verdict(held, clock) == .live { throw .busy }
       let description = describe(held, judge, clock)
       switch try retire(held, judge, force ? .force : .breaking(.staleOrOverdue)) {

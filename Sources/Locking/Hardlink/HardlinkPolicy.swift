@@ -54,6 +54,9 @@ public struct HardlinkClaim: Equatable, Sendable {
   public let liveness: Liveness
   /// Whether another program than swlock made it.
   public let isForeign: Bool
+  /// Whether `remaining` is by the clock that the claim was stamped by, and not by this host's, which may be
+  /// another one on a file system that hosts share.
+  public let isExpiryCertain: Bool
   /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
   /// never.
   public let expiry: Int64?
@@ -114,6 +117,9 @@ public struct HardlinkRemoval: Equatable, Sendable {
 /// What `cleanUp` has done, or would do.
 public struct HardlinkCleanUpResult: Equatable, Sendable {
   public internal(set) var removals: [HardlinkRemoval] = []
+  /// Paths of claims of other hosts that are past their time by this host's clock, which need not be theirs:
+  /// only an act decides that. None once something may be removed.
+  public internal(set) var undecided: [ByteString] = []
   /// How many claims and placeholders there were, of a folder.
   public internal(set) var found = 0
   /// Why something was left that could not be looked at or removed.

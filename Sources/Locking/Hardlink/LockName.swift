@@ -8,6 +8,9 @@ final class LockName {
   /// The last component.
   let base: ByteString
   let folder: Folder
+  /// Whether other hosts may use the folder: then what this one remembers of it may be old, and its clock
+  /// may be another.
+  let isShared: Bool
   private var isChecked = false
 
   /// - Throws: `refused` for what is no name of a lock; `system(.folder, ...)`.
@@ -19,6 +22,7 @@ final class LockName {
     self.path = absolute
     base = name
     self.folder = try step(.folder) { () throws(Errno) in try Folder(folder) }
+    isShared = (try? self.folder.isSeenByOtherHosts()) != false
   }
 
   /// Who may take the lock away from claim `token` links a claim of its own to this name.
@@ -54,6 +58,36 @@ final class BoundClaim {
   var token: ByteString { name.token }
 }
 
+// MARK: - What is there now
+
+// The client of a network file system answers from what it remembers: names for as long as it takes the
+// folder to be unchanged, attributes for seconds. No step of the protocol is decided by that.
+extension LockName {
+  /// lstat(2)
+  func status(of name: ByteString) throws(Errno) -> FileStatus {
+    if isShared {
+      try askServer(in: folder.number)
+      try askServer(for: name, in: folder.number)
+    }
+    return try folder.status(of: name)
+  }
+
+  /// Of a file in the folder that is open.
+  func status(of descriptor: borrowing FileDescriptor) throws(Errno) -> FileStatus {
+    if isShared { try askServer(in: descriptor.number) }
+    return try FileStatus(of: descriptor.number)
+  }
+
+  /// Calls `body` with the name of each file in the folder.
+  func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
+    if isShared { try askServer(in: folder.number) }
+    try folder.forEachName(body)
+  }
+
+  /// What time it is for the folder, as far as this host knows without writing anything there.
+  var guessedClock: FolderClock { FolderClock.local(isGuess: isShared) }
+}
+
 extension LockName {
   /// What stands at `name` in the folder; nil when nothing does.
   ///
@@ -70,6 +104,12 @@ extension LockName {
         return try lookOnce(name)
       } catch .system(_, .staleHandle) where restarts < maximumRestarts {
         restarts += 1
+        // Opening it may not have reached the server (a delegation), but this does.
+        do throws(Errno) {
+          _ = try status(of: name)
+        } catch .missing {
+          return nil
+        } catch {}
       } catch .system(.open, .wouldBlock) {
         try leaseWait.pause()
       }
@@ -77,10 +117,9 @@ extension LockName {
   }
 
   private func lookOnce(_ name: ByteString) throws(LockError) -> BoundClaim? {
+    if isShared { try step(.folder) { () throws(Errno) in try askServer(in: folder.number) } }
     guard let descriptor = try openIfPresent(name) else { return nil }
-    let status = try step(.fstat) { () throws(Errno) in
-      try FileStatus(of: descriptor.number)
-    }
+    let status = try step(.fstat) { () throws(Errno) in try self.status(of: descriptor) }
     let limit = Int(PATH_MAX) + 1
     guard status.kind == .regular, status.size <= limit else { throw refusal(name, status) }
     let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }
@@ -93,19 +132,29 @@ extension LockName {
     }
     guard let last = Self.fileName(inContent: content) else { throw refusal(name, status) }
     if let claim = ClaimName(last.bytes, base: base) {
+      if try isOnlyRemembered(claim, status, at: name) { throw .system(.open, .staleHandle) }
       return BoundClaim(claim, status, descriptor)
     }
     // Any file with two links would do otherwise.
     guard status.linkCount > 1, last != name,
-      (try? folder.status(of: last))?.identity == status.identity
+      (try? self.status(of: last))?.identity == status.identity
     else { throw refusal(name, status) }
     return BoundClaim(ClaimName(unreadable: last), status, descriptor)
+  }
+
+  /// Whether a claim is not at `name` any more, although the client still takes it to be: it has no name but
+  /// its own. A change of the folder is not noticed where it was changed twice in one tick of its clock.
+  private func isOnlyRemembered(
+    _ claim: ClaimName, _ seen: FileStatus, at name: ByteString
+  ) throws(LockError) -> Bool {
+    guard isShared, seen.linkCount < 2, name != claim.fileName else { return false }
+    return (try? self.status(of: claim.fileName))?.identity == seen.identity
   }
 
   /// Of a file that is still there as it was seen. One that has lost a name since may have been a claim whose
   /// lock was released meanwhile: that is looked at again.
   private func refusal(_ name: ByteString, _ seen: FileStatus) -> LockError {
-    let status = try? folder.status(of: name)
+    let status = try? self.status(of: name)
     let isSame = status?.identity == seen.identity && status?.linkCount == seen.linkCount
     return isSame ? .refused(.notAClaim(Obstacle(seen))) : .system(.open, .staleHandle)
   }
@@ -138,7 +187,7 @@ extension LockName {
   private func refuseDevice() throws(LockError) {
     if isChecked { return }
     isChecked = true
-    guard let status = try? folder.status(of: base) else { return }
+    guard let status = try? self.status(of: base) else { return }
     switch status.kind {
     case .blockDevice, .characterDevice, .fifo, .socket:
       throw .refused(.notAClaim(.special))
@@ -149,7 +198,7 @@ extension LockName {
   /// The name of the claim that is a link to this file.
   private func claimName(of identity: FileIdentity) throws(LockError) -> ClaimName? {
     for name in try claimNames() {
-      if let status = try? folder.status(of: name.fileName), status.identity == identity {
+      if let status = try? self.status(of: name.fileName), status.identity == identity {
         return name
       }
     }
@@ -162,7 +211,7 @@ extension LockName {
     var unreadable: [ByteString] = []
     let base = base
     try step(.read) { () throws(Errno) in
-      try folder.forEachName { name in
+      try forEachName { name in
         if let claim = ClaimName(name.bytes, base: base) {
           names.append(claim)
         } else if ClaimName.mayBeUnreadable(name, base: base) {
@@ -176,7 +225,7 @@ extension LockName {
 
   /// Whether the content of that file is its own path, as a claim's is.
   private func namesItself(_ name: ByteString) -> Bool {
-    guard let status = try? folder.status(of: name), status.kind == .regular,
+    guard let status = try? self.status(of: name), status.kind == .regular,
       status.size >= name.count, status.size <= Int64(PATH_MAX),
       let file = try? openIfPresent(name), let content = try? file.readAll(limit: Int(PATH_MAX))
     else { return false }
@@ -193,7 +242,7 @@ extension LockName {
 
   /// Whether the file of that name is a claim, or one that was never filled, without another link.
   func isUnlinkedClaim(_ name: ClaimName) throws(LockError) -> Bool {
-    guard let status = try? folder.status(of: name.fileName), status.kind == .regular,
+    guard let status = try? self.status(of: name.fileName), status.kind == .regular,
       status.linkCount == 1
     else { return false }
     if status.size == 0 { return true }

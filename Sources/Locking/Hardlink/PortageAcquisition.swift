@@ -89,7 +89,16 @@ struct PortageAcquisition {
       let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: created.number) }
       return OpenFile(created, status, isNew: true)
     }
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor.number) }
+    let status: FileStatus
+    do throws(Errno) {
+      status = try lock.status(of: descriptor)
+    } catch .staleHandle {
+      // Removed on another host, of which the client hears by being asked for the name.
+      _ = try? lock.fileStatus()
+      return nil
+    } catch {
+      throw .system(.fstat, error)
+    }
     guard status.kind == .regular else { throw .refused(.notAClaim(Obstacle(status))) }
     if status.owner != 0, geteuid() == 0 {
       let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
@@ -100,12 +109,12 @@ struct PortageAcquisition {
 
   /// Nil when somebody else was faster.
   private func link(_ file: FileStatus) throws(LockError) -> PortageHold? {
-    let wasThere = (try? lock.folder.status(of: own.fileName)) != nil
+    let wasThere = (try? lock.status(of: own.fileName)) != nil
     do throws(Errno) {
       try lock.folder.link(lock.base, to: own.fileName)
     } catch {
       // The reply may have been lost; in another process's name, another may have been faster.
-      let isThere = (try? lock.folder.status(of: own.fileName))?.identity == file.identity
+      let isThere = (try? lock.status(of: own.fileName))?.identity == file.identity
       switch error {
       case _ where !wasThere && isThere && own.process == getpid(): break
       case .missing, .staleHandle: return nil
@@ -117,7 +126,7 @@ struct PortageAcquisition {
       default: throw .system(.link, error)
       }
     }
-    guard let now = try lock.fileStatus(), let ours = try? lock.folder.status(of: own.fileName)
+    guard let now = try lock.fileStatus(), let ours = try? lock.status(of: own.fileName)
     else {
       try? lock.folder.unlink(own.fileName)
       return nil
@@ -135,7 +144,7 @@ struct PortageAcquisition {
 
   /// A placeholder of our own name that does not hold L: a process with our number left it.
   private func removeDeadNamesake() throws(LockError) {
-    guard let status = try? lock.folder.status(of: own.fileName), !isOwn(status) else { return }
+    guard let status = try? lock.status(of: own.fileName), !isOwn(status) else { return }
     let judge = judge
     let own = own
     _ = try lock.retire(own, status.identity) { own.liveness(judge, status, .local()) == .dead }

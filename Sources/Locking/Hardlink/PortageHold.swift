@@ -43,10 +43,10 @@ extension LockName {
   func releasePortage(
     _ placeholder: ByteString, _ identity: FileIdentity, removesFile: Bool
   ) throws(LockError) {
-    let status = try? folder.status(of: placeholder)
+    let status = try? self.status(of: placeholder)
     guard status?.identity == identity else { throw .lost }
     // While the lock is held nobody else may remove L, and nobody wins a link to the old one after.
-    if removesFile, let file = try? folder.status(of: base), file.identity == identity,
+    if removesFile, let file = try? self.status(of: base), file.identity == identity,
       file.isEmptyFile
     {
       try? folder.unlink(base)
@@ -61,7 +61,7 @@ extension LockName {
       do throws(Errno) {
         return try folder.unlink(name)
       } catch {
-        let isGone = (try? folder.status(of: name)) == nil
+        let isGone = (try? self.status(of: name)) == nil
         if isGone, error == .missing || error == .staleHandle { return }
         if attempt > 3 || isGone { throw .system(.unlink, error) }
       }
@@ -73,7 +73,7 @@ extension LockName {
     var found: [Placeholder] = []
     let base = base
     try step(.read) { () throws(Errno) in
-      try folder.forEachName { name in
+      try forEachName { name in
         if let placeholder = Placeholder(name), placeholder.base == base {
           found.append(placeholder)
         }
@@ -86,7 +86,7 @@ extension LockName {
   func holdingPlaceholder() throws(LockError) -> (placeholder: Placeholder, status: FileStatus)? {
     guard let file = try fileStatus() else { return nil }
     for placeholder in try placeholders() {
-      if let status = try? folder.status(of: placeholder.fileName),
+      if let status = try? self.status(of: placeholder.fileName),
         status.identity == file.identity
       {
         return (placeholder, status)
@@ -98,7 +98,7 @@ extension LockName {
   /// What stands at L; nil when nothing does.
   func fileStatus() throws(LockError) -> FileStatus? {
     do throws(Errno) {
-      return try folder.status(of: base)
+      return try self.status(of: base)
     } catch .missing {
       return nil
     } catch {
@@ -120,12 +120,12 @@ extension LockName {
       try folder.rename(placeholder.fileName, to: aside)
     } catch {
       // The reply may have been lost.
-      if (try? folder.status(of: aside)) == nil {
+      if (try? self.status(of: aside)) == nil {
         if error == .missing || error == .staleHandle { return false }
         throw .system(.rename, error)
       }
     }
-    let status = try? folder.status(of: aside)
+    let status = try? self.status(of: aside)
     if status?.identity == identity, isDead() {
       try unlinkOwn(aside)
       return true

@@ -19,7 +19,7 @@ extension HardlinkLocation {
     let held = try lock.holdingPlaceholder()
     var waiters: [HardlinkClaim] = []
     for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
-      if let status = try? lock.folder.status(of: placeholder.fileName) {
+      if let status = try? lock.status(of: placeholder.fileName) {
         waiters.append(describe(placeholder, status, placeholder.liveness(judge, status, clock)))
       }
     }
@@ -40,8 +40,8 @@ extension HardlinkLocation {
   ) -> HardlinkClaim {
     HardlinkClaim(
       fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
-      partner: nil, user: status.owner, liveness: liveness, isForeign: true, expiry: nil,
-      remaining: nil)
+      partner: nil, user: status.owner, liveness: liveness, isForeign: true,
+      isExpiryCertain: true, expiry: nil, remaining: nil)
   }
 
   func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {

@@ -13,8 +13,8 @@ internal import CSystem
 /// leave one out, and fail.
 struct Retirement {
   enum Purpose {
-    /// By its owner; late: after its lifetime.
-    case release(late: Bool)
+    /// By its owner; late: after its lifetime, or nil where only the folder's clock can tell.
+    case release(late: Bool?)
     case force
     case breaking(Rule)
     /// The owner, whose refresh came too late, wants to know whether the lock is still its own, and
@@ -91,7 +91,8 @@ extension Retirement {
   /// Nil when a live process has it.
   private func takeRight() throws(LockError) -> Right? {
     var restarts = 0
-    var claim: ClaimFile?
+    // By that one's time stamp other hosts' rights are judged.
+    var claim: ClaimFile? = lock.isShared ? try newClaim() : nil
     while true {
       var chain: [ByteString] = []
       var tail = token
@@ -198,17 +199,18 @@ extension Retirement {
     guard let held = try lookAtLock(), held.token == token else {
       return try backOut(right, .gone)
     }
+    let clock = right.claim.clock
     switch purpose {
-    case .release(late: false):
+    case .release(let late) where !(late ?? (clock.now >= held.status.modificationTime)):
       break
     case .reclaim(let touch):
       try touch()
       return try backOut(right, .done)
     case .breaking(let rule):
-      guard allows(rule, held, right.claim.clock) else { return try backOut(right, .busy) }
-      guard try waitForForeignClients(held) else { return try backOut(right, .gone) }
-    case .release(late: true), .force, .transfer:
-      guard try waitForForeignClients(held) else { return try backOut(right, .gone) }
+      guard allows(rule, held, clock) else { return try backOut(right, .busy) }
+      guard try waitForForeignClients(held, clock) else { return try backOut(right, .gone) }
+    case .release, .force, .transfer:
+      guard try waitForForeignClients(held, clock) else { return try backOut(right, .gone) }
     }
     return isTransfer ? try handOver(right, held) : try takeAway(right, held)
   }
@@ -229,7 +231,7 @@ extension Retirement {
     do throws(Errno) {
       try lock.folder.makeDirectory(door)
     } catch {
-      if error != .exists, (try? lock.folder.status(of: door)) == nil {
+      if error != .exists, (try? lock.status(of: door)) == nil {
         throw .system(.mkdir, error)
       }
     }
@@ -253,11 +255,13 @@ extension Retirement {
   /// must be through.
   ///
   /// - Returns: whether the claim is still at L.
-  private func waitForForeignClients(_ held: BoundClaim) throws(LockError) -> Bool {
+  private func waitForForeignClients(
+    _ held: BoundClaim, _ clock: FolderClock
+  ) throws(LockError) -> Bool {
     let others = try lock.claimNames()
     guard held.name.isForeign || others.contains(where: { $0.isForeign }) else { return true }
     let settle = judge.policy.settle
-    let fresh = ClaimExpiry(FolderClock.local().now + settle + .seconds(15))
+    let fresh = ClaimExpiry(clock.now + settle + .seconds(15))
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
     try? fresh.set(on: held.descriptor.number)
     let end = Deadline.after(settle)
@@ -312,7 +316,7 @@ extension Retirement {
       return try lock.isBound(name, to: token)
     } catch {
       guard let claim = try? FileStatus(of: descriptor),
-        let found = try? lock.folder.status(of: name)
+        let found = try? lock.status(of: name)
       else { return false }
       return found.identity == claim.identity
     }
@@ -359,7 +363,7 @@ extension Retirement {
   /// After a rename that failed, or whose reply was lost.
   private func seeDoor(_ door: ByteString) throws(LockError) -> Door {
     do throws(Errno) {
-      return try lock.folder.status(of: door).kind == .directory ? .shut : .passed
+      return try lock.status(of: door).kind == .directory ? .shut : .passed
     } catch .missing {
       return .untouched
     } catch {
