@@ -10,7 +10,8 @@ enum JSON {
   static func report(_ report: PathReport) -> Message {
     let hardlink = report.hardlink
     let locks = report.kernel?.locks ?? []
-    let state: StaticString = hardlink?.state.name ?? (locks.isEmpty ? "unlocked" : "held")
+    let state: StaticString =
+      hardlink?.state.name ?? (report.kernel?.hasHolder == true ? "held" : "unlocked")
     let mode: Message =
       if hardlink != nil { "\"hardlink\"" } else if let first = locks.first {
         "\"\(first.mode.name)\""
@@ -37,7 +38,8 @@ enum JSON {
   private static func limits(_ found: LockInspection?) -> Message {
     let unreadable = array((found?.unreadable ?? []).map { "\($0)" })
     let isComplete: StaticString = found?.isPartial == true ? "false" : "true"
-    return "\"unreadable\":\(unreadable),\"complete\":\(isComplete)"
+    let elsewhere = found?.elsewhere.name ?? "none"
+    return "\"unreadable\":\(unreadable),\"elsewhere\":\"\(elsewhere)\",\"complete\":\(isComplete)"
   }
 
   private static func lock(_ lock: ObservedLock) -> Message {
@@ -139,6 +141,17 @@ enum JSON {
     string.append("\\u")
     for shift: UInt32 in [12, 8, 4, 0] {
       string.append(byte: Message.hexDigit(UInt8((unit >> shift) & 15)))
+    }
+  }
+}
+
+extension LocksElsewhere {
+  var name: StaticString {
+    switch self {
+    case .none: "none"
+    case .held(.shared): "shared"
+    case .held(.exclusive): "exclusive"
+    case .unknown: "unknown"
     }
   }
 }

@@ -25,7 +25,7 @@ struct Break {
 
   private func breakLock(_ path: ByteString) throws(Failure) {
     if !isHardlink(path), let found = try inspection(of: path, "break"),
-      !found.locks.isEmpty || isNoData(path)
+      found.hasHolder || isNoData(path)
     {
       return try endHolders(of: path, found)
     }
@@ -51,7 +51,15 @@ struct Break {
 
   /// Only those who have the lock now: whoever waited for it is to have it next.
   private func endHolders(of path: ByteString, _ found: LockInspection) throws(Failure) {
+    if found.elsewhere.isHeld {
+      throw Failure(.busy, "unable to break \(path): it is held on another host")
+    }
     if found.locks.isEmpty {
+      if found.elsewhere == .unknown {
+        throw Failure(
+          .unsupported,
+          "unable to break \(path): nobody has it here, and locks of other hosts are not seen")
+      }
       options.lock.say("\(path) is free")
       return
     }

@@ -205,9 +205,10 @@ extension LockOptions {
       try lock.release()
       say("released \(path)")
     } catch {
-      let reason = Failure.reason(error, self)
-      Output.say("unable to \(verb) \(path): \(reason)")
-      if error == .lost || error == .notHeld { return .notHeld }
+      // It was found to be lost, and said so, when it was to be refreshed.
+      if error == .notHeld { return .notHeld }
+      Output.say("unable to \(verb) \(path): \(Failure.reason(error, self))")
+      if error == .lost { return .notHeld }
     }
     return nil
   }
@@ -285,6 +286,7 @@ func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Messa
       }
     }
   }
+  if phrase == nil, inspection.elsewhere.isHeld { return "on another host" }
   guard let phrase, others > 0 else { return phrase }
   return others == 1 ? "\(phrase) and another one" : "\(phrase) and \(others) others"
 }

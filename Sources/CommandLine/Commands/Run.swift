@@ -12,6 +12,12 @@ struct Run {
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   let launch: Launch?
+  private let refusals = Refusals()
+
+  /// Why the lock could not be refreshed when that was said last.
+  private final class Refusals {
+    var last: LockError?
+  }
 
   init(_ options: RunOptions) throws(Failure) {
     self.options = options
@@ -197,7 +203,11 @@ struct Run {
       options.lock.say("refreshed \(lock.path)")
       return .renewed(deadline: lock.deadline ?? .distantFuture)
     } catch {
-      Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
+      // Tried again and again until the lifetime ends, and said once.
+      if error != refusals.last {
+        Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
+      }
+      refusals.last = error
       return error == .lost || error == .notHeld ? .lost : .failed
     }
   }

@@ -24,7 +24,7 @@ final class PathReport {
   }
 
   /// Whether somebody who wants the lock has to wait for it.
-  var isHeld: Bool { hardlink?.isHeld == true || kernel?.locks.isEmpty == false }
+  var isHeld: Bool { hardlink?.isHeld == true || kernel?.hasHolder == true }
 }
 
 /// `swlock status`: who holds locks, and who waits for them. Takes no lock, and changes nothing.
@@ -112,7 +112,7 @@ struct Status {
         kernel = try kernelLocks(at: path)
         guard kernel != nil else { throw error }
       }
-      let isFree = hardlink == nil && kernel?.locks.isEmpty == true
+      let isFree = hardlink == nil && kernel?.hasHolder == false
       let report = PathReport(
         path: path, hardlink: hardlink, kernel: kernel,
         presence: isFree && !options.quiet ? FilePresence(of: path) : nil)
@@ -205,7 +205,10 @@ extension PathReport {
   /// lock.
   fileprivate var key: Message {
     var key = Message()
-    if let kernel { key.append(JSON.locks(kernel)) }
+    if let kernel {
+      key.append(JSON.locks(kernel))
+      key.append(text: kernel.elsewhere.name)
+    }
     if let presence { key.append(presence.key) }
     guard let hardlink else { return key }
     key.append(text: hardlink.state.name)

@@ -10,13 +10,18 @@ extension PathReport {
   var text: Message {
     let locks = kernel?.locks ?? []
     var text = Message()
-    if hardlink != nil || locks.isEmpty {
+    if hardlink != nil || kernel?.hasHolder != true {
       appendHardlink(to: &text)
     } else {
       text = "\(path)  held\n"
       if text.columns > Self.width + 1 { text = "\(path)\n  held\n" }
     }
     for lock in locks { lock.append(to: &text) }
+    switch kernel?.elsewhere ?? .none {
+    case .held: text.append("    held     on another host, which the server does not name\n")
+    case .unknown: text.append("  locks of other hosts are not seen here: there may be more\n")
+    case .none: break
+    }
     kernel?.appendLimits(to: &text)
     return text
   }

@@ -32,10 +32,16 @@ final class HardlinkHold {
   func refresh() throws(LockError) {
     try checkHeld()
     let claim = claim
-    if try claim.refresh() {
+    var wasInTime: Bool?
+    do throws(LockError) {
+      wasInTime = try claim.refresh()
+    } catch .system(.touch, .staleHandle) {
+      // The server has no such file any more, by whatever name.
+    }
+    if wasInTime == true {
       // Somebody may have broken it by force, or removed the file.
       if try lock.isBound(lock.base, to: claim.token) { return }
-    } else {
+    } else if wasInTime == false, !lock.isGone {
       let outcome = try retire(.reclaim { () throws(LockError) in try claim.restart() })
       if outcome == .done, try lock.hasSettled(claim.token, judge.policy),
         BootTime.now < claim.deadline
@@ -61,7 +67,7 @@ final class HardlinkHold {
       // No space for a right, or some such thing: it is free for everybody all the same.
       claim.abandon()
       if error.isLackOfSpace { return }
-      throw error
+      throw lock.isGone ? .lost : error
     }
     if outcome == .done { return }
     claim.abandon()

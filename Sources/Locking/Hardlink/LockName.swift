@@ -78,6 +78,17 @@ extension LockName {
     return try FileStatus(of: descriptor.number)
   }
 
+  /// Whether the folder was removed, and every lock in it.
+  var isGone: Bool {
+    do throws(Errno) {
+      if !isShared { return try folder.status().linkCount == 0 }
+      try askServer(in: folder.number)
+      return false
+    } catch {
+      return error == .staleHandle || error == .missing
+    }
+  }
+
   /// Calls `body` with the name of each file in the folder.
   func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
     if isShared { try askServer(in: folder.number) }
@@ -117,7 +128,7 @@ extension LockName {
   }
 
   private func lookOnce(_ name: ByteString) throws(LockError) -> BoundClaim? {
-    if isShared { try step(.folder) { () throws(Errno) in try askServer(in: folder.number) } }
+    if isShared, isGone { return nil }
     guard let descriptor = try openIfPresent(name) else { return nil }
     let status = try step(.fstat) { () throws(Errno) in try self.status(of: descriptor) }
     let limit = Int(PATH_MAX) + 1

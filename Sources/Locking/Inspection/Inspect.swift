@@ -4,14 +4,25 @@ private let maximumAttempts = 3
 /// Who has a lock on the file at `path`, and who waits for one. Takes no lock, opens nothing but
 /// with O_PATH, and changes nothing.
 ///
-/// Where /proc/locks has no lock on the file, nothing else is looked at. What other hosts have on a
-/// network file system is not seen. It is not known since when a lock is held, only since when its
+/// Where /proc/locks has no lock on the file, nothing else is looked at, but on a network file system the
+/// server is asked for other hosts' locks, through a descriptor that can be read. It is not known since when a lock is held, only since when its
 /// holders run.
 ///
 /// - Throws: `refused(.emptyPath)`; `system` with the steps `open` (the path leads nowhere),
 ///   `lockTable` (no /proc), `fstat`, `read`.
 public func inspectLocks(at path: ByteString) throws(LockError) -> LockInspection {
-  try inspect(LockedFile(path))
+  let file = try LockedFile(path)
+  var found = try inspect(file)
+  found.elsewhere = try LocksElsewhere(at: path, besides: found.locks)
+  if found.elsewhere.isHeld {
+    // Or by somebody here, who has come since.
+    let second = try inspect(file)
+    if !second.locks.isEmpty {
+      found = second
+      found.elsewhere = .unknown
+    }
+  }
+  return found
 }
 
 /// All locks that can be seen from here, with their holders and waiters.

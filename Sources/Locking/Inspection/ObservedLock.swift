@@ -96,6 +96,13 @@ public struct LockInspection: Equatable, Sendable {
   /// Whether this is the machine's first pid namespace. In any other one, locks that were taken
   /// outside it, or by a process that has ended, are seen only where a process in it has them.
   public let seesAllNamespaces: Bool
+  /// What other hosts have on the file; `none` where all locks were looked for.
+  public internal(set) var elsewhere = LocksElsewhere.none
 
-  public var isPartial: Bool { !unreadable.isEmpty || !seesAllNamespaces }
+  public var isPartial: Bool {
+    !unreadable.isEmpty || !seesAllNamespaces || elsewhere == .unknown
+  }
+
+  /// Whether somebody has a lock, on this host or another.
+  public var hasHolder: Bool { !locks.isEmpty || elsewhere.isHeld }
 }

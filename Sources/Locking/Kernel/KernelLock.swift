@@ -114,9 +114,22 @@ public struct KernelLock: Sendable {
   /// kernel names it (fcntl(2), F_GETLK): -1 for a lock of mode `ofd`, 0 for a process that has no number
   /// in this pid namespace. Nil where nobody has, but perhaps this process. One system call.
   public func recordLocker(on descriptor: Int32) -> Int32? {
+    (try? conflict(on: descriptor)).flatMap { $0.l_type == Int16(F_UNLCK) ? nil : $0.l_pid }
+  }
+
+  /// How the record lock is shared that keeps others from one like this; nil where there is none. On a
+  /// network file system that is what its server says, also of flock locks that it takes for record locks.
+  func sharingOfConflict(on descriptor: Int32) throws(Errno) -> Sharing? {
+    switch Int32(try conflict(on: descriptor).l_type) {
+    case Int32(F_UNLCK): nil
+    case Int32(F_RDLCK): .shared
+    default: .exclusive
+    }
+  }
+
+  private func conflict(on descriptor: Int32) throws(Errno) -> flock {
     var record = record(sharing == .shared ? F_RDLCK : F_WRLCK)
-    guard csystem_fcntl_lock(descriptor, F_GETLK, &record) == 0, record.l_type != Int16(F_UNLCK)
-    else { return nil }
-    return record.l_pid
+    try retryingOnInterrupt { csystem_fcntl_lock(descriptor, F_GETLK, &record) }
+    return record
   }
 }

@@ -1,0 +1,45 @@
+internal import CSystem
+
+/// What other hosts have of the kernel's locks on a file: /proc/locks shows only this one's.
+public enum LocksElsewhere: Equatable, Sendable {
+  /// None; or no other host uses the file.
+  case none
+  /// One that keeps an exclusive lock away, as the file's server says. Whose it is it does not say.
+  case held(Sharing)
+  /// There may be some: the server is not asked here, or not more than about one lock.
+  case unknown
+
+  public var isHeld: Bool { self != .none && self != .unknown }
+
+  /// - Parameter locks: those of this host, which the server would tell of as well.
+  init(at path: ByteString, besides locks: [ObservedLock]) throws(LockError) {
+    self = .none
+    let file = try step(.open) { () throws(Errno) in try FileDescriptor.open(path, O_PATH) }
+    guard let fileSystem = try SharedFileSystem(of: file.number) else { return }
+    // Nobody else can have one as well.
+    if locks.contains(where: { $0.sharing == .exclusive && $0.range == .wholeFile }) { return }
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
+    guard status.kind == .regular else { return }
+    let staysHere = try fileSystem.typeIfFlockStaysHere() != nil
+    self = locks.isEmpty && !staysHere ? Self.ask(file, status.identity) : .unknown
+  }
+
+  private static func ask(
+    _ file: borrowing FileDescriptor, _ identity: FileIdentity
+  ) -> LocksElsewhere {
+    let path = "/proc/self/fd/" + ByteString(decimal: file.number)
+    // Closing it must not end a POSIX lock that this process has on it.
+    return PosixRegistry.locked { registry in
+      guard registry.descriptor(of: identity) == nil,
+        let open = try? FileDescriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+      else { return .unknown }
+      defer { open.keepOpen() }
+      do throws(Errno) {
+        return try KernelLock(mode: .posix).sharingOfConflict(on: open.number).map { .held($0) }
+          ?? .none
+      } catch {
+        return .unknown
+      }
+    }
+  }
+}
