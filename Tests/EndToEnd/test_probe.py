@@ -131,7 +131,7 @@ def test_a_folder_without_room_for_a_lock_file_is_an_error(swlock, folder):
 def test_a_signal_ends_it_and_nothing_is_left(folder, number):
     """While one of its processes is in a call that lasts."""
     (folder / "disk").mkdir()
-    words = ["strace", "-f", "-qq", "-o", "calls", "-e", "inject=flock:delay_enter=30000000:when=3"]
+    words = ["strace", "-f", "-qq", "-o", "calls", "-e", "inject=flock:delay_enter=3000000:when=2"]
     tracer = subprocess.Popen(
         [*words, SWLOCK, "status", "--probe", "disk"],
         cwd=folder,
