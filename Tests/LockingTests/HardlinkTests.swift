@@ -36,7 +36,7 @@ struct HardlinkWorld {
 
   func claimant(_ owner: ProcessMark, host: ByteString? = nil) throws -> Claimant {
     let here = try Claimant.current()
-    let hosts = host.map { HostNames(node: $0, canonical: $0) } ?? here.hosts
+    let hosts = host.map { HostNames(node: $0) } ?? here.hosts
     return Claimant(hosts: hosts, realm: here.realm, owner: owner, partner: nil)
   }
 

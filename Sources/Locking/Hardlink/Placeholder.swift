@@ -72,7 +72,9 @@ struct Placeholder: Equatable {
   /// number; but it may have made a placeholder of its own under the same name meanwhile, and so nothing
   /// is known then. Except to that process itself.
   func liveness(_ judge: Judge, _ status: FileStatus, _ clock: FolderClock) -> Liveness {
-    guard host == judge.claimant.hosts.node else { return .unknown }
+    guard host == judge.claimant.hosts.node, judge.claimant.hosts.isUnique(host) else {
+      return .unknown
+    }
     let mark: ProcessMark
     do throws(Errno) {
       mark = try ProcessMark(process)

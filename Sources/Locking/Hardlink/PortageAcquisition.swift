@@ -10,12 +10,12 @@ struct PortageAcquisition {
   init(_ request: LockRequest) throws(LockError) {
     self.request = request
     lock = try LockName(request.path)
+    try lock.checkRoom()
     let claimant = try Claimant.current(for: request.owner)
     judge = Judge(claimant: claimant, policy: request.hardlink)
     own = Placeholder(
       base: lock.base, host: claimant.hosts.node, process: claimant.owner.identifier)
     if own.process == 0 { throw .unsupported(.noLifetime) }
-    if own.fileName.count > NAME_MAX { throw .system(.link, .nameTooLong) }
   }
 
   func perform() throws(LockError) -> PortageHold {
