@@ -155,18 +155,16 @@ extension HardlinkAcquisition {
   private func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
     let judge = judge.judgingMany()
     let watch = HolderWatch(judge, interruption: request.interruption)
-    let hear = { () throws(LockError) in try watch.pause(.zero) }
-    let names = try lock.claimNames(hear)
-    let isBesideOthers = try lock.hasForeignClaim(among: names, hear)
-    for (index, name) in names.enumerated() {
-      if index & 63 == 0 {
-        try hear()
-        if case .until = request.patience, request.patience.isOver { break }
-        if !own.isFresh { break }
-      }
+    let names = try lock.claimNames(watch)
+    let isBesideOthers = try lock.hasForeignClaim(among: names, watch)
+    for name in names {
+      if case .until = request.patience, request.patience.isOver { break }
+      if !own.isFresh { break }
       // There may be many waiters, and nearly all of them live: the cheap question first.
-      if name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess,
-        try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead
+      guard name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess
+      else { continue }
+      try watch.pause(.zero)
+      if try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead
       {
         try? lock.folder.unlink(name.fileName)
       }

@@ -116,15 +116,11 @@ extension HardlinkCleanUp {
         status.size == 0 || status.identity == (try? lock.fileStatus())?.identity
       else { continue }
       let isLive = placeholder.liveness(judge, status, .local()) != .dead
-      let isForced = options.all
-      guard !isLive || isForced else { continue }
+      guard !isLive || options.all else { continue }
       if !options.dryRun {
         // Another process may have the number by now, and the placeholder.
         let judge = Judge(claimant: judge.claimant, policy: judge.policy)
-        let isRetired = try lock.retire(placeholder, status.identity) {
-          isForced || placeholder.liveness(judge, status, .local()) == .dead
-        }
-        guard isRetired else { continue }
+        guard try lock.retire(placeholder, status, judge: options.all ? nil : judge) else { continue }
       }
       note(placeholder.fileName, isLive ? .liveLock : .claim)
     }

@@ -42,10 +42,9 @@ struct HostNames {
   /// The names that a host has before it is given one, and those of hosts(5) for the host itself.
   private static func isEverybodys(_ name: ByteString) -> Bool {
     let label = ByteString(name.bytes.prefix { $0 != ascii(".") })
-    let names: [ByteString] = [
-      "localhost", "localhost4", "localhost6", "ip6-localhost", "ip6-loopback", "loopback", "(none)", "",
-    ]
-    return names.contains(label)
+    // localhost4, localhost6; ip6-localhost, ip6-loopback
+    return label.hasPrefix("localhost") && label.count < 11 || label.hasPrefix("ip6-lo")
+      || label == "loopback" || label == "(none)" || label.isEmpty
   }
 
   /// As getfqdn does it with hosts(5) alone: the name's address is looked up, and the names of that

@@ -101,10 +101,10 @@ extension LockName {
     }
   }
 
-  /// Calls `body` with the name of each file in the folder.
-  func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
+  /// The names of the files in the folder.
+  func names() throws(Errno) -> FolderNames {
     if isShared { try askServer(in: folder.number) }
-    try folder.forEachName(body)
+    return try folder.names()
   }
 
   /// What time it is for the folder, as far as this host knows without writing anything there.
@@ -232,35 +232,27 @@ extension LockName {
 
   /// Every claim for this lock in the folder.
   ///
-  /// - Parameter pause: called now and then where that takes long; ends it by an error.
-  func claimNames(
-    _ pause: () throws(LockError) -> Void = {}
-  ) throws(LockError) -> [ClaimName] {
+  /// - Parameter watch: hears what interrupts a look that takes long.
+  func claimNames(_ watch: HolderWatch? = nil) throws(LockError) -> [ClaimName] {
+    let all = try step(.read) { () throws(Errno) in try self.names() }
     var names: [ClaimName] = []
-    var unreadable: [ByteString] = []
-    let base = base
-    try step(.read) { () throws(Errno) in
-      try forEachName { name in
-        if let claim = ClaimName(name.bytes, base: base) {
-          names.append(claim)
-        } else if ClaimName.mayBeUnreadable(name, base: base) {
-          unreadable.append(name)
-        }
+    while let name = try step(.read, { () throws(Errno) in try all.next() }) {
+      if let claim = ClaimName(name.bytes, base: base) {
+        names.append(claim)
+      } else if ClaimName.mayBeUnreadable(name, base: base) {
+        try watch?.pause(.zero)
+        if namesItself(name) { names.append(ClaimName(unreadable: name)) }
       }
-    }
-    for (index, name) in unreadable.enumerated() {
-      if index & 63 == 0 { try pause() }
-      if namesItself(name) { names.append(ClaimName(unreadable: name)) }
     }
     return names
   }
 
   /// Whether one of these is the claim of another program. A folder of such a name is not, for one.
   func hasForeignClaim(
-    among names: [ClaimName], _ pause: () throws(LockError) -> Void = {}
+    among names: [ClaimName], _ watch: HolderWatch? = nil
   ) throws(LockError) -> Bool {
-    for (index, name) in names.enumerated() where name.isForeign {
-      if index & 63 == 0 { try pause() }
+    for name in names where name.isForeign {
+      try watch?.pause(.zero)
       if (try? status(of: name.fileName))?.kind == .regular { return true }
     }
     return false

@@ -49,12 +49,9 @@ extension HardlinkLocation {
   func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
     guard let held = try lock.holdingPlaceholder() else { return nil }
-    let isDead = {
-      force || held.placeholder.liveness(judge, held.status, .local()) == .dead
-    }
-    guard isDead() else { throw .busy }
     let description = describe(held.placeholder, held.status, judge, .local())
-    let isRetired = try lock.retire(held.placeholder, held.status.identity, isDead: isDead)
+    guard force || description.liveness == .dead else { throw .busy }
+    let isRetired = try lock.retire(held.placeholder, held.status, judge: force ? nil : judge)
     return isRetired ? description : nil
   }
 }

@@ -153,16 +153,20 @@ final class ProcessCensus {
   private static func look() -> [UInt8]? {
     guard ProcessMark.seesAll, let folder = try? Folder("/proc") else { return nil }
     var bearers: [UInt8] = []
-    let isComplete =
-      (try? folder.forEachName { name in
-        guard let own = decimalNumber(name.bytes[...]) else { return }
+    do throws(Errno) {
+      let names = try folder.names()
+      while let name = try names.next() {
+        guard let own = decimalNumber(name.bytes[...]) else { continue }
         for number in ProcessMark.namespaceNumbers(of: name) ?? [] where number < Self.limit {
           let index = Int(number)
           while bearers.count <= index { bearers.append(0) }
           bearers[index] |= number == own ? Bearer.here : Bearer.elsewhere
         }
-      }) != nil
-    return isComplete ? bearers : nil
+      }
+    } catch {
+      return nil
+    }
+    return bearers
   }
 
   /// No process has a higher number (proc(5), pid_max).
