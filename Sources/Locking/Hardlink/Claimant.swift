@@ -89,7 +89,8 @@ struct Judge {
   /// The same for many claims, which were listed before: one look at all processes does for them.
   func judgingMany() -> Judge { Judge(claimant: claimant, policy: policy, census: ProcessCensus()) }
 
-  private func isNobody(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
+  /// `ProcessCensus.lacks`
+  func isNobody(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
     (census ?? ProcessCensus()).lacks(identifier, ignoringOwn: ignoringOwn)
   }
 

@@ -79,12 +79,12 @@ struct Placeholder: Equatable {
     do throws(Errno) {
       mark = try ProcessMark(process)
     } catch {
-      return error == .noProcess && ProcessMark.isNobody(process) ? .dead : .unknown
+      return error == .noProcess && judge.isNobody(process) ? .dead : .unknown
     }
     guard let age = mark.age, age + .seconds(2) < clock.now - status.changeTime else {
       return .alive
     }
-    return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true)
+    return process == getpid() && judge.isNobody(process, ignoringOwn: true)
       ? .dead : .unknown
   }
 }

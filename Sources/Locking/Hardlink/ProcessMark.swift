@@ -77,14 +77,6 @@ extension ProcessMark {
     return namespace.map { $0.identity.inode != 0xefff_fffa } ?? false
   }()
 
-  /// Whether for certain no process on this host calls itself `identifier`, in whatever pid namespace:
-  /// what a number without more to it needs to be dead. Only the first namespace sees all the others.
-  ///
-  /// - Parameter ignoringOwn: leave out the one that has this number in this namespace.
-  static func isNobody(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
-    ProcessCensus().lacks(identifier, ignoringOwn: ignoringOwn)
-  }
-
   /// Whether /proc shows all processes of the machine, to this process.
   fileprivate static var seesAll: Bool {
     guard
@@ -172,7 +164,10 @@ final class ProcessCensus {
   /// No process has a higher number (proc(5), pid_max).
   private static let limit: UInt64 = 1 << 22
 
-  /// Whether there was for certain no such process: see `ProcessMark.isNobody`.
+  /// Whether for certain no process on this host calls itself `identifier`, in whatever pid namespace: what
+  /// a number without more to it needs to be dead. Only the first namespace sees all the others.
+  ///
+  /// - Parameter ignoringOwn: leave out the one that has this number in this namespace.
   func lacks(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
     guard let bearers else { return false }
     let index = Int(identifier)
