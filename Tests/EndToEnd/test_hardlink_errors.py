@@ -106,7 +106,7 @@ def stat_of(pid):
 
 @needs_users
 @pytest.mark.parametrize("verb", [
-    ["cleanup", "."], ["cleanup", "lock"], ["cleanup", "--all", "--force", "lock"],
+    ["cleanup", "."], ["cleanup", "lock"],
     ["break", "lock"], ["break", "--force", "lock"], ["release", "--any", "lock"],
 ])
 @pytest.mark.parametrize("content", ["data", "claim"])

@@ -108,6 +108,13 @@ struct Release {
     if let doubt { throw .hardlink("release", path, doubt) }
     let inspection = try inspection(of: path, "release")
     let holder = inspection?.locks.lazy.compactMap { $0.holders.first }.first
+    if let process = holder?.process, keepers.contains(process.identifier),
+      let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
+    {
+      throw Failure(
+        .systemCall,
+        "unable to release \(path): \(process.phrase), which keeps it, cannot be looked at")
+    }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(
       "release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil))

@@ -66,7 +66,9 @@ struct Run {
           if case .signalled = outcome.termination {
             launch?.endControlGroup(ofHolder: front.holder, options.lock)
           }
-          if case .signalled = outcome.termination, isHardlink { release(request, of: front.holder) }
+          if case .signalled = outcome.termination, isHardlink {
+            release(request, of: front.holder)
+          }
           let status = outcome.termination.exitStatus
           // A holder that was stopped may not know why its command has ended.
           if outcome.lostLease, status != ExitStatus.notHeld.rawValue {

@@ -164,8 +164,7 @@ extension HardlinkAcquisition {
       guard name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess
       else { continue }
       try watch.pause(.zero)
-      if try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead
-      {
+      if try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead {
         try? lock.folder.unlink(name.fileName)
       }
     }

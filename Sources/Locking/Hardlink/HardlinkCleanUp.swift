@@ -120,7 +120,9 @@ extension HardlinkCleanUp {
       if !options.dryRun {
         // Another process may have the number by now, and the placeholder.
         let judge = Judge(claimant: judge.claimant, policy: judge.policy)
-        guard try lock.retire(placeholder, status, judge: options.all ? nil : judge) else { continue }
+        guard try lock.retire(placeholder, status, judge: options.all ? nil : judge) else {
+          continue
+        }
       }
       note(placeholder.fileName, isLive ? .liveLock : .claim)
     }
