@@ -92,10 +92,15 @@ struct Release {
       guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
         kept.support == nil, isMeant(kept, process, owners), kept.isConfirmed(process)
       else { continue }
-      let isOfFile =
-        file.map {
-          Locking.process(number, keeping: kept.mode, on: $0, with: kept.descriptor) != nil
-        } ?? false
+      let descriptor =
+        "/proc/" + ByteString(decimal: number) + "/fd/" + ByteString(decimal: kept.descriptor)
+      let isOfFile: Bool
+      do throws(Errno) {
+        isOfFile = try FileStatus(at: descriptor, followingLinks: true).identity == file
+      } catch {
+        if path.absolutePath != kept.path { continue }
+        throw .hardlink("release", path, .system(.stat, error))
+      }
       guard isOfFile || path.absolutePath == kept.path else { continue }
       try end(process, path)
       if isOfFile { isHeld = true } else { wasLost = true }
@@ -112,8 +117,7 @@ struct Release {
       let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
     {
       throw Failure(
-        .systemCall,
-        "unable to release \(path): \(process.phrase), which keeps it, cannot be looked at")
+        .systemCall, "unable to release \(path): \(process.phrase) keeps it, and cannot be seen into")
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(

@@ -36,7 +36,12 @@ public struct HardlinkLocation: ~Copyable {
   /// The claim that has the lock, if it is this owner's; nil for any owner.
   private func claim(of owner: LockOwner?, _ judge: Judge) throws(LockError) -> BoundClaim {
     guard let held = try lock.look(lock.base), !held.wasAbandoned else { throw .notHeld }
-    if owner != nil, !judge.claimant.owns(held.name) { throw .notHeld }
+    if owner != nil, !judge.claimant.owns(held.name) {
+      // Where /proc does not tell whose it is, it may be this owner's.
+      let isDoubtful =
+        !judge.claimant.realm.isKnown && held.name.process == judge.claimant.owner.identifier
+      throw isDoubtful ? .system(.owner, .accessDenied) : .notHeld
+    }
     return held
   }
 
