@@ -9,9 +9,9 @@ extension Failure {
   static func locking(
     _ error: LockError, _ request: LockRequest, _ options: LockOptions
   ) -> Failure {
-    let isBusy = error == .busy || error == .timedOut
+    let isBusy = status(error) == .busy && error != .alreadyHeld && error != .interrupted
     var reason = reason(error, options)
-    if isBusy, let holder = holderPhrase(of: request) {
+    if isBusy, error != .unsettled, let holder = holderPhrase(of: request) {
       let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
       reason = "\(timedOut)it is held \(holder)"
     }
@@ -31,7 +31,7 @@ extension Failure {
 
   static func status(_ error: LockError) -> ExitStatus {
     switch error {
-    case .busy, .timedOut, .alreadyHeld, .interrupted: .busy
+    case .busy, .timedOut, .unsettled, .alreadyHeld, .interrupted: .busy
     case .notHeld, .lost: .notHeld
     case .refused(let refusal): status(refusal)
     case .unsupported: .unsupported
@@ -42,9 +42,9 @@ extension Failure {
   private static func status(_ refusal: Refusal) -> ExitStatus {
     switch refusal {
     case .emptyPath: .usage
-    case .fifo, .socket, .device, .directory, .notRemovable, .notAClaim: .notALock
+    case .fifo, .socket, .device, .directory, .notRemovable, .notAClaim, .obstructed: .notALock
     case .separatorInPath: .usage
-    case .danglingLink: .cannotCreate
+    case .danglingLink, .nameTooLong: .cannotCreate
     case .untrustedLink, .untrustedOwner: .notPermitted
     }
   }
@@ -68,6 +68,8 @@ extension Failure {
     switch error {
     case .busy: "it is locked by another process"
     case .timedOut: "timed out, it is still locked by another process"
+    case .unsettled:
+      "timed out, while it was waited for other programs that may be about to remove it (--settle)"
     case .alreadyHeld: "this process holds it already"
     case .refused(let refusal): text(refusal)
     case .interrupted: "a signal ended the wait"
@@ -76,6 +78,8 @@ extension Failure {
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
     case .unsupported(.rangeInHardlinkMode): "hardlink locks have no ranges"
     case .unsupported(.noLifetime): "locks in portage's style have no lifetime"
+    case .unsupported(.shorterLifetime):
+      "its owner, a swlock, refreshes it itself, and relies on the longer lifetime that it has"
     case .unsupported(.sharedHardlink): "hardlink locks are exclusive"
     case .unsupported(.noClaimNames):
       "this file system does not allow names with '|', as claims of --mode hardlink have"
@@ -103,6 +107,10 @@ extension Failure {
     case .notAClaim(let obstacle): "it is \(name(obstacle)), and no lock of --mode hardlink"
     case .separatorInPath:
       "its path has a '|', which separates the parts of a lock's name; only --style portage allows it"
+    case .nameTooLong(let limit):
+      "its name is too long for --mode hardlink, which makes longer ones of it: at most \(Int64(limit)) bytes"
+    case .obstructed(let name, let obstacle):
+      "\(name) beside it is \(Self.name(obstacle)), and no part of --mode hardlink"
     case .notRemovable: "it is not an empty regular file of one name, which --unlink could remove"
     }
   }

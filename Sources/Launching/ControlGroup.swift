@@ -220,9 +220,10 @@ extension ControlGroup {
     var names: [ByteString] = []
     do throws(Errno) {
       let folder = try Folder(path)
-      var all: [ByteString] = []
-      try folder.forEachName { all.append($0) }
-      for name in all where try folder.status(of: name).kind == .directory { names.append(name) }
+      let all = try folder.names()
+      while let name = try all.next() {
+        if try folder.status(of: name).kind == .directory { names.append(name) }
+      }
     } catch {}
     return names
   }

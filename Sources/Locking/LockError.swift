@@ -5,6 +5,9 @@ public enum LockError: Error, Equatable, Sendable {
   case busy
   /// The same, at the end of the patience.
   case timedOut
+  /// The same, when only other programs that may be about to remove the lock were still waited for
+  /// (`HardlinkPolicy.settle`).
+  case unsettled
   /// This process has a POSIX lock on the file already; one more descriptor would drop it.
   case alreadyHeld
   case refused(Refusal)
@@ -41,6 +44,10 @@ public enum Refusal: Equatable, Sendable {
   case notAClaim(Obstacle)
   /// In `hardlink` mode: the path has a `|`, which separates the parts of a claim's name.
   case separatorInPath
+  /// In `hardlink` mode: there is no room for the names of what it takes to release the lock.
+  case nameTooLong(limit: Int)
+  /// In `hardlink` mode: this stands at one of those names, beside the lock.
+  case obstructed(name: ByteString, Obstacle)
 }
 
 /// What is in the way of a `hardlink` lock.
@@ -70,6 +77,8 @@ public enum Unsupported: Equatable, Sendable {
   case sharedHardlink, rangeInHardlinkMode
   /// Locks in portage's style have no lifetime, and are bound to the process that takes them.
   case noLifetime
+  /// Its owner is a process that refreshes it, and relies on the lifetime that it has.
+  case shorterLifetime
   /// The file system does not allow the names of claims, which have a `|`.
   case noClaimNames
   /// The file system has no hard links, or does not tell which files are the same.

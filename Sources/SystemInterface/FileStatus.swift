@@ -30,6 +30,8 @@ public struct FileStatus: Sendable {
   public let changeTime: WallTime
   /// The whole seconds of `modificationTime` as the file system has them, also where that does not fit.
   public let modificationSeconds: Int64
+  /// When it was read last, or what futimens(2) made of that: the same of `st_atim`.
+  public let accessSeconds: Int64
   /// A folder where everybody may create files but remove only their own, such as /tmp.
   public let isStickyAndWorldWritable: Bool
 
@@ -42,6 +44,7 @@ public struct FileStatus: Sendable {
     modificationTime = Self.time(raw.st_mtim)
     changeTime = Self.time(raw.st_ctim)
     modificationSeconds = Int64(raw.st_mtim.tv_sec)
+    accessSeconds = Int64(raw.st_atim.tv_sec)
     let shared: UInt32 = 0o1002
     isStickyAndWorldWritable = raw.st_mode & shared == shared
     switch raw.st_mode & UInt32(S_IFMT) {

@@ -62,25 +62,8 @@ public struct Folder: ~Copyable {
     try call(name) { (folder, name) in mkdirat(folder, name, 0o700) }
   }
 
-  /// Calls `body` with the name of each file in the folder, in no order, `.` and `..` left out
-  /// (readdir(3)). What comes or goes meanwhile may be seen or not.
-  @_optimize(none)
-  public func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
-    // A descriptor of its own: two readers would share one position.
-    let copy = try FileDescriptor.open(".", in: descriptor.number, O_RDONLY | O_DIRECTORY)
-    guard let stream = fdopendir(copy.number) else { throw Errno.current }
-    _ = copy.leak()
-    defer { closedir(stream) }
-    while true {
-      csystem_clear_errno()
-      guard let entry = readdir(stream) else {
-        if Errno.current.code != 0 { throw Errno.current }
-        return
-      }
-      let name = ByteString(cString: csystem_entry_name(entry))
-      if name != "." && name != ".." { body(name) }
-    }
-  }
+  /// The names of the files in the folder.
+  public func names() throws(Errno) -> FolderNames { try FolderNames(descriptor.number) }
 
   @inline(__always)
   private func call(
@@ -98,5 +81,36 @@ public struct Folder: ~Copyable {
     _ body: (Int32, UnsafePointer<CChar>, UnsafePointer<CChar>) -> Int32
   ) throws(Errno) {
     try call(name) { (folder, name) in other.withCString { body(folder, name, $0) } }
+  }
+}
+
+/// The names of the files in a folder, one after the other, in no order, `.` and `..` left out (readdir(3)).
+/// What comes or goes meanwhile may be seen or not.
+public struct FolderNames: ~Copyable {
+  private let stream: OpaquePointer
+
+  fileprivate init(_ folder: Int32) throws(Errno) {
+    // A descriptor of its own: two readers would share one position.
+    let copy = try FileDescriptor.open(".", in: folder, O_RDONLY | O_DIRECTORY)
+    guard let stream = fdopendir(copy.number) else { throw Errno.current }
+    _ = copy.leak()
+    self.stream = stream
+  }
+
+  deinit {
+    closedir(stream)
+  }
+
+  /// Nil at the end.
+  public func next() throws(Errno) -> ByteString? {
+    while true {
+      csystem_clear_errno()
+      guard let entry = readdir(stream) else {
+        if Errno.current.code != 0 { throw Errno.current }
+        return nil
+      }
+      let name = ByteString(cString: csystem_entry_name(entry))
+      if name != "." && name != ".." { return name }
+    }
   }
 }

@@ -11,7 +11,8 @@ private func claim(
 ) -> HardlinkClaim {
   HardlinkClaim(
     fileName: "lock|h|1|2", host: host, process: process, partner: nil, user: 0, liveness: liveness,
-    isForeign: false, isExpiryCertain: isExpiryCertain, expiry: remaining.map { 1_700_000_000 + $0 },
+    isForeign: false, isExpiryCertain: isExpiryCertain,
+    expiry: remaining.map { 1_700_000_000 + $0 },
     remaining: remaining.map { .seconds($0) })
 }
 

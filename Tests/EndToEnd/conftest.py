@@ -1,9 +1,11 @@
 """Fixtures for the tests of the built binary. SWLOCK names the binary; default: build/swlock."""
 
+import ctypes
 import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -34,6 +36,29 @@ def strace_works():
 needs_strace = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19, allowed to trace")
 
 
+def is_everybodys(name):
+    """Whether many hosts are called so, as far as the tests care."""
+    return name.partition(".")[0] in ("localhost", "", "(none)")
+
+
+GIVE_HOSTS = """
+mount --make-rprivate / && mount -t tmpfs none /mnt && printf %s "$1" >/mnt/hosts &&
+mount --bind /mnt/hosts /etc/hosts && umount -l /mnt
+"""
+
+
+def name_this_host():
+    """Where /etc/hosts makes it localhost, as in many containers, the tests see another one, which gives it a
+    name of its own. The mount is in a namespace that ends with them."""
+    node = socket.gethostname()
+    if not is_everybodys(socket.getfqdn()) or is_everybodys(node) or os.geteuid() != 0:
+        return
+    mount_namespace = 0x20000
+    if ctypes.CDLL(None).unshare(mount_namespace) == 0:
+        hosts = f"127.0.0.1 localhost\n127.0.1.1 {node}.example {node}\n"
+        subprocess.run(["sh", "-c", GIVE_HOSTS, "sh", hosts], check=False)
+
+
 def pytest_report_header():
     return f"seed: {SEED} (SWLOCK_SEED)"
 
@@ -41,6 +66,7 @@ def pytest_report_header():
 def pytest_sessionstart(session):
     if not os.access(SWLOCK, os.X_OK):
         pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)
+    name_this_host()
     # A shell without job control ignores these in what it starts in the background.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)

@@ -16,7 +16,7 @@ import time
 
 import pytest
 
-from conftest import SWLOCK
+from conftest import SWLOCK, is_everybodys
 from observing import appears, descendants_of, end, is_alive, wait_until
 
 USAGE, NOT_A_LOCK, UNSUPPORTED, CANNOT_CREATE, BUSY = 64, 65, 69, 73, 75
@@ -100,10 +100,18 @@ def tag_of(pid, lifetime=15000, start=None, namespace=None, booted=None, second=
     return ".".join(map(str, fields)) + (f".{second}" if second else "")
 
 
+def this_host():
+    """What flufl.lock writes on this host: without a name of its own nobody can tell whose claim it is."""
+    name = socket.getfqdn()
+    if is_everybodys(name):
+        pytest.skip("/etc/hosts gives this host no name but localhost, and only root can change that here")
+    return name
+
+
 def forge(path, pid, tag=None, host=None, expires_in=15.0, held=True):
     """A claim for the process `pid`, and the lock held by it; by default as swlock makes them."""
     tag = tag_of(pid) if tag is None else tag
-    claim = f"{path}|{host or socket.getfqdn()}|{pid}|{tag}"
+    claim = f"{path}|{host or this_host()}|{pid}|{tag}"
     pathlib.Path(claim).write_text(claim)
     if held:
         os.link(claim, path)
@@ -234,17 +242,35 @@ def has_namespaces():
 
 needs_namespaces = pytest.mark.skipif(not has_namespaces(), reason="needs root, and namespaces")
 
-HOST = 'hostname elsewhere; exec "$@"'
-BOOT = 'echo 01234567-89ab-4def-8123-456789abcdef >boot; mount --bind boot "$0"; exec "$@"'
-BOOT_ID = "/proc/sys/kernel/random/boot_id"
+ELSEWHERE = "elsewhere.example"
+OTHER_BOOT = "0123456789ab4def"
+BOOT = """
+mount -t tmpfs none /mnt && echo 01234567-89ab-4def-8123-456789abcdef >/mnt/boot
+mount --bind /mnt/boot /proc/sys/kernel/random/boot_id; umount -l /mnt
+if [ "$0" != same ]; then hostname "$0"; fi
+exec "$@"
+"""
 
 
 def on_another_host(prefix):
-    return ["unshare", "--uts", "sh", "-c", HOST, "sh", *prefix]
+    """Another name alone does not make it another host."""
+    return ["unshare", "-m", "--uts", "sh", "-c", BOOT, "elsewhere", *prefix]
 
 
 def after_another_boot(prefix):
-    return ["unshare", "-m", "sh", "-c", BOOT, BOOT_ID, *prefix]
+    return ["unshare", "-m", "sh", "-c", BOOT, "same", *prefix]
+
+
+def renamed(name, prefix, hosts=None):
+    """On this host, when it is called so; with other lines in /etc/hosts."""
+    words = 'hostname "$0"; exec "$@"'
+    if hosts is not None:
+        words = (
+            'mount -t tmpfs none /mnt; printf %s "$1" >/mnt/hosts; mount --bind /mnt/hosts /etc/hosts;'
+            f" umount -l /mnt; shift; {words}"
+        )
+        prefix = [hosts, *prefix]
+    return ["unshare", "-m", "--uts", "sh", "-c", words, name, *prefix]
 
 
 def in_a_container(prefix):

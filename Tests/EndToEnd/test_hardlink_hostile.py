@@ -22,6 +22,7 @@ from hardlink_world import (
     left_in,
     set_expiry,
     under,
+    this_host,
 )
 from observing import has_failed, nothing_left  # noqa: F401
 from sections import PATIENCE, finish, hold
@@ -118,7 +119,7 @@ def test_new_empty_file_is_respected(folder, verb):
 def test_old_empty_claim_does_not_block_for_ever(folder, verb):
     """The power was lost before the claim's content reached the disk."""
     path = folder / "lock"
-    claim = folder / f"lock|{socket.getfqdn()}|{dead_pid()}|12345"
+    claim = folder / f"lock|{this_host()}|{dead_pid()}|12345"
     claim.touch()
     os.link(claim, path)
     set_expiry(path, -60)
@@ -180,7 +181,7 @@ def test_symbolic_link_to_a_claim_is_no_lock(folder, verb):
 def test_strange_thing_with_the_name_of_a_claim_is_left_alone(folder, kind, verb):
     target = folder / "target"
     target.write_text("data")
-    name = f"lock|{socket.getfqdn()}|{dead_pid()}|12345"
+    name = f"lock|{this_host()}|{dead_pid()}|12345"
     make(kind, folder / name, target)
     assert perform(folder, verb).returncode == 0
     assert os.path.lexists(folder / name) and target.read_text() == "data"
@@ -224,7 +225,7 @@ def test_claim_that_names_another_folder_acts_on_this_one(folder, verb):
     outside, inside = folder / "outside", folder / "inside"
     outside.mkdir()
     inside.mkdir()
-    name = f"lock|{socket.getfqdn()}|{dead_pid()}|12345"
+    name = f"lock|{this_host()}|{dead_pid()}|12345"
     for place in (outside, inside):
         (place / name).write_text(str(outside / name))
         os.link(place / name, place / "lock")
@@ -239,7 +240,7 @@ def test_claim_that_names_another_folder_acts_on_this_one(folder, verb):
 @pytest.mark.parametrize("verb", ["run -n", "run -w", "acquire"])
 @pytest.mark.parametrize("pid", ["0", "1", "4194304", "2147483647"])
 def test_claim_with_a_special_pid_is_judged_without_harm(folder, verb, pid):
-    name = folder / f"lock|{socket.getfqdn()}|{pid}|12345"
+    name = folder / f"lock|{this_host()}|{pid}|12345"
     name.write_text(str(name))
     os.link(name, folder / "lock")
     set_expiry(name, 60)

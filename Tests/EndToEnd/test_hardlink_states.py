@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from hardlink_world import BUSY, dead_pid, forge, owner, tag_of
+from hardlink_world import BUSY, OTHER_BOOT, dead_pid, forge, owner, tag_of
 from observing import wait_until
 
 # In milliseconds. A claim has its lifetime from its last change on, whatever its time stamp says;
@@ -28,8 +28,8 @@ def claimed(folder, kind, expires_in):
             pid = stack.enter_context(owner(folder)).pid
         else:
             pid = dead_pid() if whose == "nobody" else os.getpid()
-        tag = "12345" if program == "flufl" else tag_of(pid, lifetime=SHORT)
-        host = "elsewhere" if whose == "somebody elsewhere" else None
+        host, booted = ("elsewhere", OTHER_BOOT) if whose == "somebody elsewhere" else (None, None)
+        tag = "12345" if program == "flufl" else tag_of(pid, lifetime=SHORT, booted=booted)
         forge(path, pid, tag, host=host, expires_in=expires_in)
         wait_until(lambda: time.time() > path.stat().st_ctime + 2 * SHORT / 1000)
         yield

@@ -6,7 +6,6 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,12 +18,14 @@ from hardlink_world import (
     BUSY,
     NOT_A_LOCK,
     NOT_HELD,
+    OTHER_BOOT,
     claims,
     dead_pid,
     forge,
     left_in,
     owner,
     tag_of,
+    this_host,
 )
 from observing import wait_until, waits_on
 
@@ -92,7 +93,11 @@ def spread_out(folder, pid, tag, host):
 KINDS = {
     "swlock, alive": ("alive", lambda pid: tag_of(pid, lifetime=3_600_000), None),
     "swlock, dead": ("dead", tag_of, None),
-    "swlock, elsewhere": ("alive", lambda pid: tag_of(pid, lifetime=3_600_000), "elsewhere"),
+    "swlock, elsewhere": (
+        "alive",
+        lambda pid: tag_of(pid, lifetime=3_600_000, booted=OTHER_BOOT),
+        "elsewhere",
+    ),
     "swlock, for the longest time": ("alive", lambda pid: tag_of(pid, lifetime=2**63 - 1), None),
     "flufl, alive": ("alive", lambda pid: "12345", None),
     "flufl, dead": ("dead", lambda pid: "12345", None),
@@ -236,7 +241,7 @@ def test_names_with_any_numbers_are_read_or_left_alone(swlock, folder):
             names.append((str(os.getpid()), ".".join(changed)))
             names.append((str(os.getpid()), ".".join([*changed, "a"])))
     for number, (pid, tag) in enumerate(names):
-        claim = folder / f"lock{number}|{socket.getfqdn()}|{pid}|{tag}"
+        claim = folder / f"lock{number}|{this_host()}|{pid}|{tag}"
         claim.write_text(str(claim))
         os.link(claim, folder / f"lock{number}")
     before = what_stands_in(folder)
@@ -259,7 +264,7 @@ def test_names_with_any_numbers_are_read_or_left_alone(swlock, folder):
 @pytest.mark.parametrize("size", [0, 1, 4096, 4097, 2**20, 2**40])
 @pytest.mark.parametrize("seconds", [-(2**63), NO_TIME, 2**63 - 1])
 def test_files_of_any_size_and_time_are_no_locks(swlock, folder, size, seconds):
-    claim = folder / f"lock|{socket.getfqdn()}|{dead_pid()}|123"
+    claim = folder / f"lock|{this_host()}|{dead_pid()}|123"
     for name in (folder / "lock", claim, folder / ".lock.swlock-retire-123"):
         name.touch()
         os.truncate(name, size)

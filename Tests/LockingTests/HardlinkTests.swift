@@ -36,8 +36,9 @@ struct HardlinkWorld {
 
   func claimant(_ owner: ProcessMark, host: ByteString? = nil) throws -> Claimant {
     let here = try Claimant.current()
-    let hosts = host.map { HostNames(node: $0, canonical: $0) } ?? here.hosts
-    return Claimant(hosts: hosts, realm: here.realm, owner: owner, partner: nil)
+    guard let host else { return here.acting(for: owner) }
+    let realm = Realm(namespace: here.realm.namespace, boot: "0123456789abcdef")
+    return Claimant(hosts: HostNames(node: host), realm: realm, owner: owner, partner: nil)
   }
 
   /// A claim of that process; not linked to anything.
@@ -180,7 +181,7 @@ struct HardlinkWorld {
   }
 
   @Test func fluflClaimIsBrokenOnlyIfItsProcessIsDead() throws {
-    let own = try Claimant.current().hosts.canonical
+    let own = try Claimant.current().hosts.node
     let host = String(decoding: own.bytes, as: UTF8.self)
     try world.holdAsFlufl(pid: getppid(), host: host, expiry: 1)
     #expect(errorOfAcquiring(world.request()) == .busy)

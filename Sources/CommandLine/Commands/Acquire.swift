@@ -44,7 +44,8 @@ struct Acquire {
   /// The lock is the owner's already; it becomes the owner's own, with a whole lifetime, by being
   /// refreshed.
   private func takeOver(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
-    try options.lock.act("take over", request.path, as: owners, .refresh(lifetime: nil))
+    try options.lock.act(
+      "take over", request.path, as: owners, .refresh(lifetime: options.lifetime))
     options.lock.say("took over \(request.path)")
     return ExitStatus.done.rawValue
   }

@@ -7,7 +7,8 @@ extension HardlinkClaim {
   /// `pid 4711 on HOST`, or `nobody, on HOST`; where only the claim is known, its name.
   var ownerName: Message {
     if host.isEmpty { return "the owner of \(fileName)" }
-    return process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)"
+    let remark: StaticString = isHostShared ? ", as other hosts are called too" : ""
+    return process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)\(remark)"
   }
 
   /// `by pid 4711 on HOST`, or `for nobody, on HOST`.

@@ -77,7 +77,8 @@ struct Cleanup {
     }
     var names: [ByteString] = []
     do throws(Errno) {
-      try Folder(path).forEachName { name in
+      let all = try Folder(path).names()
+      while let name = try all.next() {
         if name.isAside || (options.unused && name.isSidecar) { names.append(name) }
       }
     } catch {

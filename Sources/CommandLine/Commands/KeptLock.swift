@@ -128,9 +128,12 @@ struct KeptLock {
   }
 
   /// The processes that are called as keepers are; anybody may be.
-  static func keepers() -> [Int32] {
+  static func keepers() -> [Int32] { (try? allKeepers()) ?? [] }
+
+  /// The same, where it matters that none is missing.
+  static func allKeepers() throws(LockError) -> [Int32] {
     let words: StaticString = "swlock\0hold\0"
-    return (try? processes(beginningWith: Array(words.utf8))) ?? []
+    return try processes(beginningWith: Array(words.utf8))
   }
 
   var words: [ByteString] {

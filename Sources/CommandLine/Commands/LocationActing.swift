@@ -7,7 +7,7 @@ internal import SystemInterface
 enum HolderAction {
   case release
   case refresh(lifetime: Span?)
-  case transfer(to: LockOwner)
+  case transfer(to: LockOwner, lifetime: Span?)
 }
 
 extension LockOptions {
@@ -22,12 +22,13 @@ extension LockOptions {
     } catch {
       throw .hardlink(verb, path, error)
     }
-    let owner = owners.holder(of: (try? location.report())?.holder)
     do throws(LockError) {
+      let owner = owners.holder(of: try location.report().holder)
       switch action {
       case .release: try location.release(of: owner)
       case .refresh(let lifetime): try location.refresh(of: owner, lifetime: lifetime)
-      case .transfer(let heir): try location.transfer(of: owner, to: heir)
+      case .transfer(let heir, let lifetime):
+        try location.transfer(of: owner, to: heir, lifetime: lifetime)
       }
     } catch .notHeld {
       let holder = (try? location.report())?.holder

@@ -153,6 +153,7 @@ extension LockOptions {
           line?.end()
           return announced(lock, request)
         } catch .timedOut where request.patience != patience {
+        } catch .unsettled where request.patience != patience {
         } catch .interrupted {
           // Of several, the first one that the kernel gives; any of them is the reason.
           throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")

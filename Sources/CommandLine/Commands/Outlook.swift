@@ -140,7 +140,12 @@ final class Outlook {
   private func lookAtClaim() throws(Failure) -> HeldLock? {
     looksAgain = looks < 4
     let chain = ancestry(of: getpid())
-    guard let claim = claimHolding(request, thatLives: true), claim.liveness == .alive,
+    let holder = claimHolding(request, thatLives: true)
+    if let holder, holder.isHostShared, looks == 1, options.progress != .never {
+      Output.say(
+        "\(request.path) is held \(holder.ownerPhrase): whether that process lives cannot be known")
+    }
+    guard let claim = holder, claim.liveness == .alive,
       let top = chain.lastIndex(where: { claim.isHeld(for: $0.identifier) }),
       // Anybody may make a claim in the name of another.
       claim.user == 0 || claim.user == geteuid() || claim.user == chain[top].user,

@@ -96,9 +96,8 @@ struct Probe {
     do throws(Errno) {
       let probed = try FileDescriptor.open(name, in: folder.number, O_RDONLY | O_DIRECTORY)
       let inner = Folder(taking: probed)
-      var names: [ByteString] = []
-      try inner.forEachName { names.append($0) }
-      for name in names { try? inner.unlink(name) }
+      let names = try inner.names()
+      while let name = try names.next() { try? inner.unlink(name) }
       try folder.removeDirectory(name)
     } catch {
       Output.say("unable to remove \(path)/\(name): \(error.text)")

@@ -39,7 +39,7 @@ struct ProbeOutcome: Equatable {
 
   init(_ error: LockError) {
     switch error {
-    case .busy, .timedOut, .alreadyHeld, .interrupted, .notHeld, .lost: self = .busy
+    case .busy, .timedOut, .unsettled, .alreadyHeld, .interrupted, .notHeld, .lost: self = .busy
     case .refused: self = .obstructed
     case .unsupported: self = .unsupported
     case .system(_, let errno): code = errno.code

@@ -14,33 +14,50 @@ struct Release {
     if let descriptor = options.descriptor { return try unlockDescriptor(descriptor) }
     let path = try options.lock.lockPath(options.path)
     let owners = try options.owner.resolved(for: .release)
-    if try releaseReliance(path, owners) {
+    let keepers: [Int32]
+    do throws(LockError) {
+      keepers = try KeptLock.allKeepers()
+    } catch .system(_, .missing) {
+      keepers = []  // There is no /proc.
+    } catch {
+      throw .hardlink("release", path, error, "/proc: \(Failure.reason(error))")
+    }
+    if try releaseReliance(path, owners, keepers) {
       options.lock.say("released \(path), which another process has")
       return ExitStatus.done.rawValue
     }
-    if isHardlink(path) {
+    var doubt: LockError?
+    if isHardlink(path, &doubt) {
       try options.lock.act("release", path, as: owners, .release)
     } else {
-      try releaseKept(path, owners)
+      try releaseKept(path, owners, keepers, doubt)
     }
     options.lock.say("released \(path)")
     return ExitStatus.done.rawValue
   }
 
-  private func isHardlink(_ path: ByteString) -> Bool {
+  /// - Parameter doubt: why that is not known; then a lock of the kernel's may be found all the same.
+  private func isHardlink(_ path: ByteString, _ doubt: inout LockError?) -> Bool {
     guard options.anyMode else { return options.lock.mode == .hardlink }
-    guard let location = try? HardlinkLocation(path, options.lock.hardlink),
-      let report = try? location.report()
-    else { return false }
-    return report.state != .unlocked
+    do throws(LockError) {
+      return try HardlinkLocation(path, options.lock.hardlink).report().state != .unlocked
+    } catch {
+      switch error {
+      case .refused, .system(.folder, .missing), .system(.folder, .notADirectory): break
+      default: doubt = error
+      }
+      return false
+    }
   }
 
   /// Ends what `acquire --reentrant` left last.
   ///
   /// - Returns: false where it left nothing.
-  private func releaseReliance(_ path: ByteString, _ owners: Owners) throws(Failure) -> Bool {
+  private func releaseReliance(
+    _ path: ByteString, _ owners: Owners, _ keepers: [Int32]
+  ) throws(Failure) -> Bool {
     var last: ObservedProcess?
-    for number in KeptLock.keepers() {
+    for number in keepers {
       guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
         kept.support != nil, isMeant(kept, process, owners), leads(path, to: kept),
         last.map({ $0.startTicks <= process.startTicks }) ?? true
@@ -63,18 +80,27 @@ struct Release {
   ///
   /// They are found by what they are called, and looked at then: the table of all locks takes longer. A
   /// lock whose file was removed is known by its name, and counts as lost: the next one may have got in.
-  private func releaseKept(_ path: ByteString, _ owners: Owners) throws(Failure) {
+  ///
+  /// - Parameter doubt: why it is not known that there is no lock of another kind.
+  private func releaseKept(
+    _ path: ByteString, _ owners: Owners, _ keepers: [Int32], _ doubt: LockError?
+  ) throws(Failure) {
     let file = try? FileStatus(at: path, followingLinks: true).identity
     var isHeld = false
     var wasLost = false
-    for number in KeptLock.keepers() {
+    for number in keepers {
       guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
         kept.support == nil, isMeant(kept, process, owners), kept.isConfirmed(process)
       else { continue }
-      let isOfFile =
-        file.map {
-          Locking.process(number, keeping: kept.mode, on: $0, with: kept.descriptor) != nil
-        } ?? false
+      let descriptor =
+        "/proc/" + ByteString(decimal: number) + "/fd/" + ByteString(decimal: kept.descriptor)
+      let isOfFile: Bool
+      do throws(Errno) {
+        isOfFile = try FileStatus(at: descriptor, followingLinks: true).identity == file
+      } catch {
+        if path.absolutePath != kept.path { continue }
+        throw .hardlink("release", path, .system(.stat, error))
+      }
       guard isOfFile || path.absolutePath == kept.path else { continue }
       try end(process, path)
       if isOfFile { isHeld = true } else { wasLost = true }
@@ -84,8 +110,15 @@ struct Release {
       throw .hardlink(
         "release", path, .notHeld, "it was lost: its file was removed while it was held")
     }
+    if let doubt { throw .hardlink("release", path, doubt) }
     let inspection = try inspection(of: path, "release")
     let holder = inspection?.locks.lazy.compactMap { $0.holders.first }.first
+    if let process = holder?.process, keepers.contains(process.identifier),
+      let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
+    {
+      throw Failure(
+        .systemCall, "unable to release \(path): \(process.phrase) keeps it, and cannot be seen into")
+    }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(
       "release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil))

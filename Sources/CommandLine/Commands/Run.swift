@@ -62,11 +62,19 @@ struct Run {
           killingLeftovers: isHardlink || makesControlGroup, lease: lease,
           relay: launch?.output?.processes, hindered: sayHindered)
         {
-          if case .signalled = front.termination {
+          let outcome = front.outcome
+          if case .signalled = outcome.termination {
             launch?.endControlGroup(ofHolder: front.holder, options.lock)
           }
-          if case .signalled = front.termination, isHardlink { release(request, of: front.holder) }
-          return front.termination.exitStatus
+          if case .signalled = outcome.termination, isHardlink {
+            release(request, of: front.holder)
+          }
+          let status = outcome.termination.exitStatus
+          // A holder that was stopped may not know why its command has ended.
+          if outcome.lostLease, status != ExitStatus.notHeld.rawValue {
+            return sayUnkept(request.path)
+          }
+          return status
         }
       } catch {
         throw .launching(error, name)
@@ -152,10 +160,7 @@ struct Run {
       throw failure(error, command)
     }
     finishOutput(lock, within: outcome.ranOutOfTime ? limits.grace : nil)
-    if outcome.lostLease || startedTooLate {
-      Output.say("\(name) was ended, the lock at \(lock.path) could not be kept")
-      return ExitStatus.notHeld.rawValue
-    }
+    if outcome.lostLease || startedTooLate { return sayUnkept(lock.path) }
     if let watch, watch.isLost {
       Output.say("\(name) was ended, the lock at \(lock.path) that it relied on is gone")
       return ExitStatus.notHeld.rawValue
@@ -195,6 +200,11 @@ struct Run {
       case .interrupted: break
       }
     }
+  }
+
+  private func sayUnkept(_ path: ByteString) -> Int32 {
+    Output.say("\(name) was ended, the lock at \(path) could not be kept")
+    return ExitStatus.notHeld.rawValue
   }
 
   func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {

@@ -15,7 +15,8 @@ struct Transfer {
     if case .process(let number) = heir {
       try checkExists(.processes([number]), "transfer", path)
     }
-    try options.lock.act("transfer", path, as: owner, .transfer(to: heir))
+    try options.lock.act(
+      "transfer", path, as: owner, .transfer(to: heir, lifetime: options.lifetime))
     if case .process(let number) = heir {
       options.lock.say("transferred \(path) to pid \(number)")
     } else {

@@ -72,7 +72,7 @@ private struct Lockrun {
     let file = try open()
     defer { file.keepOpen() }
     do throws(LaunchError) {
-      if let front = try forkHolder() { return front.termination.exitStatus }
+      if let front = try forkHolder() { return front.outcome.termination.exitStatus }
     } catch {
       throw failure(error)
     }

@@ -15,11 +15,12 @@ internal import CSystem
 /// ends in time what a holder does not that is stopped, or hangs. The processes of `relay` are not the
 /// command's. This process must not have other children: see `leaveEarlierChildren`.
 ///
-/// - Returns: nil in the holder, at once; in the front, who the holder was and how it ended.
+/// - Returns: nil in the holder, at once; in the front, who the holder was and how it ended, also whether the
+///   front has ended the command, or told it to end, for the sake of the lease.
 public func forkHolder(
   killingLeftovers: Bool = false, lease: Lease? = nil, relay: RelayProcesses? = nil,
   hindered: (Supervisor.Obstacle) -> Void = { _ in }
-) throws(LaunchError) -> (holder: Int32, termination: Termination)? {
+) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
   var limits = Supervisor.Limits()
   limits.leftovers = killingLeftovers ? .killIfKilled : .waitIfKilled
   limits.lease = lease
@@ -27,7 +28,7 @@ public func forkHolder(
   let ended = try forkBehindFront(limits, hindered) { csystem_fork_sharing_files() }
   // The relay is about to show the last words of what has ended, and to put the terminal in order. A
   // holder that was not killed has waited for that.
-  if let relay, case .signalled? = ended?.termination {
+  if let relay, case .signalled? = ended?.outcome.termination {
     waitForEnd(ofChild: relay.relay, by: .seconds(1))
   }
   return ended
@@ -49,7 +50,7 @@ public enum Place: Equatable, Sendable {
 public func leaveEarlierChildren() throws(LaunchError) -> Place {
   if getpid() != 1, !hasChildren() { return .here }
   let ended = try forkBehindFront(Supervisor.Limits(), { _ in }) { csystem_fork() }
-  return ended.map { .ended($0.termination) } ?? .elsewhere
+  return ended.map { .ended($0.outcome.termination) } ?? .elsewhere
 }
 
 /// Those too whose end makes no signal.
@@ -65,13 +66,13 @@ private func hasChildren() -> Bool {
 /// Forks; returns nil in the new process, and in the old one when the new one has ended.
 private func forkBehindFront(
   _ limits: Supervisor.Limits, _ hindered: (Supervisor.Obstacle) -> Void, _ fork: () -> Int32
-) throws(LaunchError) -> (holder: Int32, termination: Termination)? {
+) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
   let supervisor = try Supervisor(limits)
   let front = getpid()
   let identifier = try step(.clone) { () throws(Errno) in try retryingOnInterrupt(fork) }
   if identifier > 0 {
     let child = ChildProcess(identifier: identifier)
-    return (identifier, try supervisor.wait(for: child, hindered: hindered).termination)
+    return (identifier, try supervisor.wait(for: child, hindered: hindered))
   }
   try setParentDeathSignal(SIGKILL)
   if parentHasDied(front) { _exit(1) }

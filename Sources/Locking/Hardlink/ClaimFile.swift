@@ -9,7 +9,7 @@ final class ClaimFile {
   private let lock: LockName
   private let descriptor: FileDescriptor
   /// Nil: none.
-  private let lifetime: Span?
+  private(set) var lifetime: Span?
   private(set) var clock: FolderClock
   /// From here on the claim is not to be relied upon: in the distant past while it was never touched.
   /// Kept in memory, since others may touch the file.
@@ -112,10 +112,15 @@ final class ClaimFile {
   }
 
   /// Takes over a claim that was made for this process by another.
-  init(adopting bound: BoundClaim, _ lock: LockName) throws(LockError) {
+  convenience init(adopting bound: BoundClaim, _ lock: LockName) throws(LockError) {
+    try self.init(adopting: bound, lock, lifetime: bound.lifetime)
+  }
+
+  /// The same with another lifetime, from its next refresh on.
+  init(adopting bound: BoundClaim, _ lock: LockName, lifetime: Span?) throws(LockError) {
     name = bound.name
     self.lock = lock
-    lifetime = bound.name.details?.lifetime
+    self.lifetime = lifetime
     descriptor = try step(.open) { () throws(Errno) in
       FileDescriptor(
         taking: try retryingOnInterrupt {
@@ -132,6 +137,7 @@ final class ClaimFile {
   /// - Returns: false if that came too late: before it was done the last lifetime had ended, and
   ///   somebody else may have taken the lock since. Then the deadline stays as it was.
   func refresh() throws(LockError) -> Bool {
+    try lengthen()
     let next = try touch(lifetime)
     guard BootTime.now < deadline else { return false }
     deadline = next
@@ -144,20 +150,29 @@ final class ClaimFile {
     deadline = try touch(lifetime)
   }
 
+  /// Takes over a longer lifetime that the claim was given by another process in its owner's name. A shorter
+  /// one would have ended before this process learns of it.
+  private func lengthen() throws(LockError) {
+    guard let lifetime else { return }
+    let status = try step(.fstat) { [number] () throws(Errno) in try FileStatus(of: number) }
+    let given = BoundClaim(name, status, FileDescriptor(taking: -1)).lifetime
+    if given.map({ $0 > lifetime }) ?? true { self.lifetime = given }
+  }
+
   /// futimens(2). The clock is read before: rather too early a deadline than too late.
   private func touch(_ lifetime: Span?) throws(LockError) -> BootTime {
     let before = BootTime.now
     guard let lifetime else {
-      try set(.never)
+      try set(ClaimExpiry(clock.now, nil, of: name))
       return .distantFuture
     }
     let margin = min(Self.margin, lifetime / 10)
-    let expiry = ClaimExpiry(clock.now + lifetime)
+    let expiry = ClaimExpiry(clock.now, lifetime, of: name)
     try set(expiry)
     // The folder's clock may have been set since it was looked at last.
     if deadline != .distantPast {
       try lookAtClock()
-      let right = ClaimExpiry(clock.stamp + lifetime)
+      let right = ClaimExpiry(clock.stamp, lifetime, of: name)
       if abs(right.seconds - expiry.seconds) > 2 { try set(right) }
     }
     return before + (lifetime - margin)
@@ -177,7 +192,12 @@ final class ClaimFile {
 
   /// Removes the claim's own name, once it has no other.
   func discard() {
-    try? lock.folder.unlink(name.fileName)
+    do throws(Errno) {
+      try lock.folder.unlink(name.fileName)
+    } catch {
+      // Nobody is to take it for that of one who waits.
+      if error != .missing { try? ClaimExpiry.abandoned.set(on: number) }
+    }
   }
 
   enum Identity {

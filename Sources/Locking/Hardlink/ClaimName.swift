@@ -38,12 +38,11 @@ struct ClaimName: Equatable {
     actor: ProcessMark? = nil, realm: Realm, lifetime: Span?
   ) throws(Errno) {
     token = try randomToken()
-    self.host = host
     process = owner.identifier
     details = Details(
       lifetime: lifetime, start: owner.start, realm: realm, partner: actor == nil ? partner : nil,
       actor: actor)
-    var name = base + "|" + host + "|" + ByteString(decimal: owner.identifier) + "|" + token
+    var name: ByteString = "|" + ByteString(decimal: owner.identifier) + "|" + token
     name = name + "." + ByteString(decimal: lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0)
     name = name + "." + ByteString(decimal: owner.start)
     name = name + "." + ByteString(decimal: realm.namespace)
@@ -53,7 +52,10 @@ struct ClaimName: Equatable {
       name = name + "." + ByteString(decimal: other.start)
     }
     if actor != nil { name = name + ".a" }
-    fileName = name
+    // It is for people, and need not be whole.
+    let room = Int(NAME_MAX) - base.count - 1 - name.count
+    self.host = ByteString(host.bytes.prefix(max(1, room)))
+    fileName = base + "|" + self.host + name
   }
 
   /// Reads a name; nil if it is not that of a claim for the lock called `base`.

@@ -23,13 +23,15 @@ struct Claimant {
     if let partner {
       second = try step(.owner) { () throws(Errno) in try ProcessMark(partner) }
     }
-    return Claimant(hosts: .current(), realm: .current(), owner: mark, partner: second)
+    let realm = try step(.owner) { () throws(Errno) in try Realm.current() }
+    return Claimant(hosts: .current(), realm: realm, owner: mark, partner: second)
   }
 
   /// For who only looks, and owns nothing.
   static func nobody() -> Claimant {
     Claimant(
-      hosts: .current(), realm: .current(), owner: ProcessMark(0, start: 0), partner: nil)
+      hosts: .current(), realm: (try? .current()) ?? .unknown, owner: ProcessMark(0, start: 0),
+      partner: nil)
   }
 
   /// The same place, in the name of another owner.
@@ -45,12 +47,18 @@ struct Claimant {
 
   /// Whether that claim is held for this owner, here.
   func owns(_ name: ClaimName) -> Bool {
-    guard name.process == owner.identifier, hosts.contains(name.host) else { return false }
-    guard let details = name.details else { return true }
-    if owner.identifier == 0 { return true }
-    return details.realm == realm
-      && (details.start == 0 || owner.start == 0 || details.start == owner.start)
+    guard name.process == owner.identifier else { return false }
+    guard let details = name.details else { return hosts.isUnique(name.host) }
+    if owner.identifier == 0 { return isHere(details.realm) || hosts.contains(name.host) }
+    guard isHere(details.realm) || details.realm == realm && hosts.contains(name.host) else {
+      return false
+    }
+    return details.start == 0 || owner.start == 0 || details.start == owner.start
   }
+
+  /// Whether process numbers mean the same there as here. The host's name does not matter: it may change
+  /// while a lock is held.
+  func isHere(_ other: Realm) -> Bool { other.isKnown && other == realm }
 }
 
 /// Tells the clock of a folder's file system from one time stamp that was just made there.
@@ -75,6 +83,16 @@ struct FolderClock {
 struct Judge {
   let claimant: Claimant
   let policy: HardlinkPolicy
+  /// What is known of all processes; nil: each question takes a look of its own.
+  var census: ProcessCensus?
+
+  /// The same for many claims, which were listed before: one look at all processes does for them.
+  func judgingMany() -> Judge { Judge(claimant: claimant, policy: policy, census: ProcessCensus()) }
+
+  /// `ProcessCensus.lacks`
+  func isNobody(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
+    (census ?? ProcessCensus()).lacks(identifier, ignoringOwn: ignoringOwn)
+  }
 
   enum Verdict: Equatable {
     case live
@@ -109,14 +127,14 @@ struct Judge {
 
   /// When the claim's lifetime ends, on the folder's clock; nil: never.
   ///
-  /// A claim that was changed since (by a clock that is wrong, or from outside) still has the
-  /// lifetime that its name says from its last change on: the time of that cannot be set.
+  /// A claim that was changed since (by a clock that is wrong, or from outside) still has its lifetime from
+  /// its last change on: the time of that cannot be set.
   static func expiry(_ claim: BoundClaim) -> WallTime? {
-    guard let details = claim.name.details else {
+    if claim.name.isForeign {
       return max(
         claim.status.modificationTime, claim.status.changeTime + defaultForeignLifetime)
     }
-    guard let lifetime = details.lifetime else { return nil }
+    guard let lifetime = claim.lifetime else { return nil }
     return max(claim.status.modificationTime, claim.status.changeTime + lifetime)
   }
 
@@ -139,7 +157,7 @@ struct Judge {
     if liveness == .alive, claim.name.isForeign, isExpired(claim, clock),
       let mark = try? ProcessMark(claim.name.process), let age = mark.age,
       age + .seconds(2) < clock.now - claim.status.changeTime,
-      ProcessMark.isNobody(claim.name.process, ignoringOwn: true)
+      isNobody(claim.name.process, ignoringOwn: true)
     {
       return .dead
     }
@@ -149,21 +167,19 @@ struct Judge {
   /// Whether the process runs that uses the claim as a right.
   func livenessOfActor(_ name: ClaimName) -> Liveness {
     guard let details = name.details, let actor = details.actor else { return liveness(of: name) }
-    guard claimant.hosts.contains(name.host), details.realm.isKnown,
-      details.realm == claimant.realm
-    else { return .unknown }
-    return actor.liveness
+    return claimant.isHere(details.realm) ? actor.liveness : .unknown
   }
 
   /// The same, as far as the name alone tells.
   func liveness(of name: ClaimName) -> Liveness {
-    guard name.process > 0, claimant.hosts.contains(name.host) else { return .unknown }
+    guard name.process > 0 else { return .unknown }
     guard let details = name.details else {
+      guard claimant.hosts.isUnique(name.host) else { return .unknown }
       // Its pid namespace is not known.
       if ProcessMark(name.process, start: 0).liveness == .alive { return .alive }
-      return ProcessMark.isNobody(name.process) ? .dead : .unknown
+      return isNobody(name.process) ? .dead : .unknown
     }
-    guard details.realm.isKnown, details.realm == claimant.realm else { return .unknown }
+    guard claimant.isHere(details.realm) else { return .unknown }
     let owner = ProcessMark(name.process, start: details.start).liveness
     guard owner == .dead, let partner = details.partner else { return owner }
     return partner.liveness

@@ -14,6 +14,7 @@ struct HardlinkAcquisition {
     lock = try LockName(request.path)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
     clock = lock.guessedClock
+    try lock.checkRoom()
     judge = Judge(
       claimant: try .current(for: request.owner, partner: request.partner),
       policy: request.hardlink)
@@ -134,7 +135,7 @@ extension HardlinkAcquisition {
       case .copy: throw LockError.unsupported(.noHardLinks)
       case .other: throw LockError.lost  // broken again by force
       }
-      if try tidy(), try !settle(own) { return nil }
+      if try tidy(own), try !settle(own) { return nil }
       // All that may have taken long: a folder with many files, a server, being stopped.
       if BootTime.now >= own.deadline {
         try hold.release()
@@ -148,21 +149,26 @@ extension HardlinkAcquisition {
     return hold
   }
 
-  /// Removes the claims of waiters that have died.
+  /// Removes the claims of waiters that have died, as many as there is time for.
   ///
   /// - Returns: whether there are claims of other programs.
-  private func tidy() throws(LockError) -> Bool {
-    var foreign = false
-    for name in try lock.claimNames() {
-      if name.isForeign { foreign = true }
+  private func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
+    let judge = judge.judgingMany()
+    let watch = HolderWatch(judge, interruption: request.interruption)
+    let names = try lock.claimNames(watch)
+    let isBesideOthers = try lock.hasForeignClaim(among: names, watch)
+    for name in names {
+      if case .until = request.patience, request.patience.isOver { break }
+      if !own.isFresh { break }
       // There may be many waiters, and nearly all of them live: the cheap question first.
-      if name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess,
-        judge.liveness(of: name) == .dead, try lock.isUnlinkedClaim(name)
-      {
+      guard name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess
+      else { continue }
+      try watch.pause(.zero)
+      if try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead {
         try? lock.folder.unlink(name.fileName)
       }
     }
-    return foreign
+    return isBesideOthers
   }
 
   /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
@@ -171,7 +177,7 @@ extension HardlinkAcquisition {
     let end = Deadline.after(request.hardlink.settle)
     let watch = HolderWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
-      if case .until(let deadline) = request.patience, deadline.hasPassed { throw .timedOut }
+      if case .until(let deadline) = request.patience, deadline.hasPassed { throw .unsettled }
       let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? .longest
       try watch.pause(request.patience.bounding(min(end.remaining, refreshed)))
       if try !own.refresh() { break }
@@ -196,7 +202,7 @@ extension HardlinkAcquisition {
     case .overdue:
       // Its owner runs, or another program's rules are not kept to on the strength of a clock. If
       // the whole lifetime and the slop were watched, an owner has missed all its refreshes.
-      guard let lifetime = held.name.details?.lifetime,
+      guard let lifetime = held.lifetime,
         time > lifetime, time - lifetime > request.hardlink.clockSlop
       else { return false }
       rule = .staleOrUnchanged(since: held.status.changeTime)

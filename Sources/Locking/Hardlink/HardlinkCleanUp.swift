@@ -24,7 +24,8 @@ struct HardlinkCleanUp {
     _ clock: FolderClock, _ options: HardlinkCleanUpOptions
   ) {
     self.lock = lock
-    self.judge = judge
+    // What is to be judged was listed before.
+    self.judge = judge.judgingMany()
     self.files = files
     self.inUse = inUse
     self.clock = clock
@@ -94,6 +95,8 @@ extension HardlinkCleanUp {
     guard let held, isOldEnough(held.status) else { return }
     let isStale = judge.verdict(held, clock) == .stale
     guard isStale || options.all else { return noteUndecided(held) }
+    let isNamed =
+      files.claims.contains(where: { $0 == held.name }) && (try? lock.isOwnName(of: held)) == true
     if !options.dryRun {
       let outcome = try Retirement(
         lock: lock, judge: judge, token: held.token,
@@ -102,7 +105,7 @@ extension HardlinkCleanUp {
       if outcome != .done { return }
     }
     note(lock.base, isStale ? .staleLock : .liveLock)
-    if files.claims.contains(where: { $0 == held.name }) { note(held.name.fileName, .claim) }
+    if isNamed { note(held.name.fileName, .claim) }
   }
 
   private mutating func removeStalePlaceholders() throws(LockError) {
@@ -112,15 +115,15 @@ extension HardlinkCleanUp {
         status.kind == .regular, isOldEnough(status),
         status.size == 0 || status.identity == (try? lock.fileStatus())?.identity
       else { continue }
-      let isForced = options.all
-      let isDead = {
-        isForced || placeholder.liveness(judge, status, .local()) == .dead
-      }
-      guard isDead() else { continue }
-      if !options.dryRun {
-        guard try lock.retire(placeholder, status.identity, isDead: isDead) else { continue }
-      }
       let isLive = placeholder.liveness(judge, status, .local()) != .dead
+      guard !isLive || options.all else { continue }
+      if !options.dryRun {
+        // Another process may have the number by now, and the placeholder.
+        let judge = Judge(claimant: judge.claimant, policy: judge.policy)
+        guard try lock.retire(placeholder, status, judge: options.all ? nil : judge) else {
+          continue
+        }
+      }
       note(placeholder.fileName, isLive ? .liveLock : .claim)
     }
   }
@@ -204,7 +207,7 @@ extension HardlinkCleanUp {
     if names.isEmpty { return }
     let bound = try boundTokens()
     for name in names where !bound.contains(name.token) {
-      guard let claim = try? lock.look(name.fileName), claim.token == name.token else {
+      guard let claim = try? lock.look(name.fileName), claim.name == name else {
         try removeUnfinished(name)
         continue
       }
@@ -230,9 +233,9 @@ extension HardlinkCleanUp {
 
   /// A claim that its process did not come to fill.
   private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {
-    guard judge.liveness(of: name) == .dead,
-      let status = try? lock.status(of: name.fileName),
-      status.kind == .regular, status.size == 0, status.linkCount == 1, isOldEnough(status)
+    guard let status = try? lock.status(of: name.fileName),
+      status.kind == .regular, status.size == 0, status.linkCount == 1, isOldEnough(status),
+      judge.liveness(of: name) == .dead
     else { return }
     try remove(name.fileName, .claim)
   }

@@ -43,9 +43,7 @@ final class HardlinkHold {
       if try lock.isBound(lock.base, to: claim.token) { return }
     } else if wasInTime == false, !lock.isGone {
       let outcome = try retire(.reclaim { () throws(LockError) in try claim.restart() })
-      if outcome == .done, try lock.hasSettled(claim.token, judge.policy),
-        BootTime.now < claim.deadline
-      {
+      if outcome == .done, try lock.hasSettled(claim, judge.policy), BootTime.now < claim.deadline {
         return
       }
     }
@@ -81,7 +79,7 @@ final class HardlinkHold {
   func transfer(to heir: LockOwner) throws(LockError) {
     try checkHeld()
     let heir = try Claimant.current(for: heir)
-    let outcome = try retire(.transfer(to: heir, lifetime: claim.name.details?.lifetime))
+    let outcome = try retire(.transfer(to: heir, lifetime: claim.lifetime))
     if outcome != .done, try lock.isBound(lock.base, to: claim.token) { throw .busy }
     isHeld = false
     if outcome == .done { return }

@@ -36,7 +36,12 @@ public struct HardlinkLocation: ~Copyable {
   /// The claim that has the lock, if it is this owner's; nil for any owner.
   private func claim(of owner: LockOwner?, _ judge: Judge) throws(LockError) -> BoundClaim {
     guard let held = try lock.look(lock.base), !held.wasAbandoned else { throw .notHeld }
-    if owner != nil, !judge.claimant.owns(held.name) { throw .notHeld }
+    if owner != nil, !judge.claimant.owns(held.name) {
+      // Where /proc does not tell whose it is, it may be this owner's.
+      let isDoubtful =
+        !judge.claimant.realm.isKnown && held.name.process == judge.claimant.owner.identifier
+      throw isDoubtful ? .system(.owner, .accessDenied) : .notHeld
+    }
     return held
   }
 
@@ -81,26 +86,23 @@ extension HardlinkLocation {
 
   private func abandon(_ held: BoundClaim) {
     try? ClaimExpiry.abandoned.set(on: held.descriptor.number)
-    try? lock.folder.unlink(held.name.fileName)
+    _ = lock.removeOwnName(of: held)
   }
 
   /// Makes the lock's lifetime begin anew.
   ///
   /// - Parameters:
   ///   - owner: who holds it; nil: nobody.
-  ///   - lifetime: its length; nil: the one that the lock was taken with.
-  /// - Throws: as `release`.
+  ///   - lifetime: its length from now on, zero for none; nil: the one that it has.
+  /// - Throws: as `release`; `unsupported(.shorterLifetime)`.
   public func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
     if policy.style == .portage { throw .unsupported(.noLifetime) }
     let judge = try judge(for: owner)
     let held = try claim(of: owner, judge)
-    let number = held.descriptor.number
-    let span: Span? =
-      if let lifetime { lifetime } else if let details = held.name.details {
-        details.lifetime
-      } else { policy.lifetime }
-    guard let span else { return }
-    let touched = try touch(number, for: span)
+    let span = span(lifetime, of: held)
+    if span == nil, lifetime == nil { return }
+    if isShorter(span, than: held.lifetime), isKept(held) { throw .unsupported(.shorterLifetime) }
+    let touched = try touch(held, for: span)
     // Only a touch that came in time proves that nobody had reason to take the lock since; unless
     // somebody is at it already, and has made it look fresh for a moment.
     if touched < held.status.modificationTime, try lock.look(lock.retireName(held.token)) == nil,
@@ -108,21 +110,41 @@ extension HardlinkLocation {
     {
       return
     }
-    let outcome = try retire(
-      held, judge,
-      .reclaim { () throws(LockError) in _ = try touch(number, for: span) })
-    guard outcome == .done, try lock.hasSettled(held.token, policy) else { throw .lost }
+    let claim = try ClaimFile(adopting: held, lock, lifetime: span)
+    let outcome = try retire(held, judge, .reclaim { () throws(LockError) in try claim.restart() })
+    guard outcome == .done, try lock.hasSettled(claim, policy), BootTime.now < claim.deadline else {
+      throw .lost
+    }
+  }
+
+  /// The lifetime that is asked for, zero for none, or else the claim's own.
+  private func span(_ asked: Span?, of held: BoundClaim) -> Span? {
+    if let asked { return asked == .zero ? nil : asked }
+    return held.name.isForeign ? policy.lifetime : held.lifetime
+  }
+
+  private func isShorter(_ one: Span?, than other: Span?) -> Bool {
+    guard let one else { return false }
+    return other.map { one < $0 } ?? true
+  }
+
+  /// Whether its owner refreshes it itself, as `swlock run` does.
+  private func isKept(_ held: BoundClaim) -> Bool {
+    !held.name.isForeign && ObservedProcess(held.name.process)?.runsThisProgram() == true
   }
 
   /// Has the lock that is held for `owner` held for `heir` instead; at no time is it free.
   ///
+  /// - Parameter lifetime: as `refresh` has it.
   /// - Throws: as `release`.
-  public func transfer(of owner: LockOwner?, to heir: LockOwner) throws(LockError) {
+  public func transfer(
+    of owner: LockOwner?, to heir: LockOwner, lifetime: Span? = nil
+  ) throws(LockError) {
     if policy.style == .portage { throw .unsupported(.noLifetime) }
     let judge = try judge(for: owner)
     let held = try claim(of: owner, judge)
     let claimant = try Claimant.current(for: heir)
-    let lifetime = held.name.isForeign ? policy.lifetime : held.name.details?.lifetime
+    let lifetime = span(lifetime, of: held)
     if try retire(held, judge, .transfer(to: claimant, lifetime: lifetime)) == .done { return }
     throw try lock.isBound(lock.base, to: held.token) ? LockError.busy : .lost
   }
@@ -140,13 +162,14 @@ extension HardlinkLocation {
   }
 }
 
-/// Sets the end of a claim's lifetime to `span` from now.
+/// Has the lifetime of a claim begin now, and last for `span`; nil: until it is released.
 ///
 /// - Returns: what time it was for the folder then.
-private func touch(_ descriptor: Int32, for span: Span) throws(LockError) -> WallTime {
+private func touch(_ claim: BoundClaim, for span: Span?) throws(LockError) -> WallTime {
+  let descriptor = claim.descriptor.number
   var now = FolderClock.local().now
   for _ in 0..<2 {
-    let expiry = ClaimExpiry(now + span)
+    let expiry = ClaimExpiry(now, span, of: claim.name)
     let status = try step(.touch) { () throws(Errno) in
       try expiry.set(on: descriptor)
       return try FileStatus(of: descriptor)
@@ -167,11 +190,12 @@ extension HardlinkLocation {
   /// - Parameter owner: whose lock is "ours"; nil: nobody's.
   public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
     if policy.style == .portage { return try reportPortage(for: owner) }
-    let judge = try judge(for: owner)
     let clock = lock.guessedClock
     let held = try lock.look(lock.base)
+    let names = try lock.claimNames()
+    let judge = try judge(for: owner).judgingMany()
     var waiters: [HardlinkClaim] = []
-    for name in try lock.claimNames() where name.token != held?.token {
+    for name in names where name.token != held?.token {
       guard let claim = try? lock.look(name.fileName), claim.status.linkCount == 1 else { continue }
       waiters.append(describe(claim, judge, clock))
     }
@@ -200,7 +224,7 @@ extension HardlinkLocation {
       isExpiryCertain: !clock.isGuess, expiry: claim.statedExpirySeconds,
       remaining: claim.statedExpiry.map { expiry in
         expiry.isLimit ? expiry.sinceZero : expiry - clock.now
-      })
+      }, isHostShared: claim.name.isForeign && judge.claimant.hosts.isShared(claim.name.host))
   }
 
   /// Ends a stale lock: one whose owner is dead, or whose lifetime and the slop have passed.

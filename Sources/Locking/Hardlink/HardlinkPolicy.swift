@@ -62,6 +62,9 @@ public struct HardlinkClaim: Equatable, Sendable {
   public let expiry: Int64?
   /// How long it is until then, negative when it has passed; nil: never.
   public let remaining: Span?
+  /// Whether its host's name is one that this host has, but not alone: such as `localhost`. Then nothing
+  /// is known of its owner.
+  public var isHostShared = false
 
   public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
 

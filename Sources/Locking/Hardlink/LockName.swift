@@ -33,6 +33,18 @@ final class LockName {
   /// A claim that is to take the lock over has this name until then.
   func armName(_ token: ByteString) -> ByteString { rightPrefix + "arm-" + token }
 
+  /// Refuses a name that leaves no room for all others.
+  func checkRoom() throws(LockError) {
+    if base.count > Self.longestBase { throw .refused(.nameTooLong(limit: Self.longestBase)) }
+  }
+
+  /// The longest of all names is that of the claim by which another process hands the lock over:
+  /// `BASE|HOST|PID|TOKEN.LIFETIME.START.NAMESPACE.BOOT.PID.START.a` has 120 bytes beside the lock's and the
+  /// host's name, in a system with the longest numbers. Whatever the host is called there, its name is cut
+  /// to what is left, of which that is the least. A name of portage's style, which has no more
+  /// than `.BASE.swlock-aside-HOST-PID-TOKEN`, is a little shorter with a host's name of 64 bytes.
+  private static let longestBase = Int(NAME_MAX) - 120 - 8
+
   var rightPrefix: ByteString { "." + base + ".swlock-" }
 
   /// The path of a file beside the lock.
@@ -89,10 +101,10 @@ extension LockName {
     }
   }
 
-  /// Calls `body` with the name of each file in the folder.
-  func forEachName(_ body: (ByteString) -> Void) throws(Errno) {
+  /// The names of the files in the folder.
+  func names() throws(Errno) -> FolderNames {
     if isShared { try askServer(in: folder.number) }
-    try folder.forEachName(body)
+    return try folder.names()
   }
 
   /// What time it is for the folder, as far as this host knows without writing anything there.
@@ -123,6 +135,8 @@ extension LockName {
         } catch {}
       } catch .system(.open, .wouldBlock) {
         try leaseWait.pause()
+      } catch .refused(.notAClaim(let obstacle)) where name != base {
+        throw .refused(.obstructed(name: name, obstacle))
       }
     }
   }
@@ -217,21 +231,31 @@ extension LockName {
   }
 
   /// Every claim for this lock in the folder.
-  func claimNames() throws(LockError) -> [ClaimName] {
+  ///
+  /// - Parameter watch: hears what interrupts a look that takes long.
+  func claimNames(_ watch: HolderWatch? = nil) throws(LockError) -> [ClaimName] {
+    let all = try step(.read) { () throws(Errno) in try self.names() }
     var names: [ClaimName] = []
-    var unreadable: [ByteString] = []
-    let base = base
-    try step(.read) { () throws(Errno) in
-      try forEachName { name in
-        if let claim = ClaimName(name.bytes, base: base) {
-          names.append(claim)
-        } else if ClaimName.mayBeUnreadable(name, base: base) {
-          unreadable.append(name)
-        }
+    while let name = try step(.read, { () throws(Errno) in try all.next() }) {
+      if let claim = ClaimName(name.bytes, base: base) {
+        names.append(claim)
+      } else if ClaimName.mayBeUnreadable(name, base: base) {
+        try watch?.pause(.zero)
+        if namesItself(name) { names.append(ClaimName(unreadable: name)) }
       }
     }
-    for name in unreadable where namesItself(name) { names.append(ClaimName(unreadable: name)) }
     return names
+  }
+
+  /// Whether one of these is the claim of another program. A folder of such a name is not, for one.
+  func hasForeignClaim(
+    among names: [ClaimName], _ watch: HolderWatch? = nil
+  ) throws(LockError) -> Bool {
+    for name in names where name.isForeign {
+      try watch?.pause(.zero)
+      if (try? status(of: name.fileName))?.kind == .regular { return true }
+    }
+    return false
   }
 
   /// Whether the content of that file is its own path, as a claim's is.
@@ -245,10 +269,39 @@ extension LockName {
 
   /// Whether L is still `token` when no client that looks first and unlinks then, as flufl.lock does, can
   /// be about to remove it any more; true at once where there is no such client.
-  func hasSettled(_ token: ByteString, _ policy: HardlinkPolicy) throws(LockError) -> Bool {
-    guard try claimNames().contains(where: { $0.isForeign }) else { return true }
-    Deadline.after(policy.settle).sleep()
-    return try isBound(base, to: token)
+  /// The claim is refreshed meanwhile.
+  func hasSettled(_ claim: ClaimFile, _ policy: HardlinkPolicy) throws(LockError) -> Bool {
+    guard try hasForeignClaim(among: claimNames()) else { return true }
+    let end = Deadline.after(policy.settle)
+    while !end.hasPassed {
+      Deadline.after(min(end.remaining, claim.lifetime.map { $0 / 3 } ?? .longest)).sleep()
+      guard try claim.refresh() else { return false }
+    }
+    return try isBound(base, to: claim.token)
+  }
+
+  /// Whether the claim's own name leads to that file. L may name any file, of anybody.
+  func isOwnName(of claim: BoundClaim) throws(Errno) -> Bool {
+    let status = try status(of: claim.name.fileName)
+    if status.identity == claim.status.identity { return true }
+    // Not every file system tells which files are the same.
+    return status.owner == claim.status.owner && status.kind == .regular
+      && (try? look(claim.name.fileName))??.name == claim.name
+  }
+
+  /// Removes the claim's own name. If that cannot be, the claim is given up, so that nobody takes it for that
+  /// of one who waits.
+  ///
+  /// - Returns: whether nothing of it is left.
+  func removeOwnName(of claim: BoundClaim) -> Bool {
+    do throws(Errno) {
+      if try isOwnName(of: claim) { try folder.unlink(claim.name.fileName) }
+    } catch {
+      if error == .missing { return true }
+      try? ClaimExpiry.abandoned.set(on: claim.descriptor.number)
+      return false
+    }
+    return true
   }
 
   /// Whether the file of that name is a claim, or one that was never filled, without another link.
@@ -258,7 +311,7 @@ extension LockName {
     else { return false }
     if status.size == 0 { return true }
     do throws(LockError) {
-      return try isBound(name.fileName, to: name.token)
+      return try look(name.fileName)?.name == name
     } catch .refused {
       return false
     }

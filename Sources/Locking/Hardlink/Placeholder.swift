@@ -72,17 +72,19 @@ struct Placeholder: Equatable {
   /// number; but it may have made a placeholder of its own under the same name meanwhile, and so nothing
   /// is known then. Except to that process itself.
   func liveness(_ judge: Judge, _ status: FileStatus, _ clock: FolderClock) -> Liveness {
-    guard host == judge.claimant.hosts.node else { return .unknown }
+    guard host == judge.claimant.hosts.node, judge.claimant.hosts.isUnique(host) else {
+      return .unknown
+    }
     let mark: ProcessMark
     do throws(Errno) {
       mark = try ProcessMark(process)
     } catch {
-      return error == .noProcess && ProcessMark.isNobody(process) ? .dead : .unknown
+      return error == .noProcess && judge.isNobody(process) ? .dead : .unknown
     }
     guard let age = mark.age, age + .seconds(2) < clock.now - status.changeTime else {
       return .alive
     }
-    return process == getpid() && ProcessMark.isNobody(process, ignoringOwn: true)
+    return process == getpid() && judge.isNobody(process, ignoringOwn: true)
       ? .dead : .unknown
   }
 }

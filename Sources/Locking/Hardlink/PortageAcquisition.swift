@@ -10,12 +10,12 @@ struct PortageAcquisition {
   init(_ request: LockRequest) throws(LockError) {
     self.request = request
     lock = try LockName(request.path)
+    try lock.checkRoom()
     let claimant = try Claimant.current(for: request.owner)
     judge = Judge(claimant: claimant, policy: request.hardlink)
     own = Placeholder(
       base: lock.base, host: claimant.hosts.node, process: claimant.owner.identifier)
     if own.process == 0 { throw .unsupported(.noLifetime) }
-    if own.fileName.count > NAME_MAX { throw .system(.link, .nameTooLong) }
   }
 
   func perform() throws(LockError) -> PortageHold {
@@ -38,9 +38,9 @@ struct PortageAcquisition {
       if let held {
         unexplained = nil
         if held.placeholder.originalName == own.fileName, isOwn(held.status) { throw .alreadyHeld }
-        let judge = judge
-        let isDead = { held.placeholder.liveness(judge, held.status, .local()) == .dead }
-        if isDead(), try lock.retire(held.placeholder, held.status.identity, isDead: isDead) {
+        if held.placeholder.liveness(judge, held.status, .local()) == .dead,
+          try lock.retire(held.placeholder, held.status, judge: judge)
+        {
           continue
         }
       } else if file.status.linkCount >= 2 {
@@ -145,9 +145,7 @@ struct PortageAcquisition {
   /// A placeholder of our own name that does not hold L: a process with our number left it.
   private func removeDeadNamesake() throws(LockError) {
     guard let status = try? lock.status(of: own.fileName), !isOwn(status) else { return }
-    let judge = judge
-    let own = own
-    _ = try lock.retire(own, status.identity) { own.liveness(judge, status, .local()) == .dead }
+    _ = try lock.retire(own, status, judge: judge)
   }
 
   /// Whether it was made since the owner was started.

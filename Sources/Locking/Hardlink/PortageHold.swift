@@ -73,7 +73,8 @@ extension LockName {
     var found: [Placeholder] = []
     let base = base
     try step(.read) { () throws(Errno) in
-      try forEachName { name in
+      let names = try names()
+      while let name = try names.next() {
         if let placeholder = Placeholder(name), placeholder.base == base {
           found.append(placeholder)
         }
@@ -110,9 +111,12 @@ extension LockName {
   /// same name may have been made meanwhile, by a new process with the same number: that one is
   /// seen to live then, and gets its own back. L has its two links all the time, so nobody enters.
   ///
+  /// - Parameters:
+  ///   - seen: its status when it was found dead.
+  ///   - judge: who says so; nil: it is removed in any case.
   /// - Returns: whether it was removed.
   func retire(
-    _ placeholder: Placeholder, _ identity: FileIdentity, isDead: () -> Bool
+    _ placeholder: Placeholder, _ seen: FileStatus, judge: Judge?
   ) throws(LockError) -> Bool {
     let token = try step(.create) { () throws(Errno) in try randomToken() }
     let aside = placeholder.aside(token)
@@ -126,7 +130,8 @@ extension LockName {
       }
     }
     let status = try? self.status(of: aside)
-    if status?.identity == identity, isDead() {
+    let isDead = judge.map { placeholder.liveness($0, seen, .local()) == .dead } ?? true
+    if status?.identity == seen.identity, isDead {
       try unlinkOwn(aside)
       return true
     }

@@ -20,40 +20,38 @@ extension HardlinkLocation {
     var waiters: [HardlinkClaim] = []
     for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
       if let status = try? lock.status(of: placeholder.fileName) {
-        waiters.append(describe(placeholder, status, placeholder.liveness(judge, status, clock)))
+        waiters.append(describe(placeholder, status, judge, clock))
       }
     }
     guard let held else {
       return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
-    let liveness = held.placeholder.liveness(judge, held.status, clock)
+    let holder = describe(held.placeholder, held.status, judge, clock)
+    let isDead = holder.liveness == .dead
     let isOurs =
       owner != nil && held.placeholder.host == judge.claimant.hosts.node
       && held.placeholder.process == judge.claimant.owner.identifier
     return HardlinkReport(
-      state: isOurs ? .ours : liveness == .dead ? .stale : .theirs, isHeld: liveness != .dead,
-      holder: describe(held.placeholder, held.status, liveness), waiters: waiters)
+      state: isOurs ? .ours : isDead ? .stale : .theirs, isHeld: !isDead, holder: holder,
+      waiters: waiters)
   }
 
   private func describe(
-    _ placeholder: Placeholder, _ status: FileStatus, _ liveness: Liveness
+    _ placeholder: Placeholder, _ status: FileStatus, _ judge: Judge, _ clock: FolderClock
   ) -> HardlinkClaim {
     HardlinkClaim(
       fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
-      partner: nil, user: status.owner, liveness: liveness, isForeign: true,
-      isExpiryCertain: true, expiry: nil, remaining: nil)
+      partner: nil, user: status.owner, liveness: placeholder.liveness(judge, status, clock),
+      isForeign: true, isExpiryCertain: true, expiry: nil, remaining: nil,
+      isHostShared: judge.claimant.hosts.isShared(placeholder.host))
   }
 
   func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
     guard let held = try lock.holdingPlaceholder() else { return nil }
-    let isDead = {
-      force || held.placeholder.liveness(judge, held.status, .local()) == .dead
-    }
-    guard isDead() else { throw .busy }
-    let description = describe(
-      held.placeholder, held.status, held.placeholder.liveness(judge, held.status, .local()))
-    let isRetired = try lock.retire(held.placeholder, held.status.identity, isDead: isDead)
+    let description = describe(held.placeholder, held.status, judge, .local())
+    guard force || description.liveness == .dead else { throw .busy }
+    let isRetired = try lock.retire(held.placeholder, held.status, judge: force ? nil : judge)
     return isRetired ? description : nil
   }
 }

@@ -67,15 +67,18 @@ struct ProtocolFiles {
   init(in folder: borrowing Folder, of base: ByteString? = nil) throws(Errno) {
     var files: [ProtocolFile] = []
     var others: [ByteString] = []
-    try folder.forEachName { name in
+    let names = try folder.names()
+    while let name = try names.next() {
       if let file = ProtocolFile(name) {
         if base == nil || file.base == base { files.append(file) }
       } else if base == nil {
         others.append(name)
       }
     }
-    files.sort { $0.base.bytes.lexicographicallyPrecedes($1.base.bytes) }
-    self.files = files
+    let order = sortedIndices(files.count) {
+      files[$0].base.bytes.lexicographicallyPrecedes(files[$1].base.bytes)
+    }
+    self.files = order.map { files[$0] }
     self.others = others
   }
 

@@ -208,9 +208,9 @@ extension Retirement {
       return try backOut(right, .done)
     case .breaking(let rule):
       guard allows(rule, held, clock) else { return try backOut(right, .busy) }
-      guard try waitForForeignClients(held, clock) else { return try backOut(right, .gone) }
+      guard try waitForForeignClients(held, right, clock) else { return try backOut(right, .gone) }
     case .release, .force, .transfer:
-      guard try waitForForeignClients(held, clock) else { return try backOut(right, .gone) }
+      guard try waitForForeignClients(held, right, clock) else { return try backOut(right, .gone) }
     }
     return isTransfer ? try handOver(right, held) : try takeAway(right, held)
   }
@@ -252,23 +252,24 @@ extension Retirement {
 
   /// flufl.lock breaks and releases by looking first and unlinking then. While there is such a client
   /// here: make the claim look fresh, so that no other begins, and wait until one that has begun
-  /// must be through.
+  /// must be through. The right is refreshed meanwhile: others would overtake it.
   ///
   /// - Returns: whether the claim is still at L.
   private func waitForForeignClients(
-    _ held: BoundClaim, _ clock: FolderClock
+    _ held: BoundClaim, _ right: Right, _ clock: FolderClock
   ) throws(LockError) -> Bool {
     let others = try lock.claimNames()
-    guard held.name.isForeign || others.contains(where: { $0.isForeign }) else { return true }
+    if !held.name.isForeign, try !lock.hasForeignClaim(among: others) { return true }
     let settle = judge.policy.settle
-    let fresh = ClaimExpiry(clock.now + settle + .seconds(15))
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
-    try? fresh.set(on: held.descriptor.number)
+    let fresh = held.freshExpiry(clock.now, lasting: settle + .seconds(15))
+    try? fresh?.set(on: held.descriptor.number)
     let end = Deadline.after(settle)
     let watch = HolderWatch(judge, interruption: interruption)
     while !end.hasPassed {
-      if case .until(let deadline) = patience, deadline.hasPassed { throw .timedOut }
-      try watch.pause(patience.bounding(end.remaining))
+      if case .until(let deadline) = patience, deadline.hasPassed { throw .unsettled }
+      try watch.pause(patience.bounding(min(end.remaining, Self.rightLifetime / 3)))
+      try right.claim.start()
     }
     return try lock.isBound(lock.base, to: token)
   }
@@ -340,7 +341,7 @@ extension Retirement {
   ///
   /// - Returns: whether all is gone.
   private func collectGarbage(_ right: Right, _ held: BoundClaim) -> Bool {
-    var isClean = remove(held.name.fileName)
+    var isClean = lock.removeOwnName(of: held)
     for token in [token] + right.chain where !remove(lock.retireName(token)) { isClean = false }
     return isClean
   }
@@ -381,6 +382,9 @@ extension Retirement {
     } catch {
       switch try seeDoor(door) {
       case .passed: break
+      case .untouched where error != .missing && error != .staleHandle:
+        _ = lose(right)
+        throw .system(.rename, error)
       case .shut, .untouched: return lose(right)
       }
     }

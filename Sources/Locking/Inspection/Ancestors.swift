@@ -78,13 +78,23 @@ public func ancestorHolding(
 
 /// The processes whose arguments begin with these bytes, zero bytes included (proc_pid_cmdline(5)).
 ///
-/// - Throws: `system` with the step `open`: no /proc.
+/// - Throws: `system` with the step `open`: no /proc, or one of them cannot be looked at just now.
 public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
-  try ProcessFolder.all().filter { process in
+  var found: [Int32] = []
+  for process in try ProcessFolder.all() {
     let name = "/proc/" + ByteString(decimal: process) + "/cmdline"
-    guard let file = try? FileDescriptor.open(name, O_RDONLY) else { return false }
-    return (try? file.readAll(limit: arguments.count)) == arguments
+    do throws(Errno) {
+      let file = try FileDescriptor.open(name, O_RDONLY)
+      if try file.readAll(limit: arguments.count) == arguments { found.append(process) }
+    } catch {
+      switch error {
+      // It has ended, or may not be looked at.
+      case .missing, .noProcess, .accessDenied, .permissionNotGranted: continue
+      default: throw .system(.open, error)
+      }
+    }
   }
+  return found
 }
 
 /// The process of that number, if a descriptor of it keeps a lock of `mode`, on `file` or, where that is

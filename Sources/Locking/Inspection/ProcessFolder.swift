@@ -41,7 +41,7 @@ struct ProcessFolder: ~Copyable {
   static func all() throws(LockError) -> [Int32] {
     guard let folder = opendir("/proc") else { throw .system(.open, .current) }
     defer { closedir(folder) }
-    return numbers(in: folder)
+    return try step(.read) { () throws(Errno) in try numbers(in: folder) }
   }
 
   /// The names in one of its folders that are numbers: `fd`, `task`.
@@ -52,15 +52,20 @@ struct ProcessFolder: ~Copyable {
       throw .current
     }
     defer { closedir(folder) }
-    return Self.numbers(in: folder)
+    return try Self.numbers(in: folder)
   }
 
-  private static func numbers(in folder: OpaquePointer) -> [Int32] {
+  private static func numbers(in folder: OpaquePointer) throws(Errno) -> [Int32] {
     var numbers: [Int32] = []
-    while let entry = readdir(folder) {
+    while true {
+      csystem_clear_errno()
+      guard let entry = readdir(folder) else {
+        let error = Errno.current
+        if error.code != 0, error != .missing, error != .noProcess { throw error }
+        return numbers
+      }
       let number = atoi(csystem_entry_name(entry))
       if number > 0 || csystem_entry_name(entry)[0] == CChar(ascii("0")) { numbers.append(number) }
     }
-    return numbers
   }
 }
