@@ -38,7 +38,7 @@ all: build/swlock
 build/swlock: $(SOURCES) Makefile
 	$(SWIFT) build $(EMBEDDED)
 	mkdir -p build
-	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment .build-embedded/release/swlock $@.new
+	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash .build-embedded/release/swlock $@.new
 	mv $@.new $@
 
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.

@@ -117,7 +117,8 @@ struct Release {
       let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
     {
       throw Failure(
-        .systemCall, "unable to release \(path): \(process.phrase) keeps it, and cannot be seen into")
+        .systemCall,
+        "unable to release \(path): \(process.phrase) keeps it, and cannot be seen into")
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(

@@ -19,7 +19,7 @@ internal import CSystem
 ///   front has ended the command, or told it to end, for the sake of the lease.
 public func forkHolder(
   killingLeftovers: Bool = false, lease: Lease? = nil, relay: RelayProcesses? = nil,
-  hindered: (Supervisor.Obstacle) -> Void = { _ in }
+  hindered: ((Supervisor.Obstacle) -> Void)? = nil
 ) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
   var limits = Supervisor.Limits()
   limits.leftovers = killingLeftovers ? .killIfKilled : .waitIfKilled
@@ -49,7 +49,7 @@ public enum Place: Equatable, Sendable {
 /// not be told from what the command leaves. This process then only passes signals on.
 public func leaveEarlierChildren() throws(LaunchError) -> Place {
   if getpid() != 1, !hasChildren() { return .here }
-  let ended = try forkBehindFront(Supervisor.Limits(), { _ in }) { csystem_fork() }
+  let ended = try forkBehindFront(Supervisor.Limits(), nil) { csystem_fork() }
   return ended.map { .ended($0.outcome.termination) } ?? .elsewhere
 }
 
@@ -65,7 +65,8 @@ private func hasChildren() -> Bool {
 
 /// Forks; returns nil in the new process, and in the old one when the new one has ended.
 private func forkBehindFront(
-  _ limits: Supervisor.Limits, _ hindered: (Supervisor.Obstacle) -> Void, _ fork: () -> Int32
+  _ limits: Supervisor.Limits, _ hindered: ((Supervisor.Obstacle) -> Void)?,
+  _ fork: () -> Int32
 ) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
   let supervisor = try Supervisor(limits)
   let front = getpid()

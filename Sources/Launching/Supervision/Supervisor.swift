@@ -114,13 +114,13 @@ public struct Supervisor {
   /// Waits until the command has ended, and with it what `Limits` says.
   public func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited,
-    hindered: (Obstacle) -> Void = { _ in }
+    hindered: ((Obstacle) -> Void)? = nil
   ) throws(LaunchError) -> Outcome {
     let vigil = begin(child, group: group)
     while true {
       switch try vigil.next() {
       case .ended(let outcome): return outcome
-      case .hindered(let obstacle): hindered(obstacle)
+      case .hindered(let obstacle): hindered?(obstacle)
       case .renewalIsDue, .interrupted: break
       }
     }
