@@ -209,8 +209,10 @@ class World:
     def __init__(self, binary, client_names=("a", "b", "c")):
         self.client_names = client_names
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="swlock-nfs-")).resolve()
-        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else str(self.folder)
-        self.environment = {"PATH": SYSTEM_PATH, "HOME": str(self.folder), "TMPDIR": memory}
+        # The server's disk, too: it settles each change, which takes long on a machine's own.
+        memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self._memory = tempfile.mkdtemp(prefix="swlock-nfs-", dir=memory)
+        self.environment = {"PATH": SYSTEM_PATH, "HOME": str(self.folder), "TMPDIR": self._memory}
         self._links = {}
         self.guests = {}
         try:
@@ -223,7 +225,7 @@ class World:
                 source = HERE / "registers.c"
                 subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
                 self.environment["LD_PRELOAD"] = str(library)
-            disk = self.folder / "disk"
+            disk = f"{self._memory}/disk"
             with open(disk, "wb") as file:
                 file.truncate(256 << 20)
             path = shutil.which("mkfs.ext4", path=SYSTEM_PATH)
@@ -270,7 +272,8 @@ class World:
         for link in self._links.values():
             for end in link:
                 end.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for folder in [self.folder, self._memory]:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 @functools.cache
