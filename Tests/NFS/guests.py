@@ -180,13 +180,6 @@ class Guest:
         self.check(f"mkdir -p {place} && mount -t nfs -o {every} server:{path} {place}")
         return place
 
-    def cut(self):
-        """Takes the network from it."""
-        self.check("ip link set vec0 down")
-
-    def heal(self):
-        self.check("ip link set vec0 up")
-
     def set_clock(self, ahead):
         """Sets its wall clock that many seconds ahead of the machine's."""
         self.ahead = ahead
@@ -261,6 +254,22 @@ class World:
     @property
     def server(self):
         return self.guests[SERVER]
+
+    def cut(self, name):
+        """Nothing that a client and the server send reaches the other, and neither is told so."""
+        # An address that no card has. (An interface that is set down could not be set up again: that
+        # would close its socket.)
+        self._neighbours(name, "replace", "lladdr 02:00:00:00:00:00 nud permanent")
+
+    def heal(self, name):
+        self._neighbours(name, "del", "")
+
+    def _neighbours(self, name, action, how):
+        link = self.client_names.index(name)
+        client = f"ip neigh {action} 10.7.{link + 1}.1 {how} dev vec0"
+        server = f"ip neigh {action} 10.7.{link + 1}.2 {how} dev vec{link}"
+        self.guests[name].check(client)
+        self.server.check(server)
 
     def restart_server(self, seconds):
         """Ends the NFS server, and starts it again so many seconds later."""

@@ -64,3 +64,8 @@ class Section:
 def overlap(first, second):
     """For how many seconds one worked while the other one was inside, at most 0 if not."""
     return min(first.last_work, second.last_work) - max(first.entered, second.entered)
+
+
+def waiting(guest):
+    """How many processes of swlock and its peers are in a guest; a waiter is one."""
+    return int(guest.check("pidof swlock flock flufl | wc -w"))
