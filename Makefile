@@ -32,7 +32,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test nfs torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
@@ -63,12 +63,20 @@ torture: build/swlock
 	scripts/install-test-tools
 	$(SWIFT) build
 	scripts/torture $(MINUTES) $(SEED)
+	SWLOCK_NFS=full $(MAKE) nfs
 
 # That, and the same accidents for swlock and its peers.
 reliability: torture
 	scripts/install-bench-tools
 	SWLOCK_STORM_SECONDS=10 .build-python/bin/python bench/reliability build/swlock build/ACCIDENTS.md $(SEED)
-	cat build/TORTURE.md build/ACCIDENTS.md >docs/RELIABILITY.md
+	$(MAKE) nfs-table
+	cd build && cat TORTURE.md ACCIDENTS.md NFS.md >../docs/RELIABILITY.md
+
+# The same modes, flock(1) and flufl.lock on real NFS: build/NFS.md.
+nfs-table: build/swlock
+	scripts/install-test-tools
+	scripts/install-nfs-tools
+	.build-python/bin/python bench/nfs build/swlock build/NFS.md
 
 # libFuzzer on everything that reads bytes of others, SECONDS each. The corpora are tests of `make test`.
 SECONDS ?= 60

@@ -33,6 +33,7 @@ def exports(world, version):
     }
 
 
+@pytest.mark.xfail(reason="an error that comes with close(2) is not heard", strict=False)
 def test_full_disk(world, exports):
     world.server.run("cat /dev/zero >/srv/full/zeros; mkdir -m 777 /srv/full/folder")
     refused(world.guests["a"], 73, f"{exports['full']}/lock", "-m", "hardlink")

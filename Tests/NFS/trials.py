@@ -16,17 +16,19 @@ def swlock(mode, *options):
 
 
 class Section:
-    """A command of tools/work in a guest, under a lock: waits for the lock first."""
+    """A command of tools/work in a guest, under a lock: waits for the lock first.
 
-    def __init__(self, guest, words, lock, seconds=120):
+    `words` come before the lock's path, and `after` it before the command.
+    """
+
+    def __init__(self, guest, words, lock, seconds=120, after=None):
         name = f"section{next(_numbers)}"
         self.guest = guest
         self.lock = lock
         self._log = guest.world.folder / "logs" / name
         self._ahead = guest.ahead
         self._end = f"/run/end-{name}"
-        separator = ["--"] if words[0] == "swlock" else []
-        command = [*words, lock, *separator, "work", f"{LOGS}/{name}", str(seconds)]
+        command = [*words, lock, *(["--"] if after is None else after), "work", f"{LOGS}/{name}", str(seconds)]
         self.job = guest.start(shlex.join(command))
 
     def times(self, event):
