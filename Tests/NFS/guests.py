@@ -181,9 +181,16 @@ class Guest:
         return place
 
     def set_clock(self, ahead):
-        """Sets its wall clock that many seconds ahead of the machine's."""
-        self.ahead = ahead
-        self.check(f"date --set @{time.time() + ahead:.3f}")
+        """Sets its wall clock about that many seconds ahead of the machine's; `ahead` says exactly."""
+        # The uptime does not change with the clock, and so tells by how much that was set.
+        look = "read -r uptime _ </proc/uptime; echo $EPOCHREALTIME $uptime"
+        lines = self.check(f"{look}; date --set @{time.time() + ahead:.3f} >/dev/null; {look}")
+        before, after = (
+            float(clock) - float(uptime)
+            for clock, uptime in (line.split() for line in lines.splitlines())
+        )
+        self.ahead += after - before
+        assert abs(self.ahead - ahead) < 5, lines
 
     def crash(self):
         """Ends it as a power loss does."""

