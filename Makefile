@@ -19,7 +19,8 @@ VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/Comm
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
-	scripts/install-bench-tools fuzz/run
+	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
+	Tests/NFS/tools/work
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
@@ -31,7 +32,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
@@ -47,6 +48,13 @@ test: build/swlock
 	$(SWIFT) test
 	.build-python/bin/pytest -p no:cacheprovider Tests/EndToEnd
 
+# Locks on real NFS, versions 4.2 and 3: a server and its clients in user-mode Linux. SWLOCK_NFS=full
+# takes longer. Skipped where there is no user-mode Linux.
+nfs: build/swlock
+	scripts/install-test-tools
+	scripts/install-nfs-tools
+	.build-python/bin/pytest -p no:cacheprovider Tests/NFS
+
 # The tests of faults, kills, chaos, attacks and exclusion, harder than in `make test`, and the
 # fuzzers: with new seeds until MINUTES have passed. SEED begins with a seed of an earlier run.
 MINUTES ?= 10
@@ -55,12 +63,20 @@ torture: build/swlock
 	scripts/install-test-tools
 	$(SWIFT) build
 	scripts/torture $(MINUTES) $(SEED)
+	SWLOCK_NFS=full $(MAKE) nfs
 
 # That, and the same accidents for swlock and its peers.
 reliability: torture
 	scripts/install-bench-tools
 	SWLOCK_STORM_SECONDS=10 .build-python/bin/python bench/reliability build/swlock build/ACCIDENTS.md $(SEED)
-	cat build/TORTURE.md build/ACCIDENTS.md >docs/RELIABILITY.md
+	$(MAKE) nfs-table
+	cd build && cat TORTURE.md ACCIDENTS.md NFS.md >../docs/RELIABILITY.md
+
+# The same modes, flock(1) and flufl.lock on real NFS: build/NFS.md.
+nfs-table: build/swlock
+	scripts/install-test-tools
+	scripts/install-nfs-tools
+	.build-python/bin/python bench/nfs build/swlock build/NFS.md
 
 # libFuzzer on everything that reads bytes of others, SECONDS each. The corpora are tests of `make test`.
 SECONDS ?= 60

@@ -1,0 +1,84 @@
+"""Fixtures for the tests on NFS. SWLOCK names the binary; SWLOCK_NFS=full asks for longer trials."""
+
+import contextlib
+import itertools
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+import guests
+
+pytest.register_assert_rewrite("trials")
+
+from trials import VERSIONS  # noqa: E402
+
+PROJECT = pathlib.Path(__file__).resolve().parents[2]
+SWLOCK = os.environ.get("SWLOCK", str(PROJECT / "build" / "swlock"))
+FULL = os.environ.get("SWLOCK_NFS") == "full"
+
+
+def pytest_sessionstart(session):
+    if not os.access(SWLOCK, os.X_OK):
+        pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)
+    # All that runs is ended in these two cases, too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def world():
+    """The server and the hosts a and b, with /mnt/4.2 and /mnt/3; c is not booted."""
+    if reason := guests.missing():
+        pytest.skip(reason)
+    with contextlib.closing(guests.World(SWLOCK)) as world:
+        try:
+            world.boot(guests.SERVER, "a", "b")
+        except (guests.GuestLost, TimeoutError) as error:
+            pytest.skip(f"user-mode Linux does not boot: {error}")
+        for name in "ab":
+            for version in VERSIONS:
+                world.guests[name].mount(version)
+        yield world
+
+
+@pytest.fixture(scope="session")
+def figures(request):
+    """What was measured, by name: shown at the end."""
+    measured = {}
+    request.config.stash[FIGURES] = measured
+    return measured
+
+
+FIGURES = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    for name, value in config.stash.get(FIGURES, {}).items():
+        terminalreporter.write_line(f"{name}: {value}")
+
+
+_folders = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def new_folder(world):
+    """Makes a folder on the server's disk, and returns its name below each mount of it."""
+
+    def make():
+        name = f"folder{next(_folders)}"
+        world.server.check(f"mkdir -m 777 /srv/disk/{name}")
+        return name
+
+    return make
+
+
+def eventually(condition, seconds, what):
+    """Waits until the condition holds, and returns its value."""
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, f"not within {seconds} s: {what}"
+        time.sleep(0.05)
+    return value

@@ -1,0 +1,45 @@
+"""Processes on two hosts increment a number under a lock."""
+
+import shlex
+import time
+
+import pytest
+
+from conftest import FULL
+from trials import MODES, VERSIONS, swlock
+
+PROCESSES = 4
+TIMES = 250 if FULL else 25
+TOTAL = 2 * PROCESSES * TIMES
+
+
+def start_counting(world, folder, words):
+    command = shlex.join(["count", folder, str(PROCESSES), str(TIMES), *words])
+    world.guests["a"].check(f"echo 0 >{folder}/counter")
+    return [world.guests[name].start(command) for name in "ab"]
+
+
+@pytest.fixture(scope="module")
+def counts(world, new_folder):
+    """All modes and versions count at once, since each waits most of the time. Jobs and folders."""
+    counting = {}
+    for version in VERSIONS:
+        for mode in MODES:
+            name = new_folder()
+            folder = f"/mnt/{version}/{name}"
+            words = [*swlock(mode), f"{folder}/lock", "--"]
+            counting[mode, version] = name, time.monotonic(), start_counting(world, folder, words)
+    return counting
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("mode", MODES)
+def test_no_increment_is_lost(world, counts, figures, version, mode):
+    name, start, jobs = counts[mode, version]
+    assert [job.wait(600) for job in jobs] == [0, 0]
+    number = int(world.server.check(f"cat /srv/disk/{name}/counter"))
+    left = world.server.check(f"ls -A /srv/disk/{name}").split()
+    said = "".join(job.output for job in jobs)
+    figures[f"{mode} on {version}"] = f"{number} of {TOTAL} after {time.monotonic() - start:.0f} s"
+    assert (number, said) == (TOTAL, "")
+    assert left == (["counter"] if mode == "hardlink" else ["counter", "lock"])
