@@ -70,7 +70,7 @@ reliability: torture
 	scripts/install-bench-tools
 	SWLOCK_STORM_SECONDS=10 .build-python/bin/python bench/reliability build/swlock build/ACCIDENTS.md $(SEED)
 	$(MAKE) nfs-table
-	cd build && cat TORTURE.md ACCIDENTS.md NFS.md >../docs/RELIABILITY.md
+	cd build && (cat TORTURE.md ACCIDENTS.md; echo; cat NFS.md) >../docs/RELIABILITY.md
 
 # The same modes, flock(1) and flufl.lock on real NFS: build/NFS.md.
 nfs-table: build/swlock

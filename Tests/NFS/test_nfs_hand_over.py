@@ -18,10 +18,7 @@ PROCESSES, TIMES = 4, 50 if FULL else 5
 BUSY = 5
 
 
-STALE = pytest.mark.xfail(reason="a waiter may fail with ESTALE", strict=False)
-
-
-@pytest.mark.parametrize("version", [pytest.param("4.2", marks=STALE), "3"])
+@pytest.mark.parametrize("version", VERSIONS)
 def test_hardlink_lock_is_handed_over_between_hosts(world, new_folder, figures, version):
     pairs = []
     for number in range(HAND_OVERS):
