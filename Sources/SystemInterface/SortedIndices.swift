@@ -28,6 +28,11 @@ package func sortedIndices(_ count: Int, by isBefore: (Int, Int) -> Bool) -> [In
 
 /// These numbers from the least to the greatest.
 @inline(never)
-package func ascending(_ numbers: [Int32]) -> [Int32] {
+package func ascending(_ numbers: [UInt64]) -> [UInt64] {
   sortedIndices(numbers.count) { numbers[$0] < numbers[$1] }.map { numbers[$0] }
+}
+
+/// The same of numbers of which none is negative.
+package func ascending(_ numbers: [Int32]) -> [Int32] {
+  ascending(numbers.map { UInt64(UInt32(bitPattern: $0)) }).map { Int32(truncatingIfNeeded: $0) }
 }

@@ -85,18 +85,21 @@ struct Release {
   private func releaseKept(
     _ path: ByteString, _ owners: Owners, _ keepers: [Int32], _ doubt: LockError?
   ) throws(Failure) {
-    let file = try? FileStatus(at: path, followingLinks: true).identity
+    var file: FileIdentity?
+    do throws(Errno) {
+      file = try FileStatus(at: path, followingLinks: true).identity
+    } catch {
+      if error != .missing { throw .hardlink("release", path, .system(.stat, error)) }
+    }
     var isHeld = false
     var wasLost = false
     for number in keepers {
       guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
         kept.support == nil, isMeant(kept, process, owners), kept.isConfirmed(process)
       else { continue }
-      let descriptor =
-        "/proc/" + ByteString(decimal: number) + "/fd/" + ByteString(decimal: kept.descriptor)
       let isOfFile: Bool
       do throws(Errno) {
-        isOfFile = try FileStatus(at: descriptor, followingLinks: true).identity == file
+        isOfFile = try Locking.file(of: number, kept.descriptor) == file
       } catch {
         if path.absolutePath != kept.path { continue }
         throw .hardlink("release", path, .system(.stat, error))
@@ -116,9 +119,7 @@ struct Release {
     if let process = holder?.process, keepers.contains(process.identifier),
       let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
     {
-      throw Failure(
-        .systemCall,
-        "unable to release \(path): \(process.phrase) keeps it, and cannot be seen into")
+      throw Failure(.systemCall, "unable to release \(path): its keeper cannot be looked at")
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(

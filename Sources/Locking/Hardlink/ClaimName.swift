@@ -42,16 +42,17 @@ struct ClaimName: Equatable {
     details = Details(
       lifetime: lifetime, start: owner.start, realm: realm, partner: actor == nil ? partner : nil,
       actor: actor)
-    var name: ByteString = "|" + ByteString(decimal: owner.identifier) + "|" + token
-    name = name + "." + ByteString(decimal: lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0)
-    name = name + "." + ByteString(decimal: owner.start)
-    name = name + "." + ByteString(decimal: realm.namespace)
-    name = name + "." + realm.boot
+    var fields: [ByteString] = [
+      ByteString(decimal: lifetime.map { max(1, $0.wholeMilliseconds) } ?? 0),
+      ByteString(decimal: owner.start), ByteString(decimal: realm.namespace), realm.boot,
+    ]
     if let other = actor ?? partner {
-      name = name + "." + ByteString(decimal: other.identifier)
-      name = name + "." + ByteString(decimal: other.start)
+      fields.append(ByteString(decimal: other.identifier))
+      fields.append(ByteString(decimal: other.start))
     }
-    if actor != nil { name = name + ".a" }
+    if actor != nil { fields.append("a") }
+    var name: ByteString = "|" + ByteString(decimal: owner.identifier) + "|" + token
+    for field in fields { name = name + "." + field }
     // It is for people, and need not be whole.
     let room = Int(NAME_MAX) - base.count - 1 - name.count
     self.host = ByteString(host.bytes.prefix(max(1, room)))

@@ -19,8 +19,7 @@ struct LockRecords {
 
   init(_ locks: [LockTable.Lock]) {
     records = locks.map { Record(lock: $0) }
-    let keys = locks.map { $0.entry.key }
-    order = sortedIndices(keys.count) { keys[$0] < keys[$1] }
+    order = LockTable.order(of: locks)
   }
 
   /// A descriptor of `file` keeps `entry`: the record of that, a new one if the table had none.

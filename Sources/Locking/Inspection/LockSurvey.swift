@@ -31,9 +31,7 @@ struct LockSurvey {
     if let file {
       wanted = .these([file.identity.inode])
     } else if seesAllNamespaces {
-      let inodes = locks.map { $0.entry.inode }
-      wanted = .these(
-        sortedIndices(inodes.count) { inodes[$0] < inodes[$1] }.map { inodes[$0] })
+      wanted = .these(ascending(locks.map { $0.entry.inode }))
     } else {
       wanted = .all
     }

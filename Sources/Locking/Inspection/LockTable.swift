@@ -64,11 +64,16 @@ struct LockTable {
     }
   }
 
-  private mutating func putEqualsTogether() {
+  /// By their keys, and equal ones as they are.
+  static func order(of locks: [Lock]) -> [Int] {
     let keys = locks.map { $0.entry.key }
-    let order = sortedIndices(keys.count) {
+    return sortedIndices(keys.count) {
       keys[$0] == keys[$1] ? $0 < $1 : keys[$0] < keys[$1]
     }
+  }
+
+  private mutating func putEqualsTogether() {
+    let order = Self.order(of: locks)
     var first: Int?
     for index in order {
       if let first, locks[first].entry.key == locks[index].entry.key {
