@@ -99,14 +99,17 @@ public func confirmKeeping() -> Bool {
 }
 
 /// Forks a process that does something beside this one, and ends with it at the latest. One that is `apart`
-/// is none of the children that a supervisor waits for, and its end makes no SIGCHLD.
+/// is none of the children that a supervisor waits for, and its end makes no SIGCHLD; it may share this
+/// process's descriptor table.
 ///
 /// - Returns: nil in that process.
-public func forkCompanion(apart: Bool = false) throws(LaunchError) -> ChildProcess? {
+public func forkCompanion(
+  apart: Bool = false, sharingFiles: Bool = false
+) throws(LaunchError) -> ChildProcess? {
   let parent = getpid()
   try makeChildrenWaitable()
   let child = try step(.clone) { () throws(Errno) in
-    try retryingOnInterrupt { apart ? csystem_fork_apart() : csystem_fork() }
+    try retryingOnInterrupt { apart ? csystem_fork_apart(sharingFiles) : csystem_fork() }
   }
   if child > 0 { return ChildProcess(identifier: child) }
   csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))

@@ -116,6 +116,34 @@ public struct HeldLock: ~Copyable {
   }
 }
 
+// MARK: - Locks that a server keeps
+
+extension HeldLock {
+  /// The lease that the lock depends on; nil where there is none.
+  ///
+  /// - Throws: where there is one, or may be one, that lasts nobody knows how long.
+  public func serverLease() throws(LockError) -> ServerLease? {
+    switch storage {
+    case .kernel(let part):
+      return try ServerLease(of: part.file.number)
+    case .hardlink: return nil
+    case .portage: return nil
+    case .relied: return nil
+    }
+  }
+
+  /// Ends the life of this value without a word to the server, which may be silent: the lock is gone when the
+  /// process has ended. For locks with a `serverLease`; any other is released.
+  public consuming func leaveToServer() {
+    switch consume storage {
+    case .kernel(let part): part.file.leave()
+    case .hardlink: break
+    case .portage: break
+    case .relied: break
+    }
+  }
+}
+
 // MARK: - Locks with a lifetime
 
 extension HeldLock {

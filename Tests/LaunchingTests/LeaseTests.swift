@@ -6,6 +6,7 @@ import Testing
 
 /// The times of a lease, up to the edges of what fits.
 @Suite(.takingTurns) struct LeaseTests {
+  private static let renewers: [Lease.Renewer] = [.supervisor, .child, .companion]
   private static let spans: [Span] = [
     .nanoseconds(1), .seconds(1), .seconds(60), .seconds(9_000_000_000), .longest - .seconds(1),
     .longest,
@@ -15,8 +16,8 @@ import Testing
   func aLeaseThatHasNotBegunIsLeftAlone(_ lifetime: Span) throws {
     let lease = try Lease(lifetime: lifetime)
     #expect(lease.deadline == nil)
-    for renews in [true, false] {
-      let watch = try LeaseWatch(lease, renews: renews)
+    for renewer in Self.renewers {
+      let watch = try LeaseWatch(lease, renewer)
       #expect(watch.due() == .nothing)
       watch.arm()
     }
@@ -29,8 +30,8 @@ import Testing
     for deadline in [BootTime.now + lifetime, .distantFuture] {
       lease.deadline = deadline
       #expect(lease.deadline == deadline)
-      for renews in [true, false] {
-        let watch = try LeaseWatch(lease, renews: renews)
+      for renewer in Self.renewers {
+        let watch = try LeaseWatch(lease, renewer)
         #expect(watch.due() == .nothing)
         watch.arm()
         watch.renewed(.renewed(deadline: .distantFuture))
@@ -48,7 +49,7 @@ import Testing
     let lease = try Lease(lifetime: lifetime)
     for deadline in [BootTime.now, .now - lifetime, .distantPast] {
       lease.deadline = deadline
-      let owner = try LeaseWatch(lease, renews: true)
+      let owner = try LeaseWatch(lease, .supervisor)
       #expect(owner.due() == .renewal)
       owner.renewed(.failed)
       owner.arm()
@@ -57,11 +58,61 @@ import Testing
       owner.arm()
       #expect(owner.due() == .nothing)
       lease.deadline = deadline
-      let watch = try LeaseWatch(lease, renews: false)
+      let watch = try LeaseWatch(lease, .child)
       #expect(watch.due() == .end)
       watch.renewed(.lost)
       watch.arm()
       #expect(watch.due() == .end)
     }
+  }
+
+  @Test func aCompanionRenewsFromTheSendingOfTheQuestion() throws {
+    let begin = BootTime.now
+    let asked = try SharedNumber()
+    let companion = try LeaseCompanion(lifetime: .seconds(60)) {
+      asked.value = BootTime.now.sinceZero.nanoseconds
+      return true
+    }
+    let first = companion.lease.deadline
+    while companion.lease.deadline == first { Deadline.milliseconds(1).sleep() }
+    let deadline = try #require(companion.lease.deadline)
+    #expect(deadline >= begin + .seconds(60))
+    #expect(deadline <= BootTime(sinceZero: .nanoseconds(asked.value)) + .seconds(60))
+    #expect(!companion.isEnding && !companion.isLost)
+    companion.end()
+  }
+
+  @Test(arguments: [true, false])
+  func withoutAnAnswerALeaseEndsAndALateOneDoesNotRenewIt(_ hangs: Bool) throws {
+    let answered = try SharedNumber()
+    let companion = try LeaseCompanion(lifetime: .milliseconds(300)) {
+      if hangs { Deadline.milliseconds(600).sleep() }
+      answered.value += 1
+      return hangs
+    }
+    while !companion.isEnding || answered.value == 0 { Deadline.milliseconds(1).sleep() }
+    while !companion.isLost { Deadline.milliseconds(1).sleep() }
+    Deadline.milliseconds(100).sleep()
+    #expect(companion.isLost)
+    companion.end()
+  }
+
+  @Test func theCommandOfALeaseThatNobodyRenewsIsKilledAtItsEnd() throws {
+    let companion = try LeaseCompanion(lifetime: .seconds(1)) { false }
+    defer { companion.end() }
+    let deadline = try #require(companion.lease.deadline)
+    var limits = Supervisor.Limits()
+    limits.lease = companion.lease
+    limits.leaseRenewer = .companion
+    let supervisor = try Supervisor(limits)
+    defer { try? supervisor.restoreMask() }
+    let child = try supervisor.start(
+      Command(
+        CStringVector(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"]),
+        environment: .environment([])))
+    let outcome = try supervisor.wait(for: child)
+    #expect(outcome.lostLease)
+    #expect(outcome.termination == .signalled(number: 9, coreDumped: false))
+    #expect(BootTime.now >= deadline)
   }
 }

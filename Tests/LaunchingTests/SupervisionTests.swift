@@ -17,7 +17,7 @@ import Testing
   }
 
   @Test func aChildThatIsForkedApartIsNoneToWaitFor() {
-    let relay = csystem_fork_apart()
+    let relay = csystem_fork_apart(false)
     if relay == 0 {
       while true { pause() }
     }

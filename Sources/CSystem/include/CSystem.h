@@ -24,6 +24,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +104,9 @@ static inline int csystem_fork_sharing_files(void) {
 }
 // The same, but the child's end makes no signal, and waitpid(2) does not see it without __WALL: it is no
 // child of those that are waited for.
-static inline int csystem_fork_apart(void) { return (int)syscall(SYS_clone, 0, 0, 0, 0, 0); }
+static inline int csystem_fork_apart(bool sharing_files) {
+  return (int)syscall(SYS_clone, sharing_files ? CLONE_FILES : 0, 0, 0, 0, 0);
+}
 // The same, but the child is its parent's sibling.
 static inline int csystem_fork_sibling(void) {
   return (int)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0);

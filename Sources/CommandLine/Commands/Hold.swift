@@ -17,16 +17,25 @@ struct Hold {
     csystem_name_process("swlock")
     if let support = kept.support {
       let reliance = try reliance(on: support)
-      try keep(reliance)
+      try keep(reliance, nil)
       return ExitStatus.done.rawValue
     }
     let lock = try adopt()
+    let companion = companion(for: lock)
     let failure: Failure?
     do throws(Failure) {
-      try keep(nil)
+      try keep(nil, companion)
       failure = nil
     } catch {
       failure = error
+    }
+    if let companion {
+      if companion.isEnding {
+        lock.leaveToServer()
+        leaveDescriptorsOpen()
+        return ExitStatus.notHeld.rawValue
+      }
+      companion.end()
     }
     // With this it ends, in any case; nobody is left to tell what may go wrong.
     try? lock.release()
@@ -34,11 +43,19 @@ struct Hold {
     return ExitStatus.done.rawValue
   }
 
-  private func keep(_ reliance: Reliance?) throws(Failure) {
+  /// With what a server keeps, somebody has to see that it does. Where that is not known, or cannot be, it is
+  /// kept all the same.
+  private func companion(for lock: borrowing HeldLock) -> LeaseCompanion? {
+    guard let lease = (try? lock.serverLease()) ?? nil else { return nil }
+    return try? LeaseCompanion(lease)
+  }
+
+  private func keep(_ reliance: Reliance?, _ companion: LeaseCompanion?) throws(Failure) {
     let interruption = try blockedDescriptor(of: SignalSet([SIGTERM, SIGINT, SIGQUIT, SIGHUP]))
     var owners = try openOwners()
     if !kept.owners.isEmpty, owners.isEmpty { throw ownersAreGone }
     if !confirmKeeping() { return }
+    var areTold = false
     while true {
       // The owners come first, so that the place of one that has ended is its own.
       let awaited = owners.map { $0.number } + [interruption.number]
@@ -46,7 +63,16 @@ struct Hold {
       if let reliance {
         ready = reliance.waitForEnd(orUntil: awaited)
       } else {
-        ready = (try? waitUntilReadable(awaited)) ?? nil
+        let pause = companion.map { Deadline.after(min($0.lease.warning / 4, .seconds(1))) }
+        ready = (try? waitUntilReadable(awaited, by: pause)) ?? nil
+      }
+      if ready == nil, let companion {
+        if companion.isEnding, !areTold {
+          for owner in owners { try? owner.send(SIGTERM) }
+          areTold = true
+        }
+        if companion.isLost { return }
+        continue
       }
       guard let ready, ready < owners.count else { return }
       owners.remove(at: ready)

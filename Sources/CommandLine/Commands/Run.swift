@@ -11,6 +11,8 @@ struct Run {
   let options: RunOptions
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
+  /// What watches the lease of the server that keeps a lock of the kernel's.
+  private var companion: LeaseCompanion?
   let launch: Launch?
   private let refusals = Refusals()
 
@@ -54,7 +56,7 @@ struct Run {
     } catch {
       throw .launching(error, name)
     }
-    if case .ended(let termination) = place { return termination.exitStatus }
+    if case .ended(let termination) = place { return status(ofOther: termination) }
     if !inheritsLock {
       do throws(LaunchError) {
         let makesControlGroup = launch?.makesControlGroup == true
@@ -69,7 +71,7 @@ struct Run {
           if case .signalled = outcome.termination, isHardlink {
             release(request, of: front.holder)
           }
-          let status = outcome.termination.exitStatus
+          let status = self.status(ofOther: outcome.termination)
           // A holder that was stopped may not know why its command has ended.
           if outcome.lostLease, status != ExitStatus.notHeld.rawValue {
             return sayUnkept(request.path)
@@ -82,6 +84,13 @@ struct Run {
       request.partner = getppid()
     }
     return try lockAndRun(request, hasFront: place == .elsewhere || !inheritsLock)
+  }
+
+  /// That of the process which did the work. One that lost its lock has left it to a server that may be
+  /// silent, and this process is not to wait for that either.
+  private func status(ofOther termination: Termination) -> Int32 {
+    if termination == .exited(code: ExitStatus.notHeld.rawValue) { leaveDescriptorsOpen() }
+    return termination.exitStatus
   }
 
   /// Whether anything that comes from the command has to be told from other children.
@@ -113,16 +122,65 @@ struct Run {
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
     let lock = try options.lock.acquire(request)
+    var run = self
+    var place = Place.here
+    var failure: Failure?
+    if !options.noFork, let serverLease = serverLease(of: lock) {
+      do throws(LaunchError) {
+        // At the lease's end all is ended that comes from the command.
+        if !supervisesFamily { place = try leaveEarlierChildren() }
+        if case .ended = place {} else { run.companion = try LeaseCompanion(serverLease) }
+      } catch {
+        failure = .launching(error, name)
+      }
+    }
+    if case .ended(let termination) = place {
+      lock.leaveToServer()
+      return status(ofOther: termination)
+    }
+    return try run.run(lock, failure, hasFront: hasFront || place == .elsewhere)
+  }
+
+  /// Runs the command, and what comes after it, unless there is a `failure` already; and releases the lock.
+  private func run(
+    _ lock: consuming HeldLock, _ failure: Failure?, hasFront: Bool
+  ) throws(Failure) -> Int32 {
     let result: Result<Int32, Failure>
     do throws(Failure) {
+      if let failure { throw failure }
       result = .success(try runCommand(lock, hasFront: hasFront))
     } catch {
       result = .failure(error)
     }
     launch?.endControlGroup(options.lock)
+    if let companion {
+      // To release it would take as long as the server is silent.
+      if companion.isEnding {
+        if case .success(let status) = result, status != ExitStatus.notHeld.rawValue {
+          Output.say("the lock at \(lock.path) could not be kept\(lossReason)")
+        }
+        lock.leaveToServer()
+        leaveDescriptorsOpen()
+        return ExitStatus.notHeld.rawValue
+      }
+      companion.end()
+    }
     let wasLost = options.lock.release(lock)
     let status = try result.get()
     return wasLost?.rawValue ?? status
+  }
+
+  /// That which the lock depends on, where it is known how long it lasts.
+  private func serverLease(of lock: borrowing HeldLock) -> ServerLease? {
+    do throws(LockError) {
+      guard let lease = try lock.serverLease() else { return nil }
+      let seconds = lease.lifetime.wholeSeconds
+      options.lock.say("the server of \(lock.path) has to answer every \(seconds) seconds")
+      return lease
+    } catch {
+      options.lock.say("it is not known how often the server of \(lock.path) has to answer")
+      return nil
+    }
   }
 
   private func runCommand(_ lock: borrowing HeldLock, hasFront: Bool) throws(Failure) -> Int32 {
@@ -203,8 +261,16 @@ struct Run {
   }
 
   private func sayUnkept(_ path: ByteString) -> Int32 {
-    Output.say("\(name) was ended, the lock at \(path) could not be kept")
+    sayEnded("\(name)", path)
     return ExitStatus.notHeld.rawValue
+  }
+
+  func sayEnded(_ subject: Message, _ path: ByteString) {
+    Output.say("\(subject) was ended, the lock at \(path) could not be kept\(lossReason)")
+  }
+
+  private var lossReason: Message {
+    companion == nil ? "" : ": its server did not answer"
   }
 
   func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
@@ -250,10 +316,11 @@ struct Run {
   func finishOutput(_ lock: borrowing HeldLock, within limit: Span? = nil) {
     guard let output = launch?.output else { return }
     let end = limit.map { Deadline.after($0) }
-    var pause = lease.map { $0.lifetime / 3 }
+    var pause = (lease ?? companion?.lease).map { $0.lifetime / 3 }
     if let limit { pause = min(limit, pause ?? limit) }
     while !output.finish(within: pause) {
       if let end, end.hasPassed { return output.abandon() }
+      if companion?.isLost == true { return output.abandon() }
       if lease == nil { continue }
       switch renew(lock) {
       case .renewed(let deadline): lease?.deadline = deadline
@@ -265,8 +332,7 @@ struct Run {
 
   var limits: Supervisor.Limits {
     var limits = Supervisor.Limits()
-    limits.lease = lease
-    limits.renewsLease = true
+    limit(&limits)
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
     limits.mustNotOutlive = !inheritsLock
@@ -277,6 +343,12 @@ struct Run {
     case .kill: limits.leftovers = .kill
     }
     return limits
+  }
+
+  /// To the time for which the lock is held.
+  func limit(_ limits: inout Supervisor.Limits) {
+    limits.lease = lease ?? companion?.lease
+    limits.leaseRenewer = lease == nil ? .companion : .supervisor
   }
 
   private var name: ByteString { options.command.name }

@@ -49,7 +49,7 @@ extension Run {
       let child = try supervisor.start(command)
       let outcome = try wait(for: child, command.group, supervisor, lock)
       if outcome.lostLease {
-        Output.say("--on-exit '\(string)' was ended, the lock at \(lock.path) could not be kept")
+        sayEnded("--on-exit '\(string)'", lock.path)
         return .lost
       }
       let status = outcome.termination.exitStatus
@@ -69,8 +69,7 @@ extension Run {
 
   private func sync(_ paths: [ByteString], _ lock: borrowing HeldLock) -> SyncResult {
     var limits = Supervisor.Limits()
-    limits.lease = lease
-    limits.renewsLease = true
+    limit(&limits)
     limits.isInterruptible = true
     limits.relay = launch?.output?.processes
     do throws(LaunchError) {
@@ -87,7 +86,7 @@ extension Run {
           return .interrupted(signal)
         case .ended(let outcome):
           if outcome.lostLease {
-            Output.say("--sync was ended, the lock at \(lock.path) could not be kept")
+            sayEnded("--sync", lock.path)
             return .lost
           }
           var result = SyncResult.done

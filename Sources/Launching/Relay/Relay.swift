@@ -121,7 +121,7 @@ public final class Relay {
       try makeChildrenWaitable()
       ends = try makeSocketPair()
       identifier = try step(.clone) { () throws(Errno) in
-        try retryingOnInterrupt { csystem_fork_apart() }
+        try retryingOnInterrupt { csystem_fork_apart(false) }
       }
     } catch {
       throw RelayError(program: nil, error: error)

@@ -35,7 +35,16 @@ public final class Lease: Sendable {
   var renewalInterval: Span { lifetime / 3 }
   var retryInterval: Span { max(.milliseconds(50), lifetime / 24) }
   /// How long before the end the command is told.
-  var warning: Span { lifetime / 6 }
+  public var warning: Span { lifetime / 6 }
+
+  /// Who renews a lease that a supervisor watches.
+  public enum Renewer: Sendable {
+    case supervisor
+    /// The child that it waits for. It is left alone when it ends, and has half of the time for the warning.
+    case child
+    /// A process apart (`LeaseCompanion`).
+    case companion
+  }
 }
 
 /// The times of a lease, as one supervisor sees to them: when to renew it, when to warn the command,
@@ -49,9 +58,7 @@ final class LeaseWatch {
   }
 
   let lease: Lease
-  /// Whether it is for this supervisor to renew it; otherwise it looks after one that does, and gives
-  /// it half of the time.
-  let renews: Bool
+  private let renewer: Lease.Renewer
   private let timer: Int32
   /// A fork(2) does not take the timer along.
   private let owner = getpid()
@@ -63,9 +70,9 @@ final class LeaseWatch {
   private var pauseEnds = BootTime.distantPast
   private(set) var isLost = false
 
-  init(_ lease: Lease, renews: Bool) throws(LaunchError) {
+  init(_ lease: Lease, _ renewer: Lease.Renewer) throws(LaunchError) {
     self.lease = lease
-    self.renews = renews
+    self.renewer = renewer
     nextRenewal = .now + lease.renewalInterval
     var created: Int32 = 0
     timer = try step(.timer) { () throws(Errno) in
@@ -87,7 +94,9 @@ final class LeaseWatch {
     guard let deadline = lease.deadline, !isLost else { return .nothing }
     // After a stop or a suspension of all of us the other may still renew the lease, or find it to be its
     // own, and gets a moment for that.
-    if !renews, let expected, now - expected > .seconds(1) { pauseEnds = now + .seconds(1) }
+    if renewer == .child, let expected, now - expected > .seconds(1) {
+      pauseEnds = now + .seconds(1)
+    }
     if now < pauseEnds { return .nothing }
     if now >= deadline {
       return renews && nextRenewal != .distantFuture ? .renewal : .end
@@ -96,7 +105,8 @@ final class LeaseWatch {
     return !hasWarned && now >= deadline - warning ? .warning : .nothing
   }
 
-  private var warning: Span { renews ? lease.warning : lease.warning / 2 }
+  private var renews: Bool { renewer == .supervisor }
+  private var warning: Span { renewer == .child ? lease.warning / 2 : lease.warning }
 
   func renewed(_ renewal: Lease.Renewal) {
     let now = BootTime.now

@@ -32,9 +32,7 @@ public struct Supervisor {
     /// The command gets SIGTERM shortly before the lease ends, and is killed at its end, with all that
     /// comes from it.
     public var lease: Lease?
-    /// Whether it is for this supervisor to renew the lease. Otherwise the child does, and is left alone
-    /// when it ends.
-    public var renewsLease = false
+    public var leaseRenewer = Lease.Renewer.child
     /// Processes that are not the command's, whatever they descend from.
     public var relay: RelayProcesses?
     /// Whether a signal that should end this process is for the caller (`Vigil.Event.interrupted`), and
@@ -85,7 +83,7 @@ public struct Supervisor {
     self.signals = signals
     previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
     lease =
-      if let limit = limits.lease { try LeaseWatch(limit, renews: limits.renewsLease) } else { nil }
+      if let limit = limits.lease { try LeaseWatch(limit, limits.leaseRenewer) } else { nil }
     try makeChildrenWaitable()
     if limits.leftovers != .leave || limits.runtime != nil || limits.lease != nil {
       // Descendants whose parent dies become children of this process.

@@ -27,6 +27,11 @@ struct LockFile: ~Copyable {
     try Self.close(number, lock, registered)
   }
 
+  /// Leaves it open until this process ends.
+  consuming func leave() {
+    isOpen = false
+  }
+
   /// Closing is what releases: an explicit LOCK_UN would also take the lock from a child that
   /// inherited it.
   private static func close(

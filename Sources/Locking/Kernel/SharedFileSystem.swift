@@ -6,6 +6,7 @@ package struct SharedFileSystem {
   /// Whether flock locks are record locks of the whole file in the eyes of the server (flock(2),
   /// NOTES), unless the mount's options say otherwise.
   private let turnsFlockIntoRecordLock: Bool
+  private let isNFS: Bool
 
   /// That of an open file; nil for one that no other host sees.
   package init?(of descriptor: Int32) throws(LockError) {
@@ -14,7 +15,9 @@ package struct SharedFileSystem {
       _ = try retryingOnInterrupt { fstatfs(descriptor, &status) }
     }
     // statfs(2) lists these numbers.
-    switch UInt32(truncatingIfNeeded: status.f_type) {
+    let type = UInt32(truncatingIfNeeded: status.f_type)
+    isNFS = type == 0x6969
+    switch type {
     case 0x6969,  // NFS
       0x517B, 0xFE53_4D42, 0xFF53_4D42:  // SMB, SMB2, CIFS
       turnsFlockIntoRecordLock = true
@@ -40,6 +43,21 @@ package struct SharedFileSystem {
     return mount.keepsFlockToItself ? ByteString(mount.type) : nil
   }
 
+  /// How long an NFS 4 server keeps the locks of a host that it does not hear of; nil for other servers.
+  ///
+  /// - Throws: where the kernel does not say it (before Linux 5.6), or the mount is not to be seen.
+  func leaseTime() throws(LockError) -> Span? {
+    guard isNFS else { return nil }
+    let mount = try mount()
+    let version: StaticString = "nfs4"
+    guard mount.type.elementsEqual(version.utf8) else { return nil }
+    let statistics = try MountTable.read("/proc/self/mountstats")
+    guard let time = mount.leaseTime(inStatistics: statistics) else {
+      throw .system(.mountTable, .missing)
+    }
+    return time
+  }
+
   private func mount() throws(LockError) -> MountTable.Entry {
     try MountTable.entry(ofDescriptor: descriptor)
   }
@@ -55,6 +73,8 @@ struct MountTable {
   struct Entry {
     /// `MAJOR:MINOR` in base 10.
     let device: ArraySlice<UInt8>
+    /// As the table writes it.
+    let point: ArraySlice<UInt8>
     let type: ArraySlice<UInt8>
     let superOptions: ArraySlice<UInt8>
 
@@ -68,6 +88,24 @@ struct MountTable {
     /// Record locks, flock locks or both: then the server at least does not see the two as one.
     var keepsOneKindToItself: Bool {
       keepsFlockToItself || hasOption(in: MountTable.recordLocksStayHere)
+    }
+
+    /// `lease_time=SECONDS` in the text of /proc/self/mountstats, below the line
+    /// `device SOURCE mounted on POINT with fstype TYPE`; of mounts on one another, the last one's counts.
+    func leaseTime(inStatistics text: [UInt8]) -> Span? {
+      let here = " mounted on " + ByteString(point) + " with fstype " + ByteString(type) + " "
+      var rest = text[...]
+      var time: Span?
+      while rest.popLine(with: here) != nil, let line = rest.popLine(with: "lease_time=") {
+        for item in line.split(separator: ascii(",")) {
+          guard let value = item.value(of: "lease_time=") else { continue }
+          var scanner = ByteScanner(value)
+          if let seconds = scanner.unsigned(), seconds > 0 {
+            time = .seconds(Int64(clamping: seconds))
+          }
+        }
+      }
+      return time
     }
 
     private func hasOption(in options: [StaticString]) -> Bool {
@@ -103,7 +141,7 @@ struct MountTable {
     return entry
   }
 
-  private static func read(_ path: ByteString) throws(LockError) -> [UInt8] {
+  fileprivate static func read(_ path: ByteString) throws(LockError) -> [UInt8] {
     try step(.mountTable) { () throws(Errno) in
       try FileDescriptor.open(path, O_RDONLY).readAll(limit: 1 << 24)
     }
@@ -119,7 +157,7 @@ struct MountTable {
         dash > 2, dash + 3 < fields.count
       else { continue }
       return Entry(
-        device: fields[2], type: fields[dash + 1], superOptions: fields[dash + 3])
+        device: fields[2], point: fields[4], type: fields[dash + 1], superOptions: fields[dash + 3])
     }
     return nil
   }
