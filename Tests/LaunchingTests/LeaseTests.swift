@@ -96,23 +96,4 @@ import Testing
     #expect(companion.isLost)
     companion.end()
   }
-
-  @Test func theCommandOfALeaseThatNobodyRenewsIsKilledAtItsEnd() throws {
-    let companion = try LeaseCompanion(lifetime: .seconds(1)) { false }
-    defer { companion.end() }
-    let deadline = try #require(companion.lease.deadline)
-    var limits = Supervisor.Limits()
-    limits.lease = companion.lease
-    limits.leaseRenewer = .companion
-    let supervisor = try Supervisor(limits)
-    defer { try? supervisor.restoreMask() }
-    let child = try supervisor.start(
-      Command(
-        CStringVector(["sh", "-c", "trap '' TERM; while :; do sleep 0.01; done"]),
-        environment: .environment([])))
-    let outcome = try supervisor.wait(for: child)
-    #expect(outcome.lostLease)
-    #expect(outcome.termination == .signalled(number: 9, coreDumped: false))
-    #expect(BootTime.now >= deadline)
-  }
 }
