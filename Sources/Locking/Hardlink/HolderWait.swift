@@ -16,9 +16,13 @@ struct HolderWait {
   private var turns = 0
   /// Of the pause between looks at most, where holders take turns.
   private var longestPause = Span.zero
+  /// When the last pause ended, and what the look after it took.
+  private var lastPause: BootTime?
+  private var lookTime = Span.zero
 
-  /// So often somebody looks, whoever it is.
-  private static let looksApart = Span.microseconds(500)
+  /// So often somebody looks, whoever it is; where a server has to be asked, and has to serve the holder as
+  /// well, no more often than it can answer with ease.
+  private var looksApart: Span { max(.microseconds(500), lookTime * 2) }
 
   init(_ lock: LockName, _ judge: Judge, _ request: LockRequest) {
     self.lock = lock
@@ -44,7 +48,7 @@ struct HolderWait {
     turns += 1
     if turns & (turns - 1) == 0 {
       let waiters = (try? lock.claimNames().count) ?? 1
-      longestPause = min(Self.looksApart * Int64(waiters), .milliseconds(100))
+      longestPause = min(looksApart * Int64(waiters), .milliseconds(200))
     }
   }
 
@@ -53,6 +57,8 @@ struct HolderWait {
   /// - Throws: `busy`, `timedOut`, `interrupted`.
   mutating func forChange(of held: BoundClaim, _ clock: FolderClock) throws(LockError) {
     try checkPatience()
+    if lock.isShared, let lastPause { lookTime = .now - lastPause }
+    defer { lastPause = .now }
     if turns > 1, let seen, BootTime.now - seen.since <= longestPause * 2 {
       watch.end()
       return try watch.pause(patience.bounding(backoff.random(upTo: longestPause)))
