@@ -58,8 +58,8 @@ struct Release {
   ) throws(Failure) -> Bool {
     var last: ObservedProcess?
     for number in keepers {
-      guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
-        kept.support != nil, isMeant(kept, process, owners), leads(path, to: kept),
+      guard let (process, kept) = keeper(number, owners), kept.support != nil,
+        leads(path, to: kept),
         last.map({ $0.startTicks <= process.startTicks }) ?? true
       else { continue }
       last = process
@@ -94,8 +94,8 @@ struct Release {
     var isHeld = false
     var wasLost = false
     for number in keepers {
-      guard let process = ObservedProcess(number), let kept = KeptLock(claimedBy: process),
-        kept.support == nil, isMeant(kept, process, owners), kept.isConfirmed(process)
+      guard let (process, kept) = keeper(number, owners), kept.support == nil,
+        kept.isConfirmed(process)
       else { continue }
       let isOfFile: Bool
       do throws(Errno) {
@@ -116,8 +116,8 @@ struct Release {
     if let doubt { throw .hardlink("release", path, doubt) }
     let inspection = try inspection(of: path, "release")
     let holder = inspection?.locks.lazy.compactMap { $0.holders.first }.first
-    if let process = holder?.process, keepers.contains(process.identifier),
-      let kept = KeptLock(claimedBy: process), isMeant(kept, process, owners)
+    if let number = holder?.process.identifier, keepers.contains(number),
+      keeper(number, owners) != nil
     {
       throw Failure(.systemCall, "unable to release \(path): its keeper cannot be looked at")
     }
@@ -136,12 +136,17 @@ struct Release {
     }
   }
 
-  private func isMeant(
-    _ kept: KeptLock, _ keeper: ObservedProcess, _ owners: Owners
-  ) -> Bool {
-    if !options.anyMode, let mode = options.lock.mode, kept.mode != mode { return false }
-    if case .processes = owners, !kept.isTrusted(keeper) { return false }
-    return kept.isFor(owners)
+  /// The process of that number, and what it keeps, by its own words, if it does that for these.
+  @inline(never)
+  private func keeper(
+    _ number: Int32, _ owners: Owners
+  ) -> (process: ObservedProcess, kept: KeptLock)? {
+    guard let keeper = ObservedProcess(number), let kept = KeptLock(claimedBy: keeper) else {
+      return nil
+    }
+    if !options.anyMode, let mode = options.lock.mode, kept.mode != mode { return nil }
+    if case .processes = owners, !kept.isTrusted(keeper) { return nil }
+    return kept.isFor(owners) ? (keeper, kept) : nil
   }
 
   private func unlockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
