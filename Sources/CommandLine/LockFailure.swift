@@ -60,6 +60,8 @@ extension Failure {
     case .missing, .notADirectory, .isADirectory, .nameTooLong, .noSpace, .quotaExceeded,
       .readOnlyFileSystem:
       .cannotCreate
+    // The folder was removed, on a network file system.
+    case .staleHandle where step == .create || step == .folder: .cannotCreate
     default: .systemCall
     }
   }
@@ -131,7 +133,8 @@ extension Failure {
     switch errno {
     case .accessDenied where step == .lease:
       return "only its owner may be told whether somebody has it open"
-    case .missing where step == .create: return "\(reason), its folder is missing"
+    case .missing where step == .create, .staleHandle where step == .create:
+      return "\(reason), its folder is missing"
     case .isADirectory where step == .create: return "\(reason), and there is none of that name"
     case .missing where step == .open && options?.mustExist == true:
       return "\(reason), and --no-create was given"

@@ -77,7 +77,6 @@ def test_hardlink_next_one_enters_after_the_last_work_of_a_host_that_is_cut_off(
     assert holder.told and holder.last_work < waiter.entered
 
 
-@pytest.mark.xfail(reason="a lease that is lost is not noticed yet", strict=False)
 @pytest.mark.parametrize("mode", KERNEL)
 def test_kernel_lock_of_nfs_4_is_given_up_before_its_lease_is_lost(lost, figures, mode):
     sections, when, _ = lost

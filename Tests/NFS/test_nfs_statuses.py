@@ -33,7 +33,6 @@ def exports(world, version):
     }
 
 
-@pytest.mark.xfail(reason="an error that comes with close(2) is not heard", strict=False)
 def test_full_disk(world, exports):
     world.server.run("cat /dev/zero >/srv/full/zeros; mkdir -m 777 /srv/full/folder")
     refused(world.guests["a"], 73, f"{exports['full']}/lock", "-m", "hardlink")
@@ -65,7 +64,6 @@ def test_squashed_root_is_not_permitted_elsewhere(world, exports, mode):
     refused(world.guests["a"], 77, f"{place}/lock", "-m", mode)
 
 
-@pytest.mark.xfail(reason="ESTALE of a removed folder is 71, and said in three lines", strict=False)
 def test_folder_removed_by_another_host(world, version, new_folder):
     a, b = world.guests["a"], world.guests["b"]
     name = new_folder()

@@ -204,7 +204,10 @@ struct Run {
       if hasFront { try becomeIndependent() }
       // This process may have been stopped since it won the lock.
       if let deadline = lock.deadline, .now >= deadline {
-        guard case .renewed = renew(lock) else { return ExitStatus.notHeld.rawValue }
+        guard case .renewed = renew(lock) else {
+          sayLost(lock)
+          return ExitStatus.notHeld.rawValue
+        }
       }
       // To enter the command's folder may take longer than the lock lives: then the front kills what has
       // not started yet.
@@ -272,21 +275,26 @@ struct Run {
   }
 
   private var lossReason: Message {
-    companion == nil ? "" : ": its server did not answer"
+    if companion != nil { return ": its server did not answer" }
+    return refusals.last.map { ": \(Failure.reason($0, options.lock))" } ?? ""
   }
 
+  /// A loss is not said here: what follows from it is.
   func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
     do throws(LockError) {
       try lock.refresh()
       options.lock.say("refreshed \(lock.path)")
+      refusals.last = nil
       return .renewed(deadline: lock.deadline ?? .distantFuture)
     } catch {
+      let isNew = error != refusals.last
+      refusals.last = error
+      if error == .lost || error == .notHeld { return .lost }
       // Tried again and again until the lifetime ends, and said once.
-      if error != refusals.last {
+      if isNew {
         Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
       }
-      refusals.last = error
-      return error == .lost || error == .notHeld ? .lost : .failed
+      return .failed
     }
   }
 
@@ -327,7 +335,9 @@ struct Run {
       switch renew(lock) {
       case .renewed(let deadline): lease?.deadline = deadline
       case .failed: break
-      case .lost: return output.abandon()
+      case .lost:
+        sayLost(lock)
+        return output.abandon()
       }
     }
   }

@@ -88,7 +88,11 @@ final class ClaimFile {
   private func fill() throws(LockError) -> FileStatus {
     let content = Array(lock.path(of: name.fileName).bytes)
     let number = number
-    try step(.write) { () throws(Errno) in try writeAll(content, to: number) }
+    try step(.write) { () throws(Errno) in
+      try writeAll(content, to: number)
+      // A server that has no room says so only now.
+      if lock.isShared { _ = try retryingOnInterrupt { fsync(number) } }
+    }
     return try lookAtClock()
   }
 

@@ -135,7 +135,10 @@ extension HardlinkLocation {
 
   /// Has the lock that is held for `owner` held for `heir` instead; at no time is it free.
   ///
-  /// - Parameter lifetime: as `refresh` has it.
+  /// - Parameters:
+  ///   - owner: who holds it; nil: nobody.
+  ///   - heir: who holds it then.
+  ///   - lifetime: as `refresh` has it.
   /// - Throws: as `release`.
   public func transfer(
     of owner: LockOwner?, to heir: LockOwner, lifetime: Span? = nil
