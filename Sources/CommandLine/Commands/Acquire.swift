@@ -57,9 +57,7 @@ struct Acquire {
   private func keep(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
     var processes: [ObservedProcess] = []
     if case .processes(let numbers) = owners {
-      if !procShowsThisNamespace() {
-        throw unable(request, "/proc is that of another pid namespace", .unsupported)
-      }
+      try checkProcessNumbers("lock", request.path)
       processes = numbers.compactMap { ObservedProcess($0) }
       if processes.isEmpty {
         throw unable(request, "/proc does not show process \(numbers[0])", .unsupported)

@@ -250,25 +250,37 @@ extension HardlinkLocation {
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
   ) throws(LockError) -> HardlinkCleanUpResult {
     let files = try Self.files(in: lock.folder, of: lock.base)
-    return try cleanUp(files, inUse: try Self.files(in: lock.folder, of: lock.base), options)
+    let inUse = try Self.files(in: lock.folder, of: lock.base)
+    var clock: FolderClock?
+    return try cleanUp(files, inUse: inUse, options, &clock)
   }
 
   private static func files(
     in folder: borrowing Folder, of base: ByteString? = nil
   ) throws(LockError) -> ProtocolFiles {
     do throws(Errno) {
+      // As `LockName.names` does: what the list says, and does not say, decides what is garbage.
+      try askServer(in: folder.number)
       return try ProtocolFiles(in: folder, of: base)
     } catch {
       throw .system(.read, error)
     }
   }
 
+  /// - Parameter clock: the folder's, which is looked at for the first of its locks.
   private func cleanUp(
-    _ files: ProtocolFiles, inUse: ProtocolFiles, _ options: HardlinkCleanUpOptions
+    _ files: ProtocolFiles, inUse: ProtocolFiles, _ options: HardlinkCleanUpOptions,
+    _ clock: inout FolderClock?
   ) throws(LockError) -> HardlinkCleanUpResult {
     let judge = try judge(for: nil)
-    let clock = try options.dryRun ? lock.guessedClock : measuredClock(judge)
-    var cleanUp = HardlinkCleanUp(lock, judge, files, inUse: inUse, clock, options)
+    let now: FolderClock
+    if let clock {
+      now = clock
+    } else {
+      now = try options.dryRun ? lock.guessedClock : measuredClock(judge)
+      clock = now
+    }
+    var cleanUp = HardlinkCleanUp(lock, judge, files, inUse: inUse, now, options)
     cleanUp.perform()
     var result = cleanUp.result
     // What a dead right holder has kept from being garbage may be so now.
@@ -291,10 +303,11 @@ extension HardlinkLocation {
     let start = path.bytes.last == ascii("/") ? path : path + "/"
     var result = HardlinkCleanUpResult()
     result.found = all.claims.count + all.placeholders.count
+    var clock: FolderClock?
     all.forEachLock { (base, files) in
       result.add { () throws(LockError) in
         try HardlinkLocation(start + base, policy)
-          .cleanUp(files, inUse: inUse.files(of: base), options)
+          .cleanUp(files, inUse: inUse.files(of: base), options, &clock)
       }
     }
     // A lock whose claim has lost its own name is known by its content alone.

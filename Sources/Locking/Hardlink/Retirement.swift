@@ -208,9 +208,9 @@ extension Retirement {
       return try backOut(right, .done)
     case .breaking(let rule):
       guard allows(rule, held, clock) else { return try backOut(right, .busy) }
-      guard try waitForForeignClients(held, right, clock) else { return try backOut(right, .gone) }
+      guard try waitForForeignClients(held, right) else { return try backOut(right, .gone) }
     case .release, .force, .transfer:
-      guard try waitForForeignClients(held, right, clock) else { return try backOut(right, .gone) }
+      guard try waitForForeignClients(held, right) else { return try backOut(right, .gone) }
     }
     return isTransfer ? try handOver(right, held) : try takeAway(right, held)
   }
@@ -256,13 +256,13 @@ extension Retirement {
   ///
   /// - Returns: whether the claim is still at L.
   private func waitForForeignClients(
-    _ held: BoundClaim, _ right: Right, _ clock: FolderClock
+    _ held: BoundClaim, _ right: Right
   ) throws(LockError) -> Bool {
     let others = try lock.claimNames()
     if !held.name.isForeign, try !lock.hasForeignClaim(among: others) { return true }
     let settle = judge.policy.settle
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
-    let fresh = held.freshExpiry(clock.now, lasting: settle + .seconds(15))
+    let fresh = held.freshExpiry(right.claim.clock.now, lasting: settle + .seconds(15))
     try? fresh?.set(on: held.descriptor.number)
     let end = Deadline.after(settle)
     let watch = HolderWatch(judge, interruption: interruption)

@@ -1,12 +1,11 @@
 /// How often locks are looked at again that changed hands under the look.
 private let maximumAttempts = 3
 
-/// Who has a lock on the file at `path`, and who waits for one. Takes no lock, opens nothing but
-/// with O_PATH, and changes nothing.
+/// Who has a lock on the file at `path`, and who waits for one. Takes no lock, and changes nothing.
 ///
-/// Where /proc/locks has no lock on the file, nothing else is looked at, but on a network file system the
-/// server is asked for other hosts' locks, through a descriptor that can be read. It is not known since when a lock is held, only since when its
-/// holders run.
+/// Where /proc/locks has no lock on the file, nothing else is looked at. The file is opened with O_PATH; only
+/// on a network file system, to ask the server for other hosts' locks, for reading. It is not known since when
+/// a lock is held, only since when its holders run.
 ///
 /// - Throws: `refused(.emptyPath)`; `system` with the steps `open` (the path leads nowhere),
 ///   `lockTable` (no /proc), `fstat`, `read`.
