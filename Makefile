@@ -51,9 +51,10 @@ test: build/swlock
 # Locks on real NFS, versions 4.2 and 3: a server and its clients in user-mode Linux. SWLOCK_NFS=full
 # takes longer. Skipped where there is no user-mode Linux.
 nfs: build/swlock
+	$(SWIFT) build --configuration release --product contender
 	scripts/install-test-tools
 	scripts/install-nfs-tools
-	.build-python/bin/pytest -p no:cacheprovider Tests/NFS
+	.build-python/bin/pytest -p no:cacheprovider --numprocesses 3 --dist loadfile Tests/NFS
 
 # The tests of faults, kills, chaos, attacks and exclusion, harder than in `make test`, and the
 # fuzzers: with new seeds until MINUTES have passed. SEED begins with a seed of an earlier run.

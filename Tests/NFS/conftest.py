@@ -1,4 +1,5 @@
-"""Fixtures for the tests on NFS. SWLOCK names the binary; SWLOCK_NFS=full asks for longer trials."""
+"""Fixtures for the tests on NFS. SWLOCK names the binary, CONTENDER a program of bench/ that uses the
+library; SWLOCK_NFS=full asks for longer trials."""
 
 import contextlib
 import itertools
@@ -17,12 +18,14 @@ from trials import VERSIONS  # noqa: E402
 
 PROJECT = pathlib.Path(__file__).resolve().parents[2]
 SWLOCK = os.environ.get("SWLOCK", str(PROJECT / "build" / "swlock"))
+CONTENDER = os.environ.get("CONTENDER", str(PROJECT / ".build" / "release" / "contender"))
 FULL = os.environ.get("SWLOCK_NFS") == "full"
 
 
 def pytest_sessionstart(session):
-    if not os.access(SWLOCK, os.X_OK):
-        pytest.exit(f"{SWLOCK} is not there: run make first", returncode=2)
+    for program in SWLOCK, CONTENDER:
+        if not os.access(program, os.X_OK):
+            pytest.exit(f"{program} is not there: run make nfs", returncode=2)
     # All that runs is ended in these two cases, too.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -33,7 +36,7 @@ def world():
     """The server and the hosts a and b, with /mnt/4.2 and /mnt/3; c is not booted."""
     if reason := guests.missing():
         pytest.skip(reason)
-    with contextlib.closing(guests.World(SWLOCK)) as world:
+    with contextlib.closing(guests.World(SWLOCK, CONTENDER)) as world:
         try:
             world.boot(guests.SERVER, "a", "b")
         except (guests.GuestLost, TimeoutError) as error:
@@ -44,20 +47,27 @@ def world():
         yield world
 
 
-@pytest.fixture(scope="session")
-def figures(request):
+class Figures:
     """What was measured, by name: shown at the end."""
-    measured = {}
-    request.config.stash[FIGURES] = measured
-    return measured
+
+    def __init__(self, record):
+        self._record = record
+
+    def __setitem__(self, name, value):
+        self._record(name, value)
 
 
-FIGURES = pytest.StashKey()
+@pytest.fixture
+def figures(record_property):
+    return Figures(record_property)
 
 
-def pytest_terminal_summary(terminalreporter, config):
-    for name, value in config.stash.get(FIGURES, {}).items():
-        terminalreporter.write_line(f"{name}: {value}")
+def pytest_terminal_summary(terminalreporter):
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, value in report.user_properties:
+                    terminalreporter.write_line(f"{name}: {value}")
 
 
 _folders = itertools.count(1)

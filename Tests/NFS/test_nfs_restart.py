@@ -48,13 +48,8 @@ def test_lock_is_never_held_twice(restarted, mode, version):
     assert waiter.job.wait(60) == 0, waiter.job.output
 
 
-HANGS = pytest.mark.xfail(reason="who hangs in a call to the server is killed: 137", strict=False)
-
-
 @pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize(
-    "mode", [pytest.param(mode, marks=HANGS if mode == "hardlink" else []) for mode in MODES]
-)
+@pytest.mark.parametrize("mode", MODES)
 def test_lock_is_kept_or_lost(restarted, figures, mode, version):
     seconds, sections = restarted
     holder, _ = sections[mode, version]

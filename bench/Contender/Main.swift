@@ -8,6 +8,10 @@ import Locking
 ///     contender LOCK increment TIMES MILLISECONDS   waits for standard input to end; then increments
 ///                                                   the number in the file `counter`, and pauses
 ///                                                   for that long after each time
+///     contender LOCK increment-shared TIMES MILLISECONDS
+///                                                   the same at once, on a network file system: past
+///                                                   the cache, which may be as old as a tick of the
+///                                                   server's clock
 ///     contender LOCK take TIMES MILLISECONDS        holds for that long; prints when it had the lock,
 ///                                                   in nanoseconds of boot time
 @main
@@ -22,16 +26,18 @@ struct Main {
     if words[2] == "increment" {
       _ = FileHandle.standardInput.readDataToEndOfFile()
       try increment(request, times, milliseconds)
+    } else if words[2] == "increment-shared" {
+      try increment(request, times, milliseconds, O_DIRECT)
     } else {
       try take(request, times, milliseconds)
     }
   }
 
   private static func increment(
-    _ request: LockRequest, _ times: Int, _ milliseconds: UInt32
+    _ request: LockRequest, _ times: Int, _ milliseconds: UInt32, _ flags: Int32 = 0
   ) throws {
-    let file = try FileDescriptor.open("counter", O_RDWR)
     var digits = [UInt8](repeating: 0, count: 20)
+    let file = try FileDescriptor.open("counter", O_RDWR | flags)
     for _ in 0..<times {
       let lock = try acquire(request)
       let length = pread(file.number, &digits, digits.count, 0)

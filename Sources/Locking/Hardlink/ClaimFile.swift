@@ -7,7 +7,7 @@ internal import CSystem
 final class ClaimFile {
   let name: ClaimName
   private let lock: LockName
-  private let descriptor: FileDescriptor
+  private var descriptor: FileDescriptor
   /// Nil: none.
   private(set) var lifetime: Span?
   private(set) var clock: FolderClock
@@ -194,14 +194,19 @@ final class ClaimFile {
     discard()
   }
 
-  /// Removes the claim's own name, once it has no other.
+  /// Removes the claim's own name, once it has no other. The claim is of no use afterwards.
   func discard() {
+    closeBeforeUnlinking()
     do throws(Errno) {
       try lock.folder.unlink(name.fileName)
     } catch {
-      // Nobody is to take it for that of one who waits.
-      if error != .missing { try? ClaimExpiry.abandoned.set(on: number) }
+      if error != .missing { lock.abandon(name, number) }
     }
+  }
+
+  /// As of `BoundClaim`, on a file system of that kind.
+  func closeBeforeUnlinking() {
+    if lock.isShared { descriptor = FileDescriptor(taking: -1) }
   }
 
   enum Identity {

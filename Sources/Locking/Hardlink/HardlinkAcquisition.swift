@@ -8,6 +8,8 @@ struct HardlinkAcquisition {
   private var claim: ClaimFile?
   private var clock: FolderClock
   private var restarts = 0
+  /// Whether the claim may be at L, since nobody has looked after it was tried to link it.
+  private var isUnsure = false
 
   init(_ request: LockRequest) throws(LockError) {
     self.request = request
@@ -25,6 +27,9 @@ struct HardlinkAcquisition {
       return try take()
     } catch {
       discardClaim()
+      if case .system(_, .staleHandle) = error, lock.isGone {
+        throw .system(.folder, .staleHandle)
+      }
       throw error
     }
   }
@@ -48,6 +53,13 @@ struct HardlinkAcquisition {
         try countRestart()
         continue
       }
+      if let claim, held.token == claim.token {
+        // The reply to the link was lost.
+        if let hold = try confirm(claim) { return hold }
+        try countRestart()
+        continue
+      }
+      isUnsure = false
       try refuseUntrusted(held)
       if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
       // Another process that wants it in the owner's name may wait until the owner gives it back.
@@ -57,6 +69,12 @@ struct HardlinkAcquisition {
       // By its claim a waiter is seen, by people who ask for the status.
       if claim == nil, request.patience != .never { _ = try freshClaim() }
       try wait.forChange(of: held, clock)
+      while lock.isShared, wait.isInTurns {
+        // A look costs the server more, and tells no more of holders that take turns.
+        try? step(.stat) { () throws(Errno) in try askServer(in: lock.folder.number) }
+        if let hold = try link() { return hold }
+        try wait.forTurn()
+      }
     }
   }
 
@@ -83,9 +101,18 @@ extension HardlinkAcquisition {
   /// A claim whose lifetime has only just begun.
   private mutating func freshClaim() throws(LockError) -> ClaimFile {
     if let claim {
-      // It was never linked, so this is no refresh.
-      if !claim.isFresh { try claim.start() }
-      return claim
+      if claim.isFresh { return claim }
+      do throws(LockError) {
+        if !isUnsure {
+          // It was never linked, so this is no refresh.
+          try claim.start()
+          return claim
+        }
+        if try claim.refresh() { return claim }
+      } catch .system(_, .staleHandle) {
+        // Somebody has removed it.
+      }
+      discardClaim()
     }
     var permissions: UInt32?
     var group: UInt32?
@@ -97,21 +124,25 @@ extension HardlinkAcquisition {
       lock, judge.claimant, lifetime: request.hardlink.lifetime, permissions: permissions,
       group: group)
     claim = made
+    isUnsure = false
     clock = made.clock
     try made.start()
     return made
   }
 
-  /// Nil when somebody else was faster, or the lock is lost again already.
+  /// Nil when somebody else has the lock, or was faster, or it is lost again already.
   private mutating func link() throws(LockError) -> HardlinkHold? {
     let own = try freshClaim()
     do throws(Errno) {
       try lock.folder.link(own.name.fileName, to: lock.base)
+    } catch .exists {
+      // The reply to an earlier try may have been lost: it may be this claim. A look tells.
+      isUnsure = true
+      return nil
     } catch {
       // The reply may have been lost.
       if (try? lock.isBound(lock.base, to: own.token)) != true {
         switch error {
-        case .exists: return nil
         case .missing, .staleHandle:
           // Somebody has removed the claim, or the folder.
           discardClaim()
@@ -123,6 +154,11 @@ extension HardlinkAcquisition {
         }
       }
     }
+    return try confirm(own)
+  }
+
+  /// Nil when the lock, which is a link to the claim, is lost again already.
+  private mutating func confirm(_ own: ClaimFile) throws(LockError) -> HardlinkHold? {
     let hold = HardlinkHold(lock, judge, own)
     claim = nil
     do throws(LockError) {
@@ -131,7 +167,7 @@ extension HardlinkAcquisition {
         return nil
       }
       switch try own.identity(at: lock.base) {
-      case .same: break
+      case .same: lock.isChecked = true
       case .copy: throw LockError.unsupported(.noHardLinks)
       case .other: throw LockError.lost  // broken again by force
       }

@@ -35,7 +35,7 @@ final class HardlinkHold {
     var wasInTime: Bool?
     do throws(LockError) {
       wasInTime = try claim.refresh()
-    } catch .system(.touch, .staleHandle) {
+    } catch .system(_, .staleHandle) {
       // The server has no such file any more, by whatever name.
     }
     if wasInTime == true {
@@ -60,7 +60,7 @@ final class HardlinkHold {
     let isLate = BootTime.now >= claim.deadline
     let outcome: Retirement.Outcome
     do throws(LockError) {
-      outcome = try retire(.release(late: isLate))
+      outcome = try retire(.release(late: isLate, claim))
     } catch {
       // No space for a right, or some such thing: it is free for everybody all the same.
       claim.abandon()

@@ -73,7 +73,7 @@ extension HardlinkLocation {
     let held = try claim(of: owner, judge)
     let outcome: Retirement.Outcome
     do throws(LockError) {
-      outcome = try retire(held, judge, .release(late: nil))
+      outcome = try retire(held, judge, .release(late: nil, nil))
     } catch {
       abandon(held)
       if error.isLackOfSpace { return }

@@ -14,8 +14,8 @@ struct HolderWait {
   private var seen: (token: ByteString, changeTime: WallTime, since: BootTime)?
   /// How many holders have come and gone while this one waited.
   private var turns = 0
-  /// Of the pause between looks at most, where holders take turns.
-  private var longestPause = Span.zero
+  /// And how many waiters there were at about that time.
+  private var waiters: Int64 = 1
   /// When the last pause ended, and what the look after it took.
   private var lastPause: BootTime?
   private var lookTime = Span.zero
@@ -47,22 +47,38 @@ struct HolderWait {
   private mutating func missTurn() {
     turns += 1
     if turns & (turns - 1) == 0 {
-      let waiters = (try? lock.claimNames().count) ?? 1
-      longestPause = min(looksApart * Int64(waiters), .milliseconds(200))
+      waiters = Int64((try? lock.claimNames().count) ?? 1)
     }
+  }
+
+  /// Of the pause between looks at most, where holders take turns.
+  private var longestPause: Span { min(looksApart * waiters, .milliseconds(200)) }
+
+  /// Whether holders take turns, as far as is known: the next one may have had its own since the last look.
+  var isInTurns: Bool {
+    guard turns > 1, let seen else { return false }
+    return BootTime.now - seen.since <= max(longestPause * 2, lookTime * 20)
+  }
+
+  /// Returns when it is time to try whether it is one's own turn.
+  ///
+  /// - Throws: `busy`, `timedOut`, `interrupted`.
+  mutating func forTurn() throws(LockError) {
+    try checkPatience()
+    if lock.isShared, let lastPause { lookTime = .now - lastPause }
+    defer { lastPause = .now }
+    watch.end()
+    try watch.pause(patience.bounding(backoff.random(upTo: longestPause)))
   }
 
   /// Returns when it is time to look again.
   ///
   /// - Throws: `busy`, `timedOut`, `interrupted`.
   mutating func forChange(of held: BoundClaim, _ clock: FolderClock) throws(LockError) {
+    if isInTurns { return try forTurn() }
     try checkPatience()
     if lock.isShared, let lastPause { lookTime = .now - lastPause }
     defer { lastPause = .now }
-    if turns > 1, let seen, BootTime.now - seen.since <= longestPause * 2 {
-      watch.end()
-      return try watch.pause(patience.bounding(backoff.random(upTo: longestPause)))
-    }
     // One that is only now being watched may have changed since the look.
     guard watch.begin(held) else { return backoff.reset() }
     try watch.sleep(patience.bounding(min(backoff.next(), timeToExpiry(held, clock))))

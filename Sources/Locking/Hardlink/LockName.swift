@@ -11,7 +11,9 @@ final class LockName {
   /// Whether other hosts may use the folder: then what this one remembers of it may be old, and its clock
   /// may be another.
   let isShared: Bool
-  private var isChecked = false
+  /// Whether it is known that no device is at L, which opening it may do something to. Whatever takes the
+  /// place of a file later is opened.
+  var isChecked = false
 
   /// - Throws: `refused` for what is no name of a lock; `system(.folder, ...)`.
   init(_ path: ByteString) throws(LockError) {
@@ -57,7 +59,7 @@ final class LockName {
 final class BoundClaim {
   let name: ClaimName
   let status: FileStatus
-  let descriptor: FileDescriptor
+  private(set) var descriptor: FileDescriptor
 
   init(
     _ name: ClaimName, _ status: FileStatus, _ descriptor: consuming FileDescriptor
@@ -66,6 +68,10 @@ final class BoundClaim {
     self.status = status
     self.descriptor = descriptor
   }
+
+  /// An NFS client gives a file that is open another name instead of removing it, which takes three calls
+  /// more.
+  func closeBeforeUnlinking() { descriptor = FileDescriptor(taking: -1) }
 
   var token: ByteString { name.token }
 }
@@ -208,7 +214,6 @@ extension LockName {
     }
   }
 
-  /// Opening a device may have effects of its own. Whatever takes the place of a file later is opened.
   private func refuseDevice() throws(LockError) {
     if isChecked { return }
     isChecked = true
@@ -298,10 +303,20 @@ extension LockName {
       if try isOwnName(of: claim) { try folder.unlink(claim.name.fileName) }
     } catch {
       if error == .missing { return true }
-      try? ClaimExpiry.abandoned.set(on: claim.descriptor.number)
+      abandon(claim.name, claim.descriptor.number)
       return false
     }
     return true
+  }
+
+  /// Gives a claim up whose own name cannot be removed: nobody is to take it for that of one who waits.
+  func abandon(_ name: ClaimName, _ descriptor: Int32) {
+    do throws(Errno) {
+      try ClaimExpiry.abandoned.set(on: descriptor)
+    } catch {
+      guard error == .badDescriptor, let file = try? openIfPresent(name.fileName) else { return }
+      try? ClaimExpiry.abandoned.set(on: file.number)
+    }
   }
 
   /// Whether the file of that name is a claim, or one that was never filled, without another link.

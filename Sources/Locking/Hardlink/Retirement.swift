@@ -13,8 +13,9 @@ internal import CSystem
 /// leave one out, and fail.
 struct Retirement {
   enum Purpose {
-    /// By its owner; late: after its lifetime, or nil where only the folder's clock can tell.
-    case release(late: Bool?)
+    /// By its owner, which may have the claim open; late: after its lifetime, or nil where only the folder's
+    /// clock can tell.
+    case release(late: Bool?, ClaimFile?)
     case force
     case breaking(Rule)
     /// The owner, whose refresh came too late, wants to know whether the lock is still its own, and
@@ -93,11 +94,13 @@ extension Retirement {
     var restarts = 0
     // By that one's time stamp other hosts' rights are judged.
     var claim: ClaimFile? = lock.isShared ? try newClaim() : nil
+    // There the link is a question as well, and nearly always the answer is that nobody has the right.
+    var mayBeFree = lock.isShared
     while true {
       var chain: [ByteString] = []
       var tail = token
       let clock = claim?.clock ?? .local()
-      while let holder = try look(lock.retireName(tail), orDiscard: claim) {
+      while !mayBeFree, let holder = try look(lock.retireName(tail), orDiscard: claim) {
         if !isForced, !judge.mayOvertake(holder, clock, rightLifetime: Self.rightLifetime) {
           discard(claim)
           return nil
@@ -109,6 +112,7 @@ extension Retirement {
       let own: ClaimFile
       if let claim { own = claim } else { own = try newClaim() }
       claim = own
+      mayBeFree = false
       do throws(Errno) {
         try lock.folder.link(own.name.fileName, to: lock.retireName(tail))
         return Right(own, chain, tail: tail)
@@ -201,7 +205,7 @@ extension Retirement {
     }
     let clock = right.claim.clock
     switch purpose {
-    case .release(let late) where !(late ?? (clock.now >= held.status.modificationTime)):
+    case .release(let late, _) where !(late ?? (clock.now >= held.status.modificationTime)):
       break
     case .reclaim(let touch):
       try touch()
@@ -306,6 +310,8 @@ extension Retirement {
       try? lock.folder.unlink(door)
       return false
     }
+    if lock.isShared { held.closeBeforeUnlinking() }
+    if case .release(_, let claim?) = purpose { claim.closeBeforeUnlinking() }
     try? lock.folder.unlink(door)
     return true
   }
