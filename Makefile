@@ -14,6 +14,9 @@ CC ?= cc
 OBJCOPY ?= objcopy
 # Where the packages go, and what they are called by.
 DISTDIR ?= build/dist
+# So many files of tests at once: most tests wait.
+JOBS ?= 3
+PYTEST := .build-python/bin/pytest -p no:cacheprovider --numprocesses $(JOBS) --dist loadfile
 VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
@@ -46,7 +49,7 @@ build/swlock: $(SOURCES) Makefile
 test: build/swlock
 	scripts/install-test-tools
 	$(SWIFT) test
-	.build-python/bin/pytest -p no:cacheprovider Tests/EndToEnd
+	$(PYTEST) Tests/EndToEnd
 
 # Locks on real NFS, versions 4.2 and 3: a server and its clients in user-mode Linux. SWLOCK_NFS=full
 # takes longer. Skipped where there is no user-mode Linux.
@@ -54,7 +57,7 @@ nfs: build/swlock
 	$(SWIFT) build --configuration release --product contender
 	scripts/install-test-tools
 	scripts/install-nfs-tools
-	.build-python/bin/pytest -p no:cacheprovider --numprocesses 3 --dist loadfile Tests/NFS
+	$(PYTEST) Tests/NFS
 
 # The tests of faults, kills, chaos, attacks and exclusion, harder than in `make test`, and the
 # fuzzers: with new seeds until MINUTES have passed. SEED begins with a seed of an earlier run.
