@@ -1,5 +1,7 @@
 """What goes wrong at the server has the documented status, and one line says so."""
 
+import json
+
 import pytest
 
 from conftest import eventually
@@ -79,3 +81,26 @@ def test_folder_removed_by_another_host(world, version, new_folder):
     said = [line for line in holder.job.output.splitlines() if line.startswith("swlock: ")]
     assert len(said) <= 2 and len(set(said)) == len(said), said
     assert_one_line(waiter.wait(60), waiter.output, 73, lock)
+
+
+@pytest.mark.parametrize("sharing", ["exclusive", "shared"])
+@pytest.mark.parametrize("mode", ["flock", "posix", "ofd"])
+def test_kernel_lock_of_another_host_is_seen_and_left_alone(world, version, new_folder, mode, sharing):
+    a, b = world.guests["a"], world.guests["b"]
+    lock = f"/mnt/{version}/{new_folder()}/lock"
+    holder = Section(a, swlock(mode, f"--{sharing}"), lock)
+    eventually(lambda: holder.entered, 30, "the holder enters")
+    # The server that is tried here does not tell of a shared lock with NFS 3.
+    is_told = (version, sharing) != ("3", "shared")
+    output = b.check(f"swlock status --json {lock}")
+    report = json.loads(output)
+    assert report["held"] == is_told, output
+    assert report["elsewhere"] == (sharing if is_told else "unknown"), output
+    text = "on another host" if is_told else "locks of other hosts are not seen here"
+    assert text in b.check(f"swlock status {lock}")
+    assert_one_line(*b.run(f"swlock break --kill {lock}"), 75 if is_told else 69, lock)
+    assert b.run(f"swlock cleanup --unused {lock}")[0] == 69
+    assert b.run(f"swlock run -m {mode} -n {lock} -- true")[0] == 75
+    assert holder.finish()[0] == 0
+    report = json.loads(b.check(f"swlock status --json {lock}"))
+    assert (report["held"], report["elsewhere"]) == (False, "none" if version == "4.2" else "unknown")

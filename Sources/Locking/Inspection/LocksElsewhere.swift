@@ -22,6 +22,7 @@ public enum LocksElsewhere: Equatable, Sendable {
     guard status.kind == .regular else { return }
     let staysHere = try fileSystem.typeIfFlockStaysHere() != nil
     self = locks.isEmpty && !staysHere ? Self.ask(file, status.identity) : .unknown
+    if self == .none, try !fileSystem.tellsOfSharedLocks() { self = .unknown }
   }
 
   private static func ask(

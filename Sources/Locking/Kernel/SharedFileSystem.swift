@@ -43,6 +43,13 @@ package struct SharedFileSystem {
     return mount.keepsFlockToItself ? ByteString(mount.type) : nil
   }
 
+  /// Whether a server that is asked what keeps an exclusive lock away (F_GETLK) tells of shared ones as well.
+  /// That of Linux 6.1 does not with NFS 3.
+  func tellsOfSharedLocks() throws(LockError) -> Bool {
+    guard isNFS else { return true }
+    return try !mount().type.elementsEqual(("nfs" as StaticString).utf8)
+  }
+
   /// How long an NFS 4 server keeps the locks of a host that it does not hear of; nil for other servers.
   ///
   /// - Throws: where the kernel does not say it (before Linux 5.6), or the mount is not to be seen.
