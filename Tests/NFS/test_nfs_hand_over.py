@@ -47,6 +47,34 @@ def test_hardlink_lock_is_handed_over_between_hosts(world, new_folder, figures, 
     assert median <= 1.5 + BUSY and times[-1] <= 5 + 2 * BUSY
 
 
+# The third link is that of the heir's claim to the lock.
+SLOWLY = "strace -qq -o /dev/null -e trace=linkat -e inject=linkat:delay_enter=3000000:when=3"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_hardlink_lock_that_is_transferred_is_had_by_nobody_in_between(world, new_folder, version):
+    """Although it is free for a moment: a client that has a file open moves it aside before it replaces it."""
+    a, b = world.guests["a"], world.guests["b"]
+    folder = new_folder()
+    lock = f"/mnt/{version}/{folder}/lock"
+    a.check(f"swlock acquire -m hardlink --owner none --lifetime 600 {lock}")
+    waiters = [Section(world.guests[name], swlock("hardlink", "-q"), lock, 0) for name in "aabb"]
+    claims = f"ls /srv/disk/{folder} | grep -c 'lock|[ab]|[1-9]'"
+    eventually(lambda: int(world.server.run(claims)[1]) >= len(waiters), 60, "all wait")
+    transfer = f"swlock transfer --owner none --to none {lock}"
+    for _ in range(5):
+        a.check(transfer)
+    slow = a.start(f"{SLOWLY} {transfer}")
+    missing = f"[ ! -e /srv/disk/{folder}/lock ]"
+    eventually(lambda: world.server.run(missing)[0] == 0, 60, "the lock is released")
+    assert b.run(f"swlock run -m hardlink -n {lock} -- true")[0] == 75
+    assert (slow.wait(60), slow.output) == (0, "")
+    assert [waiter.entered for waiter in waiters] == [None] * len(waiters)
+    a.check(f"swlock release -m hardlink --owner none {lock}")
+    assert [(waiter.job.wait(60), waiter.job.output) for waiter in waiters] == [(0, "")] * len(waiters)
+    assert world.server.check(f"ls -A /srv/disk/{folder}") == ""
+
+
 def rate(world, folder, each):
     """Increments a second of the processes of both hosts; each does the same command."""
     hosts = [world.guests[name] for name in "ab"]

@@ -10,6 +10,8 @@ struct HardlinkAcquisition {
   private var restarts = 0
   /// Whether the claim may be at L, since nobody has looked after it was tried to link it.
   private var isUnsure = false
+  /// Whether the lock was won while another process was about to hand it over, and given back for that.
+  private var hasYielded = false
 
   init(_ request: LockRequest) throws(LockError) {
     self.request = request
@@ -38,7 +40,14 @@ struct HardlinkAcquisition {
     var wait = HolderWait(lock, judge, request)
     while true {
       // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
-      if lock.isShared, let hold = try link() { return hold }
+      if lock.isShared {
+        if let hold = try link() { return hold }
+        if hasYielded {
+          hasYielded = false
+          try wait.forAnything()
+          continue
+        }
+      }
       let held: BoundClaim?
       do throws(LockError) {
         held = try lock.look(lock.base)
@@ -63,7 +72,9 @@ struct HardlinkAcquisition {
       try refuseUntrusted(held)
       if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
       // Another process that wants it in the owner's name may wait until the owner gives it back.
-      if held.name.process > 0, judge.claimant.owns(held.name), judge.claimant.partner == nil {
+      if held.name.process > 0, !held.wasAbandoned, judge.claimant.owns(held.name),
+        judge.claimant.partner == nil
+      {
         throw .alreadyHeld
       }
       // By its claim a waiter is seen, by people who ask for the status.
@@ -171,7 +182,12 @@ extension HardlinkAcquisition {
       case .copy: throw LockError.unsupported(.noHardLinks)
       case .other: throw LockError.lost  // broken again by force
       }
-      if try tidy(own), try !settle(own) { return nil }
+      let isBesideOthers = try tidy(own)
+      if hasYielded {
+        try hold.release()
+        return nil
+      }
+      if isBesideOthers, try !settle(own) { return nil }
       // All that may have taken long: a folder with many files, a server, being stopped.
       if BootTime.now >= own.deadline {
         try hold.release()
@@ -180,6 +196,8 @@ extension HardlinkAcquisition {
     } catch {
       try? hold.release()
       if error == .lost { return nil }
+      // Somebody has removed the claim.
+      if case .system(_, .staleHandle) = error, !lock.isGone { return nil }
       throw error
     }
     return hold
@@ -188,10 +206,21 @@ extension HardlinkAcquisition {
   /// Removes the claims of waiters that have died, as many as there is time for.
   ///
   /// - Returns: whether there are claims of other programs.
-  private func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
+  private mutating func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
     let judge = judge.judgingMany()
     let watch = HolderWatch(judge, interruption: request.interruption)
-    let names = try lock.claimNames(watch)
+    var armed: [ByteString] = []
+    let names = try lock.claimNames(watch, armed: &armed)
+    if lock.isShared {
+      for name in armed {
+        guard let arm = try lock.look(name) else { continue }
+        if !judge.mayOvertake(arm, own.clock, rightLifetime: Retirement.rightLifetime) {
+          hasYielded = true
+          return false
+        }
+        try? lock.folder.unlink(name)
+      }
+    }
     let isBesideOthers = try lock.hasForeignClaim(among: names, watch)
     for name in names {
       if case .until = request.patience, request.patience.isOver { break }

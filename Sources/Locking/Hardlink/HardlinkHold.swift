@@ -72,7 +72,7 @@ final class HardlinkHold {
     throw .lost
   }
 
-  /// Has `heir` hold the lock instead; at no time is it free.
+  /// Has `heir` hold the lock instead; nobody else has it in between.
   ///
   /// - Throws: `lost`; `busy` where somebody is about to break the lock, which this process then still
   ///   has.

@@ -133,7 +133,7 @@ extension HardlinkLocation {
     !held.name.isForeign && ObservedProcess(held.name.process)?.runsThisProgram() == true
   }
 
-  /// Has the lock that is held for `owner` held for `heir` instead; at no time is it free.
+  /// Has the lock that is held for `owner` held for `heir` instead; nobody else has it in between.
   ///
   /// - Parameters:
   ///   - owner: who holds it; nil: nobody.

@@ -57,7 +57,7 @@ struct HolderWait {
   /// Whether holders take turns, as far as is known: the next one may have had its own since the last look.
   var isInTurns: Bool {
     guard turns > 1, let seen else { return false }
-    return BootTime.now - seen.since <= max(longestPause * 2, lookTime * 20)
+    return BootTime.now - seen.since <= max(longestPause * 2, min(lookTime * 20, .seconds(1)))
   }
 
   /// Returns when it is time to try whether it is one's own turn.

@@ -239,11 +239,22 @@ extension LockName {
   ///
   /// - Parameter watch: hears what interrupts a look that takes long.
   func claimNames(_ watch: HolderWatch? = nil) throws(LockError) -> [ClaimName] {
+    var armed: [ByteString] = []
+    return try claimNames(watch, armed: &armed)
+  }
+
+  /// - Parameter armed: is given all arm names as well.
+  func claimNames(
+    _ watch: HolderWatch?, armed: inout [ByteString]
+  ) throws(LockError) -> [ClaimName] {
+    let arms = armName("")
     let all = try step(.read) { () throws(Errno) in try self.names() }
     var names: [ClaimName] = []
     while let name = try step(.read, { () throws(Errno) in try all.next() }) {
       if let claim = ClaimName(name.bytes, base: base) {
         names.append(claim)
+      } else if name.bytes.starts(with: arms.bytes) {
+        armed.append(name)
       } else if ClaimName.mayBeUnreadable(name, base: base) {
         try watch?.pause(.zero)
         if namesItself(name) { names.append(ClaimName(unreadable: name)) }
