@@ -28,13 +28,12 @@ struct Run {
     var request = try options.lock.request(for: options.path)
     options.lock.chooseMode(for: &request)
     self.request = request
-    if options.lock.mode == nil, request.mode == .hardlink {
-      if options.noFork || options.keepsLeftovers {
-        let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
-        throw Failure(
-          .unsupported,
-          "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
-      }
+    // Of a mode that was given, the parser has said so.
+    if request.mode == .hardlink, options.noFork || options.keepsLeftovers {
+      let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
+      throw Failure(
+        .unsupported,
+        "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
     }
     guard request.mode == .hardlink, let lifetime = request.hardlink.lifetime else {
       lease = nil
