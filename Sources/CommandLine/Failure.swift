@@ -24,13 +24,6 @@ struct Failure: Error {
   }
 }
 
-extension Failure {
-  /// After the exec of `run --no-fork` there is only the command.
-  static func notWithoutFork(_ option: StaticString) -> Failure {
-    .usage("--no-fork leaves no swlock behind that could do \(option)")
-  }
-}
-
 /// The exit status of a command that acts on several paths, and goes on after one that fails.
 struct FirstFailure {
   /// That of the first failure; 0 while there is none.

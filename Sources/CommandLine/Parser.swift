@@ -20,14 +20,24 @@ struct Parser {
     case .operand(let word):
       guard let subcommand = subcommand(word) else { throw unknownSubcommand(word) }
       switch subcommand {
-      case .run: return try parse(RunDraft(), from: reader.index)
-      case .acquire, .release, .refresh, .transfer:
-        return try parse(HolderDraft(subcommand), from: reader.index)
-      case .status, .break, .cleanup:
-        return try parse(ViewerDraft(subcommand), from: reader.index)
       case .as: return try parseAs(from: reader.index)
       case .help: return try parseHelp(from: reader.index)
-      case .version: return try parseVersion(from: reader.index)
+      default: return try parse(subcommand, from: reader.index)
+      }
+    }
+  }
+
+  private func parse(_ subcommand: Subcommand, from index: Int) throws(Failure) -> Invocation {
+    var reader = OptionReader(arguments, count: count, from: index, for: subcommand)
+    let words = Arguments(subcommand)
+    while true {
+      switch try reader.next() {
+      case .option(let given):
+        if given.identity == .help { return .help(subcommand) }
+        if given.identity == .version { return .version }
+        try words.put(given)
+      case .operand(let word): try words.put(word, &reader)
+      case .end: return try Invocation(words)
       }
     }
   }
@@ -60,15 +70,6 @@ struct Parser {
     return .help(topic)
   }
 
-  private func parseVersion(from index: Int) throws(Failure) -> Invocation {
-    var reader = OptionReader(arguments, count: count, from: index, for: .version)
-    switch try reader.next() {
-    case .operand(let word): throw .usage("unexpected word '\(word)'", of: .version)
-    case .option(let given) where given.identity == .help: return .help(.version)
-    case .option, .end: return .version
-    }
-  }
-
   private func parseAs(from index: Int) throws(Failure) -> Invocation {
     var reader = OptionReader(arguments, count: count, from: index, for: .as)
     let word: OptionReader.Word
@@ -86,42 +87,6 @@ struct Parser {
         throw .usage("unknown program '\(word)': only flock and lockrun", of: .as)
       }
       return .personality(personality, name: reader.index - 1)
-    }
-  }
-}
-
-// MARK: - Commands that act on locks
-
-/// The options of one subcommand while they are being read; checked as a whole at the end.
-protocol CommandDraft: AnyObject {
-  var subcommand: Subcommand { get }
-  func take(_ given: GivenOption) throws(Failure)
-  /// An operand; what is left in `reader` may belong to it.
-  func take(_ word: ByteString, _ reader: inout OptionReader) throws(Failure)
-  /// The whole, if it makes sense.
-  func finished() throws(Failure) -> Invocation
-}
-
-extension CommandDraft {
-  func usage(_ message: Message) -> Failure { .usage(message, of: subcommand) }
-
-  func checkName(_ path: ByteString) throws(Failure) {
-    if path.isEmpty { throw usage("the lock file's name is empty") }
-  }
-}
-
-extension Parser {
-  private func parse(_ draft: any CommandDraft, from index: Int) throws(Failure) -> Invocation {
-    var reader = OptionReader(arguments, count: count, from: index, for: draft.subcommand)
-    while true {
-      switch try reader.next() {
-      case .option(let given):
-        if given.identity == .help { return .help(draft.subcommand) }
-        if given.identity == .version { return .version }
-        try draft.take(given)
-      case .operand(let word): try draft.take(word, &reader)
-      case .end: return try draft.finished()
-      }
     }
   }
 }

@@ -182,6 +182,47 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
     #expect(failure.text.hasSuffix("(try 'swlock \(words[0]) --help')"))
   }
 
+  @Test(arguments: [
+    (
+      ["run", "-F", "--unlink", "l", "c"],
+      "--no-fork leaves no swlock behind that could do --unlink"
+    ),
+    (
+      ["run", "-oF", "l", "c"],
+      "--no-fork leaves no swlock behind that could do --close or --leftovers"
+    ),
+    (
+      ["run", "-F", "--unshare=pid", "l", "c"],
+      "--no-fork leaves no swlock behind that could do --unshare pid"
+    ),
+    (["run", "--log-only", "l", "c"], "--log-only needs --log"),
+    (["run", "--trace", "--sandbox", "l", "c"], "--trace and --sandbox exclude each other"),
+    (["run", "--sandbox", "--trace", "l", "c"], "--sandbox and --trace exclude each other"),
+    (
+      ["run", "--perm=600", "--no-create", "l", "c"],
+      "--perm and --group are for a file that is created, not with --no-create"
+    ),
+    (["release", "--owner=1", "--any", "l"], "--any and --owner exclude each other"),
+    (["acquire", "-mauto", "--take", "l"], "--take needs --mode hardlink"),
+    (["acquire", "-mauto", "--fd=3"], "--fd needs --mode flock or ofd"),
+    (["break", "--strangers", "l"], "--strangers needs --kill"),
+    (["cleanup", "--force", "l"], "--force is for --all, which removes live locks"),
+    (["status", "--json", "-q", "l"], "--quiet leaves nothing for --json or --watch to show"),
+  ])
+  func aBrokenRuleOfTheTableIsNamed(_ words: [String], _ text: String) throws {
+    let failure = try #require(complaint(words))
+    #expect(failure.text == "\(text) (try 'swlock \(words[0]) --help')")
+  }
+
+  @Test func aLaterOptionTakesBackAnEarlierOne() throws {
+    guard case .run(let shown) = try parse(["run", "-qs", "--progress", "-xv", "l", "c"]),
+      case .run(let quiet) = try parse(["run", "-vx", "--progress", "-qs", "l", "c"])
+    else { return #expect(Bool(false)) }
+    #expect(shown.lock.progress == .always && shown.lock.verbose)
+    #expect(shown.lock.sharing == .exclusive)
+    #expect(quiet.lock.progress == .never && !quiet.lock.verbose && quiet.lock.sharing == .shared)
+  }
+
   @Test func viewersTakeSeveralPaths() throws {
     guard case .status(let status) = try parse(["status", "a", "--watch=2", "b", "--json"]),
       case .break(let broken) = try parse(["break", "--force", "a", "b"]),

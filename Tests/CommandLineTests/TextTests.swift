@@ -45,6 +45,39 @@ import Testing
   }
 }
 
+/// What the options put into the record, as text.
+private func values(_ arguments: Arguments) -> String {
+  Mirror(reflecting: arguments).children.filter { $0.label != "given" }
+    .map { "\($0.label ?? ""): \($0.value)" }.joined(separator: "\n")
+}
+
+/// Such a value, and none that is the default of an option.
+private func sample(_ value: OptionValue) -> String {
+  switch value {
+  case .none: ""
+  case .mode: "posix"
+  case .leftovers: "wait"
+  case .style, .optionalSidecar: "portage"
+  case .error: "EIO"
+  case .duration, .number, .optionalDuration, .niceness: "7"
+  case .text, .group, .groups, .user, .shellCommand, .directory, .file, .variableName,
+    .optionalName, .optionalState, .optionalPath:
+    "text"
+  case .range, .poll: "1:2"
+  case .permissions: "0640"
+  case .owner: "4711"
+  case .variable: "A=b"
+  case .descriptor: "3=4"
+  case .null: "null"
+  case .yesOrNo: "no"
+  case .ioPriority: "idle"
+  case .limit: "core=0"
+  case .namespaces, .optionalNamespaces: "net"
+  case .propagation: "private"
+  case .optionalSignal: "KILL"
+  }
+}
+
 @Suite struct TableTests {
   @Test(arguments: Subcommand.allCases)
   func namesAreUnique(_ subcommand: Subcommand) {
@@ -64,6 +97,41 @@ import Testing
         #expect(other.value.isOptional == option.value.isOptional)
       }
     }
+  }
+
+  @Test(arguments: OptionIdentity.allCases)
+  func everyOptionHasARow(_ option: OptionIdentity) {
+    #expect(optionTable.contains { $0.identity == option })
+  }
+
+  @Test(arguments: optionTable.filter { $0.value != .none })
+  func everyValueReachesTheRecord(_ row: OptionSpecification) throws {
+    for subcommand in Subcommand.allCases where subcommand.takes(row) {
+      let arguments = Arguments(subcommand)
+      let before = values(arguments)
+      try arguments.put(GivenOption(row, ByteString(sample(row.value)), subcommand))
+      #expect(arguments.has(row.identity))
+      #expect(values(arguments) != before, "\(row.long)")
+    }
+  }
+
+  /// A rule about an option that cannot be given would never be broken, or never be kept.
+  @Test(arguments: optionTable)
+  func rulesAreAboutOptionsOfTheSameCommands(_ row: OptionSpecification) {
+    for other in OptionIdentity.allCases
+    where row.needs == other || row.excludes.contains(other) || row.overrides.contains(other) {
+      for subcommand in Subcommand.allCases where subcommand.takes(row) {
+        #expect(
+          optionTable.contains { $0.identity == other && subcommand.takes($0) }, "\(row.long)")
+      }
+    }
+  }
+
+  @Test(arguments: Subcommand.allCases)
+  func aDozenOptionsAreCommon(_ subcommand: Subcommand) {
+    let common = optionTable.filter { $0.isCommon && subcommand.takes($0) }
+    #expect(common.contains { $0.identity == .help })
+    #expect(common.count <= 12)
   }
 
   @Test(arguments: Subcommand.allCases.filter { $0.operands != .none })

@@ -35,7 +35,6 @@ extension LockOptions {
     if request.mode != nil { return }
     request.mode = .flock
     if case .hardlink(let reason) = automaticMode(for: request) {
-      mode = .hardlink
       request.mode = .hardlink
       say("mode hardlink, since \(Failure.reason(reason, self))")
     }
@@ -179,7 +178,8 @@ extension LockOptions {
   private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
     if progress != .never { tellOfOtherKinds(lock, request) }
     if verbose {
-      let chosen: StaticString = mode == nil ? ", chosen because it excludes there" : ""
+      let wasChosen = mode == nil && lock.mode != .hardlink
+      let chosen: StaticString = wasChosen ? ", chosen because it excludes there" : ""
       let kind: StaticString = sharing == .shared ? "shared" : "exclusive"
       say("locked \(lock.path) (\(lock.mode.name), \(kind)\(chosen))")
     }

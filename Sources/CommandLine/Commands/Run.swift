@@ -9,6 +9,7 @@ internal import Locking
 /// us then, which share the lock: see `forkHolder`.
 struct Run {
   let options: RunOptions
+  private let request: LockRequest
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   /// What watches the lease of the server that keeps a lock of the kernel's.
@@ -24,7 +25,17 @@ struct Run {
   init(_ options: RunOptions) throws(Failure) {
     self.options = options
     launch = if let chosen = options.launch { try Launch(chosen) } else { nil }
-    guard options.lock.mode == .hardlink, let lifetime = options.lock.hardlink.lifetime else {
+    var request = try options.lock.request(for: options.path)
+    options.lock.chooseMode(for: &request)
+    self.request = request
+    // Of a mode that was given, the parser has said so.
+    if request.mode == .hardlink, options.noFork || options.keepsLeftovers {
+      let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
+      throw Failure(
+        .unsupported,
+        "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
+    }
+    guard request.mode == .hardlink, let lifetime = request.hardlink.lifetime else {
       lease = nil
       return
     }
@@ -36,19 +47,7 @@ struct Run {
   }
 
   func perform() throws(Failure) -> Int32 {
-    var request = try options.lock.request(for: options.path)
-    if request.mode == nil {
-      options.lock.chooseMode(for: &request)
-      if request.mode == .hardlink {
-        if options.noFork || options.keepsLeftovers {
-          let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
-          throw Failure(
-            .unsupported,
-            "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
-        }
-        return try Run(options).perform()
-      }
-    }
+    var request = request
     var place = Place.here
     if options.leftovers == .kill { try checkLeftovers() }
     do throws(LaunchError) {
@@ -114,10 +113,10 @@ struct Run {
     try? location.release(of: .process(holder))
   }
 
-  private var isHardlink: Bool { options.lock.mode == .hardlink }
+  private var isHardlink: Bool { request.mode == .hardlink }
 
   private var inheritsLock: Bool {
-    options.noFork || ((options.lock.mode ?? .flock).isInherited && options.leftovers != .release)
+    options.noFork || (request.mode?.isInherited == true && options.leftovers != .release)
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {

@@ -40,6 +40,12 @@ extension GivenOption {
     return DescriptorRequest(number: Int32(number), source: try source(right, expected))
   }
 
+  /// The one file that standard input can be by a name of its own.
+  func nullInput() throws(Failure) -> DescriptorRequest {
+    if value != "null" { throw invalid("only null; --fd 0=FILE takes a file") }
+    return DescriptorRequest(number: 0, source: .file("/dev/null", O_RDONLY))
+  }
+
   private func source(
     _ text: ByteString, _ expected: StaticString
   ) throws(Failure) -> DescriptorRequest.Source {

@@ -1,5 +1,7 @@
-/// An option's identity: the parser switches over these exhaustively.
-package enum OptionIdentity: UInt8, Sendable {
+internal import Locking
+
+/// An option's identity: what it means, by whatever name.
+package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
   case progress, message, reentrant
@@ -109,8 +111,52 @@ package enum OptionSection: Sendable {
   package static var all: [OptionSection] { [.lock, .hardlink, .own, .launch, .general] }
 }
 
+/// The modes that an option needs.
+enum ModeRule: Sendable {
+  case any, hardlink, hardlinkOrAuto, flockOrOFD
+
+  /// - Parameter mode: nil is `auto`.
+  func allows(_ mode: LockMode?) -> Bool {
+    switch self {
+    case .any: true
+    case .hardlink: mode == .hardlink
+    case .hardlinkOrAuto: mode == .hardlink || mode == nil
+    case .flockOrOFD: mode == .flock || mode == .ofd
+    }
+  }
+
+  var names: StaticString {
+    switch self {
+    case .any: ""
+    case .hardlink, .hardlinkOrAuto: "hardlink"
+    case .flockOrOFD: "flock or ofd"
+    }
+  }
+}
+
+/// A few options. No array: then the compiler would not make the table.
+struct OptionGroup: Sendable {
+  private let members: (OptionIdentity?, OptionIdentity?, OptionIdentity?, OptionIdentity?)
+
+  static var none: OptionGroup { OptionGroup(members: (nil, nil, nil, nil)) }
+
+  @inline(__always)
+  static func these(
+    _ first: OptionIdentity, _ second: OptionIdentity? = nil, _ third: OptionIdentity? = nil,
+    _ fourth: OptionIdentity? = nil
+  ) -> OptionGroup {
+    OptionGroup(members: (first, second, third, fourth))
+  }
+
+  func contains(_ option: OptionIdentity) -> Bool {
+    members.0 == option || members.1 == option || members.2 == option || members.3 == option
+  }
+}
+
 /// One row of the option table.
 package struct OptionSpecification: Sendable {
+  typealias Put = @Sendable (Arguments, GivenOption) throws(Failure) -> Void
+
   package let identity: OptionIdentity
   /// The letter; 0 for an option without one.
   package let short: UInt8
@@ -121,23 +167,32 @@ package struct OptionSpecification: Sendable {
   /// The subcommands that take it.
   let takers: SubcommandSet
   package let summary: StaticString
-
+  /// Whether it is one of the dozen that people use.
+  package let isCommon: Bool
   /// Whether each time it is given counts, and not only the last one.
-  package var repeats: Bool {
-    switch identity {
-    case .retriedError, .setVariable, .unsetVariable, .mapping, .limit, .sync, .onExit,
-      .namespaces, .optionalNamespaces:
-      true
-    default: false
-    }
-  }
+  package let repeats: Bool
+  /// Whether swlock has something to do for it once the command runs.
+  let needsFork: Bool
+  let modes: ModeRule
+  let needs: OptionIdentity?
+  let excludes: OptionGroup
+  /// What it takes back of that which was given before it.
+  let overrides: OptionGroup
+  /// What is said instead of the plain words where one of these rules is broken.
+  let reason: StaticString?
+  /// Puts its value into the record; nil for one that only is there or not.
+  let put: Put?
 
   /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
   @inline(__always)
   init(
     _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: StaticString,
     _ value: OptionValue, _ section: OptionSection, _ takers: SubcommandSet,
-    _ summary: StaticString
+    _ summary: StaticString, isCommon: Bool = false, repeats: Bool = false,
+    needsFork: Bool = false, modes: ModeRule = .any, needs: OptionIdentity? = nil,
+    excludes: OptionGroup = .none, overrides: OptionGroup = .none,
+    because reason: StaticString? = nil,
+    put: Put? = nil
   ) {
     self.identity = identity
     self.short = short.map { UInt8($0.value) } ?? 0
@@ -146,5 +201,14 @@ package struct OptionSpecification: Sendable {
     self.section = section
     self.takers = takers
     self.summary = summary
+    self.isCommon = isCommon
+    self.repeats = repeats
+    self.needsFork = needsFork
+    self.modes = modes
+    self.needs = needs
+    self.excludes = excludes
+    self.overrides = overrides
+    self.reason = reason
+    self.put = put
   }
 }

@@ -4,22 +4,22 @@ internal import SystemInterface
 
 /// An option as it stands on the command line of a subcommand; reads its value.
 struct GivenOption {
-  let option: OptionSpecification
+  let row: OptionSpecification
   /// Empty where none was given.
   let value: ByteString
   /// Nil for swlock itself.
   let subcommand: Subcommand?
 
-  init(_ option: OptionSpecification, _ value: ByteString?, _ subcommand: Subcommand?) {
-    self.option = option
+  init(_ row: OptionSpecification, _ value: ByteString?, _ subcommand: Subcommand?) {
+    self.row = row
     self.value = value ?? ""
     self.subcommand = subcommand
   }
 
-  var identity: OptionIdentity { option.identity }
+  var identity: OptionIdentity { row.identity }
 
   func invalid(_ expected: Message) -> Failure {
-    .usage("invalid value '\(value)' for --\(option.long): \(expected)", of: subcommand)
+    .usage("invalid value '\(value)' for --\(row.long): \(expected)", of: subcommand)
   }
 
   func checked<Value>(_ parsed: Value?, _ expected: StaticString) throws(Failure) -> Value {
@@ -29,6 +29,32 @@ struct GivenOption {
 
   func duration() throws(Failure) -> Span {
     try checked(parseDuration(value), "a duration such as 10, 1.5, 250ms, 5m, 2h, 1d")
+  }
+
+  /// Longer than 0; a second where none is given.
+  func interval() throws(Failure) -> Span {
+    let span = value.isEmpty ? .seconds(1) : try duration()
+    if span == .zero { throw invalid("it must be longer than 0") }
+    return span
+  }
+
+  /// An expiry has whole seconds on disk.
+  func lifetime() throws(Failure) -> Span {
+    let span = try duration()
+    if span > .zero, span < .seconds(1) {
+      throw invalid("at least 1s, or 0 for a lock that stays until it is released")
+    }
+    return span
+  }
+
+  func exitCode() throws(Failure) -> Int32 { try checked(parseExitCode(value), "0 to 255") }
+
+  func range() throws(Failure) -> ByteRange {
+    try checked(parseRange(value), "START[:LENGTH], in bytes")
+  }
+
+  func permissions() throws(Failure) -> UInt32 {
+    try checked(parsePermissions(value), "octal, up to 0777")
   }
 
   func mode() throws(Failure) -> LockMode? {
@@ -106,7 +132,7 @@ struct GivenOption {
   }
 
   func poll() throws(Failure) -> PollBounds {
-    let bounds: PollBounds = try checked(
+    let bounds = try checked(
       parsePollBounds(value), "two durations as in 10ms:2s, longer than 0")
     if bounds.shortest > bounds.longest {
       throw .usage("--poll MIN:MAX: \(value) has a MIN that is longer than MAX", of: subcommand)

@@ -1,0 +1,81 @@
+internal import Locking
+
+/// What lock, and how: the checked options that commands have in common. Each takes only some of them.
+final class LockOptions {
+  /// Whose options they are.
+  let subcommand: Subcommand
+  /// Nil is `auto`.
+  let mode: LockMode?
+  let sharing: Sharing
+  let nonblock: Bool
+  let timeout: Span?
+  let conflictExitCode: Int32?
+  let range: ByteRange
+  let permissions: UInt32?
+  let group: ByteString?
+  let mustExist: Bool
+  let unlink: Bool
+  let sidecar: SidecarNaming?
+  let verbose: Bool
+  let progress: Progress
+  let message: ByteString?
+  let reentrant: Bool
+  let hardlink: HardlinkPolicy
+
+  /// - Parameter lifetime: that of a `hardlink` lock, unless another one was given.
+  init(
+    _ arguments: Arguments, lifetime: Span? = HardlinkPolicy().lifetime
+  ) throws(Failure) {
+    subcommand = arguments.subcommand
+    mode = arguments.mode
+    sharing = arguments.has(.shared) ? .shared : .exclusive
+    nonblock = arguments.has(.nonblock)
+    timeout = arguments.timeout
+    conflictExitCode = arguments.conflictExitCode
+    range = arguments.range
+    permissions = arguments.permissions
+    group = arguments.group
+    mustExist = arguments.has(.noCreate)
+    unlink = arguments.has(.unlink)
+    sidecar = arguments.sidecar
+    verbose = arguments.has(.verbose)
+    progress =
+      arguments.has(.progress) ? .always : arguments.has(.quiet) ? .never : .onTerminal
+    message = arguments.message
+    reentrant = arguments.has(.reentrant)
+    var policy = arguments.hardlink
+    policy.lifetime = policy.style == .portage ? nil : arguments.lifetime ?? lifetime
+    if policy.lifetime == .zero { policy.lifetime = nil }
+    hardlink = policy
+
+    if policy.style == .portage, arguments.lifetime != nil {
+      throw arguments.usage("locks of --style portage have no lifetime")
+    }
+    if mode == .hardlink { try checkHardlink(arguments) }
+    try arguments.checkRows()
+    if range != .wholeFile, mode == .flock || mode == nil {
+      throw arguments.usage("--range needs --mode posix or ofd")
+    }
+  }
+
+  private func checkHardlink(_ arguments: Arguments) throws(Failure) {
+    if sharing == .shared {
+      throw arguments.usage("hardlink locks are exclusive: --shared needs another --mode")
+    }
+    if range != .wholeFile {
+      throw arguments.usage(
+        "hardlink locks are of the whole path: --range needs --mode posix or ofd")
+    }
+    if hardlink.style == .flufl, unlink {
+      throw arguments.usage("hardlink locks are always removed: --unlink is for --style portage")
+    }
+    if hardlink.style == .flufl, mustExist {
+      throw arguments.usage("a hardlink lock exists only while it is held: no --no-create")
+    }
+  }
+}
+
+/// Where it is shown who is waited for.
+enum Progress {
+  case never, onTerminal, always
+}
