@@ -14,7 +14,7 @@ from observing import (  # noqa: F401
     nothing_left,
     wait_until,
 )
-from test_acquire import keepers, words_of
+from keepers import keepers, words_of
 
 pytestmark = [needs_root, needs_tool("cron"), needs_tool("unshare"), needs_tool("mount")]
 

@@ -11,12 +11,12 @@ import time
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
+from keepers import keepers, no_keepers_left, words_of  # noqa: F401
 from observing import (  # noqa: F401
     MODES,
     appears,
     descriptors_of,
     end,
-    every_pid,
     has_failed,
     held,
     is_alive,
@@ -29,35 +29,6 @@ from observing import (  # noqa: F401
 )
 
 every_mode = pytest.mark.parametrize("mode", MODES)
-
-
-def words_of(pid):
-    try:
-        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[:-1]
-    except (FileNotFoundError, ProcessLookupError):
-        return []
-
-
-def keepers(folder):
-    """The processes that keep a lock in this folder."""
-    place = os.fsencode(str(folder))
-    found = []
-    for pid in every_pid():
-        words = words_of(pid)
-        if words[:2] == [b"swlock", b"hold"] and words[2].startswith(place) and is_alive(pid):
-            found.append(pid)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def no_keepers_left(folder, nothing_left):
-    """Keepers have no working folder in the test's, so `nothing_left` would not see them."""
-    yield
-    try:
-        wait_until(lambda: not keepers(folder), timeout=3)
-    finally:
-        for pid in keepers(folder):
-            end(pid)
 
 
 def shell(folder, script, name="sh", **options):

@@ -15,8 +15,8 @@ import tempfile
 import pytest
 
 from conftest import needs_strace
+from faults import AFTER_START, FOLLOW, NO_ERRORS, Call
 from hardlink_trials import TRIALS, disturbed, undisturbed
-from test_faults import AFTER_START, FOLLOW, NO_ERRORS, Call
 
 # With this in the environment every call is disturbed, and not only those after which, or in whose
 # place, something else than before can be seen from outside.

@@ -22,7 +22,7 @@ from observing import (  # noqa: F401
     wait_until,
     waits_on,
 )
-from test_acquire import keepers, no_keepers_left, words_of  # noqa: F401
+from keepers import keepers, no_keepers_left, words_of  # noqa: F401
 
 SHELLS = ["dash", "bash", "zsh", "ksh", "mksh", "busybox"]
 every_shell = pytest.mark.parametrize("name", SHELLS)

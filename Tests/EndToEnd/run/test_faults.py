@@ -19,6 +19,7 @@ import tempfile
 import pytest
 
 from conftest import SWLOCK, needs_strace
+from faults import AFTER_START, FOLLOW, NO_ERRORS, Call
 from sections import Lifeline, python, wait_until, waiters
 
 OPTIONS = {
@@ -33,13 +34,6 @@ OPTIONS = {
     "max-runtime": ["--max-runtime=1h"],
 }
 ERRORS = ["EIO", "ENOSPC", "EINTR", "ENOLCK", "EMFILE", "ESTALE"]
-
-# What libc does before main and at the end, and calls that cannot fail.
-NO_ERRORS = set(
-    "arch_prctl brk exit exit_group getrandom mmap mprotect munmap prlimit64 readlink rseq "
-    "set_robust_list set_tid_address uname getegid geteuid getgid getpgrp getpid getppid getuid "
-    "umask".split()
-)
 
 # Names of a step that may stand for a system call, where they are not the call's own.
 STEPS = {
@@ -74,19 +68,10 @@ for pause in 0, float(linger):
         os.write(notes, b"removed\\n")
 """
 
-# After a fault in these the command has started: it stays for long enough to see swlock end.
-AFTER_START = ["rt_sigtimedwait", "wait4"]
-
 # A run that takes longer hangs.
 HANGS = 10
 
-Call = collections.namedtuple("Call", "name number")
 Run = collections.namedtuple("Run", "what status notes errors left next_status next_errors")
-
-# Which processes are disturbed: the one that was started; all up to the command; the one that
-# waits for the lock, and what it starts up to the command, from the moment that it gets the lock.
-FOLLOW = ["-f", "-b", "execve"]
-
 
 def may_attach():
     scope = pathlib.Path("/proc/sys/kernel/yama/ptrace_scope")

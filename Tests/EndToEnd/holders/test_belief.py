@@ -24,7 +24,7 @@ from observing import (  # noqa: F401
     nothing_left,
     wait_until,
 )
-from test_acquire import keepers, no_keepers_left  # noqa: F401
+from keepers import keepers, no_keepers_left  # noqa: F401
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 NOBODY = 65534

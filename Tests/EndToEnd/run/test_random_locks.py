@@ -17,7 +17,7 @@ import pytest
 from conftest import needs_tool
 from observing import nothing_left  # noqa: F401
 
-WORLD = pathlib.Path(__file__).with_name("lock_world.py")
+WORLD = pathlib.Path(__file__).parents[1] / "support" / "lock_world.py"
 
 # What others get wrong, and status does not: docs/comparison.md says it.
 LSLOCKS_IS_WRONG = {

@@ -1,0 +1,92 @@
+"""Whom the end of the time reaches."""
+
+import subprocess
+
+import pytest
+
+from conftest import SWLOCK, needs_tool
+from observing import appears, is_alive, wait_until
+from sections import python
+
+
+def traced(swlock, *words, inject=(), calls="all"):
+    """strace and its output file; only swlock's first process is traced."""
+    trace = swlock.folder / "trace"
+    return ["strace", "-qq", "-o", str(trace), "-e", f"trace={calls}", *inject, SWLOCK, *words]
+
+
+def begin(swlock, words, **options):
+    options.setdefault("cwd", swlock.folder)
+    options.setdefault("stdin", subprocess.DEVNULL)
+    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+    swlock.processes.append(process)
+    return process
+
+LEAVER = """
+import os, signal, sys, time
+def stay():
+    while not os.path.exists("stop"):
+        time.sleep(0.01)
+    os._exit(0)
+if os.fork() == 0:
+    if (member := os.fork()) == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with open("ready", "w") as file:
+            file.write("x")
+        stay()
+    os.setsid()
+    with open("leaver", "w") as file:
+        file.write(f"{os.getpid()} {member}")
+    os.waitpid(member, 0)
+    stay()
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("extra", [[], ["--close"]], ids=" ".join)
+def test_a_member_whose_parent_has_left_the_group_is_ended(swlock, folder, extra):
+    limits = ["--max-runtime=1", "--kill-after=0.3"]
+    process = swlock.start("run", *extra, *limits, "lock", *python(LEAVER))
+    appears(folder / "ready")
+    leaver, member = map(int, appears(folder / "leaver").split())
+    try:
+        assert process.wait(10) == 124
+        assert is_alive(leaver) and not is_alive(member)
+    finally:
+        (folder / "stop").touch()
+
+JOINER = """
+import os, time
+os.setpgid(0, os.getpgid(os.getppid()))
+with open("pid", "w") as file:
+    file.write(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("extra", [[], ["--close"]], ids=" ".join)
+def test_a_command_that_joins_its_parents_group_is_ended(swlock, folder, extra):
+    limits = ["--max-runtime=1", "--kill-after=0.3"]
+    process = swlock.start("run", *extra, *limits, "lock", *python(JOINER))
+    pid = int(appears(folder / "pid"))
+    assert process.wait(10) == 124
+    assert not is_alive(pid)
+
+
+@needs_tool("strace")
+@needs_tool("setsid")
+def test_the_number_of_the_group_is_not_used_once_the_command_was_reaped(swlock, folder):
+    stay = "while ! [ -e stop ]; do sleep 0.01; done"
+    limits = ["--leftovers=wait", "--max-runtime=0.3", "--kill-after=0.1"]
+    words = ["run", *limits, "lock", "sh", "-c", f"setsid sh -c '{stay}' & exec sleep 60"]
+    calls = "kill,tkill,tgkill,wait4,waitid,rt_sigtimedwait"
+    process = begin(swlock, traced(swlock, *words, calls=calls))
+
+    def after_reaping():
+        text = (folder / "trace").read_text() if (folder / "trace").exists() else ""
+        return text.partition("WIFSIGNALED(s)")[2]
+
+    wait_until(lambda: after_reaping().count("rt_sigtimedwait") > 5)
+    (folder / "stop").touch()
+    assert process.wait(10) == 124
+    assert "kill(-" not in after_reaping()
