@@ -56,9 +56,11 @@ private func acquireHardlink(_ request: LockRequest) throws(LockError) -> HeldLo
   switch request.hardlink.style {
   case .flufl:
     var acquisition = try HardlinkAcquisition(request)
-    return HeldLock(try acquisition.perform())
+    let hold = try acquisition.perform()
+    return HeldLock(hold, path: hold.path, mode: .hardlink)
   case .portage:
-    return HeldLock(try PortageAcquisition(request).perform())
+    let hold = try PortageAcquisition(request).perform()
+    return HeldLock(hold, path: hold.path, mode: .hardlink)
   }
 }
 
@@ -74,11 +76,11 @@ private func attempt(
     return nil
   }
   try LockFile.check(status, request, lock)
-  return HeldLock(
-    path: request.path, mode: lock.mode, file: file,
-    removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
+  let hold = KernelHold(
+    file, removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
     mayBeHardlinkLock: status.kind == .regular && status.linkCount > 1
       && status.size <= Int64(PATH_MAX))
+  return HeldLock(hold, path: request.path, mode: lock.mode)
 }
 
 /// Which file stands at `path` now; nil when none does.

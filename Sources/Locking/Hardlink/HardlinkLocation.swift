@@ -161,7 +161,7 @@ extension HardlinkLocation {
     let held = try claim(of: .thisProcess, judge)
     let hold = HardlinkHold(lock, judge, try ClaimFile(adopting: held, lock))
     try hold.refresh()
-    return HeldLock(hold)
+    return HeldLock(hold, path: path, mode: .hardlink)
   }
 }
 
