@@ -4,6 +4,7 @@ internal import Locking
 struct HardlinkDraft {
   private let subcommand: Subcommand
   private var policy = HardlinkPolicy()
+  private(set) var style = HardlinkStyle.flufl
   /// As it was given: zero for none.
   private(set) var lifetime: Span?
   /// The first of these options that was given.
@@ -13,13 +14,11 @@ struct HardlinkDraft {
     self.subcommand = subcommand
   }
 
-  var style: HardlinkStyle { policy.style }
-
   /// Whether `given` is one of them.
   mutating func take(_ given: GivenOption) throws(Failure) -> Bool {
     switch given.identity {
     case .lifetime: lifetime = try checkedLifetime(given)
-    case .style: policy.style = try given.style()
+    case .style: style = try given.style()
     case .clockSlop: policy.clockSlop = try given.duration()
     case .poll:
       let bounds = try given.poll()
@@ -46,12 +45,12 @@ struct HardlinkDraft {
     -> HardlinkPolicy
   {
     var policy = policy
-    if policy.style == .portage, lifetime != nil {
+    if style == .portage, lifetime != nil {
       throw .usage("locks of --style portage have no lifetime", of: subcommand)
     }
     policy.lifetime = defaultLifetime
     if let lifetime { policy.lifetime = lifetime == .zero ? nil : lifetime }
-    if policy.style == .portage { policy.lifetime = nil }
+    if style == .portage { policy.lifetime = nil }
     return policy
   }
 }

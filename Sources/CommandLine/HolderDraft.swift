@@ -80,13 +80,11 @@ final class HolderDraft: CommandDraft {
     }
     // Without a word about it, as `swlock as flock` does.
     if !lock.modeIsGiven { lock.options.mode = .flock }
-    switch lock.mode {
-    case .flock, .ofd: break
-    case .posix:
+    if lock.mode == .posix {
       throw usage(
         "a posix lock belongs to a process, and would end with swlock: --fd needs --mode flock or ofd"
       )
-    case .hardlink, nil: throw usage("--fd needs --mode flock or ofd")
     }
+    if lock.mode?.isInherited != true { throw usage("--fd needs --mode flock or ofd") }
   }
 }

@@ -40,6 +40,7 @@ final class LockOptions {
   var message: ByteString?
   var reentrant = false
   var hardlink = HardlinkPolicy()
+  var style = HardlinkStyle.flufl
 
   init(_ subcommand: Subcommand) {
     self.subcommand = subcommand

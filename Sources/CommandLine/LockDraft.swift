@@ -57,6 +57,7 @@ struct LockDraft {
   /// Checks the whole.
   func finish(defaultLifetime: Span? = HardlinkPolicy().lifetime) throws(Failure) {
     options.hardlink = try hardlink.finished(defaultLifetime: defaultLifetime)
+    options.style = hardlink.style
     if options.mode == .hardlink { try checkHardlink() }
     if let option = hardlink.first, options.mode != nil, options.mode != .hardlink {
       throw usage("--\(option) needs --mode hardlink")

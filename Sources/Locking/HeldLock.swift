@@ -1,20 +1,18 @@
 /// A lock that this process holds. It cannot be copied, and it cannot be forgotten: at the end of
 /// its life it is released.
 public struct HeldLock: ~Copyable {
-  public let path: ByteString
-  public let mode: LockMode
+  public let kind: LockKind
   private let hold: any Hold
 
-  init(_ hold: any Hold, path: ByteString, mode: LockMode) {
+  init(_ hold: any Hold, _ kind: LockKind) {
     self.hold = hold
-    self.path = path
-    self.mode = mode
+    self.kind = kind
   }
 
   /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
   /// since before an exec(2).
   public init(
-    adopting descriptor: Int32, path: ByteString, mode: LockMode, removesFile: Bool = false
+    adopting descriptor: Int32, path: ByteString, mode: KernelMode, removesFile: Bool = false
   ) throws(LockError) {
     let file = LockFile(adopting: descriptor, KernelLock(mode: mode))
     var removal: FileRemoval?
@@ -22,22 +20,24 @@ public struct HeldLock: ~Copyable {
       let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
       removal = FileRemoval(path, status.identity)
     }
-    self.init(KernelHold(file, removal: removal), path: path, mode: mode)
+    self.init(KernelHold(file, path, removal: removal), .kernel(mode))
   }
 
   /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
   public init(relyingOn reliance: Reliance) {
-    self.init(HoldOfAncestor(reliance), path: reliance.path, mode: reliance.mode)
+    self.init(HoldOfAncestor(reliance), reliance.kind)
   }
 
+  public var path: ByteString { hold.path }
+
   /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay;
-  /// nil in `hardlink` mode, whose locks are no descriptors.
+  /// nil for a lock that is no descriptor.
   public var descriptor: Int32? { hold.descriptor }
 
   /// What it relies on, if this process does not have the lock itself.
   public var reliance: Reliance? { hold.reliance }
 
-  /// Whether the file of a lock of the kernel's looks as if it were a `hardlink` lock as well: it is small,
+  /// Whether the file of a lock of the kernel's looks as if it were a claim as well: it is small,
   /// and has more than one name.
   public var mayBeHardlinkLock: Bool { hold.mayBeHardlinkLock }
 
@@ -46,7 +46,7 @@ public struct HeldLock: ~Copyable {
   /// A process that inherited the lock goes on holding it. An error means that the file was left
   /// where it is, or that closing it failed; this process does not hold the lock any more.
   ///
-  /// - Throws: in `hardlink` mode `lost`, where it was not held to the end.
+  /// - Throws: `lost`, where a lock with a claim was not held to the end.
   public consuming func release() throws(LockError) { try hold.release() }
 }
 
@@ -75,7 +75,7 @@ extension HeldLock {
   /// - Throws: `lost` where it had ended, and somebody else has taken the lock.
   public func refresh() throws(LockError) { try hold.refresh() }
 
-  /// Gives a `hardlink` lock to another process, which must be on this host and in this pid namespace;
+  /// Gives a lock with a lifetime to another process, which must be on this host and in this pid namespace;
   /// at no time is it free.
   ///
   /// - Throws: `lost`; `unsupported(.noLifetime)` for other locks, which then are released.
@@ -83,7 +83,7 @@ extension HeldLock {
     try hold.transfer(to: heir)
   }
 
-  /// Ends the life of this value without releasing a `hardlink` lock: its owner has it on, until it is
+  /// Ends the life of this value without releasing a lock with a claim: its owner has it on, until it is
   /// released or its lifetime has passed. Any other lock is released.
   public consuming func leaveBehind() { hold.leaveBehind() }
 }

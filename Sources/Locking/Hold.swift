@@ -1,6 +1,7 @@
 /// What stands behind a `HeldLock`: one class a kind of lock, which releases the lock at the end of its life.
 /// The defaults are those of a lock that is no descriptor and has no lifetime.
 protocol Hold: AnyObject {
+  var path: ByteString { get }
   var descriptor: Int32? { get }
   var reliance: Reliance? { get }
   var mayBeHardlinkLock: Bool { get }
@@ -28,9 +29,11 @@ extension Hold {
 
 /// A lock that another process has.
 final class HoldOfAncestor: Hold {
+  let path: ByteString
   let reliance: Reliance?
 
   init(_ reliance: Reliance) {
+    path = reliance.path
     self.reliance = reliance
   }
 

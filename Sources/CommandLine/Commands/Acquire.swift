@@ -24,9 +24,9 @@ struct Acquire {
     if options.takesOver { return try takeOver(request, owners) }
     request.owner = owners.first ?? .nobody
     request.partner = owners.partner
-    options.lock.chooseMode(for: &request)
+    options.lock.chooseKind(for: &request)
     // Of a lock that an ancestor has, a process remains in every mode.
-    if request.mode != .hardlink || options.lock.reentrant { return try keep(request, owners) }
+    if !request.kind.hasClaim || options.lock.reentrant { return try keep(request, owners) }
     let lock = try options.lock.acquire(request, for: owners)
     // One that came after the lock was won; until here it had to wait.
     if let signal = terminationSignals().takePending() {
@@ -95,7 +95,8 @@ struct Acquire {
       kept = KeptLock(relyingOn: reliance, owners: processes)
     } else if let descriptor = lock.descriptor {
       kept = KeptLock(
-        path: request.path.absolutePath, owners: processes, mode: lock.mode, descriptor: descriptor,
+        path: request.path.absolutePath, owners: processes, mode: lock.kind.mode,
+        descriptor: descriptor,
         unlinks: options.lock.unlink)
     } else {
       leaveClaimBehind(lock)
@@ -137,9 +138,8 @@ struct Acquire {
   /// The lock stays with the open file, and so with whoever has it open.
   private func lockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
     let options = options.lock
-    var request = LockRequest(path: descriptorPath(descriptor), mode: options.mode)
+    var request = LockRequest(path: descriptorPath(descriptor), kind: options.kind)
     request.sharing = options.sharing
-    request.range = options.range
     let held = try options.take(.descriptor(descriptor), request)
     held.leaveBehind()
     return ExitStatus.done.rawValue

@@ -18,7 +18,7 @@ extension LockOptions {
   ) throws(Failure) {
     let location: HardlinkLocation
     do throws(LockError) {
-      location = try HardlinkLocation(path, hardlink)
+      location = try claimKind.location(at: path)
     } catch {
       throw .hardlink(verb, path, error)
     }

@@ -14,6 +14,7 @@ struct Run {
   /// What watches the lease of the server that keeps a lock of the kernel's.
   private var companion: LeaseCompanion?
   let launch: Launch?
+  private let kind: LockKind
   private let refusals = Refusals()
 
   /// Why the lock could not be refreshed when that was said last.
@@ -21,10 +22,12 @@ struct Run {
     var last: LockError?
   }
 
-  init(_ options: RunOptions) throws(Failure) {
+  /// - Parameter kind: of the lock; nil: that of the options.
+  init(_ options: RunOptions, _ kind: LockKind? = nil) throws(Failure) {
     self.options = options
+    self.kind = kind ?? options.lock.kind
     launch = if let chosen = options.launch { try Launch(chosen) } else { nil }
-    guard options.lock.mode == .hardlink, let lifetime = options.lock.hardlink.lifetime else {
+    guard let lifetime = self.kind.lifetime else {
       lease = nil
       return
     }
@@ -37,18 +40,20 @@ struct Run {
 
   func perform() throws(Failure) -> Int32 {
     var request = try options.lock.request(for: options.path)
-    if request.mode == nil {
-      options.lock.chooseMode(for: &request)
-      if request.mode == .hardlink {
-        if options.noFork || options.keepsLeftovers {
-          let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
-          throw Failure(
-            .unsupported,
-            "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
-        }
-        return try Run(options).perform()
-      }
+    options.lock.chooseKind(for: &request)
+    if request.kind.isInherited == kind.isInherited { return try perform(request) }
+    if options.noFork || options.keepsLeftovers {
+      let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
+      throw Failure(
+        .unsupported,
+        "unable to lock \(request.path): here that takes --mode \(request.kind.mode.name), without \(excluded)"
+      )
     }
+    return try Run(options, request.kind).perform(request)
+  }
+
+  private func perform(_ request: LockRequest) throws(Failure) -> Int32 {
+    var request = request
     var place = Place.here
     if options.leftovers == .kill { try checkLeftovers() }
     do throws(LaunchError) {
@@ -61,14 +66,14 @@ struct Run {
       do throws(LaunchError) {
         let makesControlGroup = launch?.makesControlGroup == true
         if let front = try forkHolder(
-          killingLeftovers: isHardlink || makesControlGroup, lease: lease,
+          killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
           relay: launch?.output?.processes, hindered: sayHindered)
         {
           let outcome = front.outcome
           if case .signalled = outcome.termination {
             launch?.endControlGroup(ofHolder: front.holder, options.lock)
           }
-          if case .signalled = outcome.termination, isHardlink {
+          if case .signalled = outcome.termination, kind.hasClaim {
             release(request, of: front.holder)
           }
           let result = status(ofOther: outcome.termination)
@@ -110,14 +115,11 @@ struct Run {
 
   /// Releases what a holder left that was killed.
   private func release(_ request: LockRequest, of holder: Int32) {
-    guard let location = try? HardlinkLocation(request.path, request.hardlink) else { return }
-    try? location.release(of: .process(holder))
+    try? kind.location(at: request.path).release(of: .process(holder))
   }
 
-  private var isHardlink: Bool { options.lock.mode == .hardlink }
-
   private var inheritsLock: Bool {
-    options.noFork || ((options.lock.mode ?? .flock).isInherited && options.leftovers != .release)
+    options.noFork || (kind.isInherited && options.leftovers != .release)
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
@@ -303,7 +305,7 @@ struct Run {
   private func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
     guard let launch = options.launch else { return }
     try check(launch.output.log, lock, "the log as well")
-    if !isHardlink { return }
+    if !kind.hasClaim { return }
     for mapping in launch.mappings {
       if case .file(let path, let flags) = mapping.source, flags & O_ACCMODE != O_RDONLY {
         try check(path, lock, "written to by --fd in mode hardlink")
@@ -383,7 +385,7 @@ struct Run {
 extension Run {
   func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
     let path = lock.path.absolutePath
-    let mode = ByteString(stringLiteral: lock.mode.name)
+    let mode = ByteString(stringLiteral: lock.kind.mode.name)
     var held = mode + "=" + HeldList.escaped(path)
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
@@ -399,8 +401,8 @@ extension Run {
     let variables = variables(lock)
     if let launch {
       // To open a FIFO may take for ever. The front releases the lock of a holder that is killed.
-      if isHardlink { dieOfTerminationSignals() }
-      defer { if isHardlink { holdBackTerminationSignals() } }
+      if kind.hasClaim { dieOfTerminationSignals() }
+      defer { if kind.hasClaim { holdBackTerminationSignals() } }
       return try launch.command(options.command, setting: variables)
     }
     return Command(options.command.vector, environment: .environment(setting: variables))

@@ -1,34 +1,25 @@
 internal import CSystem
 
-/// What `acquire` does where the mode is left to it.
-public enum AutomaticMode: Equatable, Sendable {
-  case flock
-  /// Since flock locks mean nothing there.
-  case hardlink(since: LockError)
-}
-
-/// Which mode works for the lock of `request`: `flock`, unless the file system at its path refuses such
-/// locks or is known not to share them between hosts; or unless a `hardlink` lock is there already.
+/// Why `acquire` takes the fallback of `request`; nil where it does not: the file system at its path refuses
+/// flock locks or is known not to share them between hosts, or a claim has the lock already.
 ///
 /// Asked with a file of its own in the lock's folder, which is removed again: a lock file that was
-/// made for the question would be in the way of a `hardlink` lock. Where none can be made nothing is
-/// known, and the answer is `flock`.
-public func automaticMode(for request: LockRequest) -> AutomaticMode {
+/// made for the question would be in the way of a claim. Where none can be made nothing is known, which is
+/// no reason.
+public func reasonForFallback(of request: LockRequest) -> LockError? {
   if let lock = try? LockName(request.path), let held = try? lock.look(lock.base) {
-    return .hardlink(since: held.wasAbandoned ? .lost : .busy)
+    return held.wasAbandoned ? .lost : .busy
   }
   do throws(LockError) {
     try probeFolder(of: request.path.absolutePath)
-    return .flock
+    return nil
   } catch {
     switch error {
-    case .unsupported(.locksDoNothing), .unsupported(.notSharedBetweenHosts):
-      return .hardlink(since: error)
-    case .system(.flock, .noLocks), .system(.flock, .notImplemented),
-      .system(.flock, .notSupported):
-      return .hardlink(since: error)
+    case .unsupported(.locksDoNothing), .unsupported(.notSharedBetweenHosts),
+      .system(.flock, .noLocks), .system(.flock, .notImplemented), .system(.flock, .notSupported):
+      return error
     default:
-      return .flock
+      return nil
     }
   }
 }

@@ -4,9 +4,14 @@ final class KernelHold: Hold {
   private var file: LockFile?
   private let number: Int32
   private let removal: FileRemoval?
+  let path: ByteString
   let mayBeHardlinkLock: Bool
 
-  init(_ file: consuming LockFile, removal: FileRemoval?, mayBeHardlinkLock: Bool = false) {
+  init(
+    _ file: consuming LockFile, _ path: ByteString, removal: FileRemoval?,
+    mayBeHardlinkLock: Bool = false
+  ) {
+    self.path = path
     number = file.number
     self.file = consume file
     self.removal = removal

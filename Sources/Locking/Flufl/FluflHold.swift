@@ -3,7 +3,7 @@ internal import CSystem
 /// A `hardlink` lock that this process has taken, in flufl.lock's style. It is released at the end of
 /// its life at the latest, by the process that took it: a child that was forked has a copy of this
 /// object, and no lock.
-final class HardlinkHold: Hold {
+final class FluflHold: Hold {
   private let lock: LockName
   private let judge: Judge
   private let claim: ClaimFile

@@ -1,7 +1,8 @@
 internal import CSystem
 
-extension HardlinkLocation {
-  func releasePortage(of owner: LockOwner?) throws(LockError) {
+/// The place of a lock in portage's style.
+final class PortageLocation: HardlinkLocation {
+  override func release(of owner: LockOwner?) throws(LockError) {
     guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
     if owner != nil {
       let claimant = try judge(for: owner).claimant
@@ -13,7 +14,7 @@ extension HardlinkLocation {
       held.placeholder.fileName, held.status.identity, removesFile: false)
   }
 
-  func reportPortage(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
+  override func report(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
     let judge = try judge(for: owner)
     let clock = FolderClock.local()
     let held = try lock.holdingPlaceholder()
@@ -46,7 +47,7 @@ extension HardlinkLocation {
       isHostShared: judge.claimant.hosts.isShared(placeholder.host))
   }
 
-  func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
+  override func breakLock(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
     guard let held = try lock.holdingPlaceholder() else { return nil }
     let description = describe(held.placeholder, held.status, judge, .local())

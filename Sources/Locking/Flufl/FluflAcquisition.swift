@@ -1,8 +1,9 @@
 internal import CSystem
 
 /// Takes a `hardlink` lock in flufl.lock's style: A1 to A3 of docs/hardlink.md.
-struct HardlinkAcquisition {
+struct FluflAcquisition {
   private let request: LockRequest
+  private let policy: HardlinkPolicy
   private let lock: LockName
   private let judge: Judge
   private var claim: ClaimFile?
@@ -11,18 +12,19 @@ struct HardlinkAcquisition {
   /// Whether the claim may be at L, since nobody has looked after it was tried to link it.
   private var isUnsure = false
 
-  init(_ request: LockRequest) throws(LockError) {
+  init(_ request: LockRequest, _ policy: HardlinkPolicy) throws(LockError) {
     self.request = request
+    self.policy = policy
     lock = try LockName(request.path)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
     clock = lock.guessedClock
     try lock.checkRoom()
     judge = Judge(
       claimant: try .current(for: request.owner, partner: request.partner),
-      policy: request.hardlink)
+      policy: policy)
   }
 
-  mutating func perform() throws(LockError) -> HardlinkHold {
+  consuming func perform() throws(LockError) -> FluflHold {
     do throws(LockError) {
       return try take()
     } catch {
@@ -34,7 +36,7 @@ struct HardlinkAcquisition {
     }
   }
 
-  private mutating func take() throws(LockError) -> HardlinkHold {
+  private mutating func take() throws(LockError) -> FluflHold {
     var wait = HolderWait(lock, judge, request)
     while true {
       // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
@@ -43,7 +45,7 @@ struct HardlinkAcquisition {
       do throws(LockError) {
         held = try lock.look(lock.base)
       } catch .system(_, let error)
-        where request.hardlink.retriedErrors.contains(error) && request.patience != .never
+        where policy.retriedErrors.contains(error) && request.patience != .never
       {
         try wait.forAnything()
         continue
@@ -97,7 +99,7 @@ struct HardlinkAcquisition {
 
 // MARK: - A1 and A2
 
-extension HardlinkAcquisition {
+extension FluflAcquisition {
   /// A claim whose lifetime has only just begun.
   private mutating func freshClaim() throws(LockError) -> ClaimFile {
     if let claim {
@@ -121,7 +123,7 @@ extension HardlinkAcquisition {
       group = name
     }
     let made = try ClaimFile(
-      lock, judge.claimant, lifetime: request.hardlink.lifetime, permissions: permissions,
+      lock, judge.claimant, lifetime: policy.lifetime, permissions: permissions,
       group: group)
     claim = made
     isUnsure = false
@@ -131,7 +133,7 @@ extension HardlinkAcquisition {
   }
 
   /// Nil when somebody else has the lock, or was faster, or it is lost again already.
-  private mutating func link() throws(LockError) -> HardlinkHold? {
+  private mutating func link() throws(LockError) -> FluflHold? {
     let own = try freshClaim()
     do throws(Errno) {
       try lock.folder.link(own.name.fileName, to: lock.base)
@@ -158,8 +160,8 @@ extension HardlinkAcquisition {
   }
 
   /// Nil when the lock, which is a link to the claim, is lost again already.
-  private mutating func confirm(_ own: ClaimFile) throws(LockError) -> HardlinkHold? {
-    let hold = HardlinkHold(lock, judge, own)
+  private mutating func confirm(_ own: ClaimFile) throws(LockError) -> FluflHold? {
+    let hold = FluflHold(lock, judge, own)
     claim = nil
     do throws(LockError) {
       if BootTime.now >= own.deadline {
@@ -210,11 +212,11 @@ extension HardlinkAcquisition {
   /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
   /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
-    let end = Deadline.after(request.hardlink.settle)
+    let end = Deadline.after(policy.settle)
     let watch = HolderWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
       if case .until(let deadline) = request.patience, deadline.hasPassed { throw .unsettled }
-      let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? .longest
+      let refreshed = policy.lifetime.map { $0 / 3 } ?? .longest
       try watch.pause(request.patience.bounding(min(end.remaining, refreshed)))
       if try !own.refresh() { break }
     }
@@ -226,7 +228,7 @@ extension HardlinkAcquisition {
 
 // MARK: - A3
 
-extension HardlinkAcquisition {
+extension FluflAcquisition {
   /// Whether to try again at once.
   private mutating func retireIfStale(
     _ held: BoundClaim, unchangedFor time: Span
@@ -239,7 +241,7 @@ extension HardlinkAcquisition {
       // Its owner runs, or another program's rules are not kept to on the strength of a clock. If
       // the whole lifetime and the slop were watched, an owner has missed all its refreshes.
       guard let lifetime = held.lifetime,
-        time > lifetime, time - lifetime > request.hardlink.clockSlop
+        time > lifetime, time - lifetime > policy.clockSlop
       else { return false }
       rule = .staleOrUnchanged(since: held.status.changeTime)
     }
