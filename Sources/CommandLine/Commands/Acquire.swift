@@ -44,8 +44,10 @@ struct Acquire {
   /// The lock is the owner's already; it becomes the owner's own, with a whole lifetime, by being
   /// refreshed.
   private func takeOver(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
-    try options.lock.act(
-      "take over", request.path, as: owners, .refresh(lifetime: options.lifetime))
+    try options.lock.act("take over", request.path, as: owners) {
+      (location, owner) throws(LockError) in
+      try location.refresh(of: owner, lifetime: options.lifetime)
+    }
     options.lock.say("took over \(request.path)")
     return ExitStatus.done.rawValue
   }
@@ -140,7 +142,8 @@ struct Acquire {
     let options = options.lock
     var request = LockRequest(path: descriptorPath(descriptor), kind: options.kind)
     request.sharing = options.sharing
-    let held = try options.take(.descriptor(descriptor), request)
+    request.descriptor = descriptor
+    let held = try options.acquire(request)
     held.leaveBehind()
     return ExitStatus.done.rawValue
   }

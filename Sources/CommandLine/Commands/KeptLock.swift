@@ -47,7 +47,7 @@ struct KeptLock {
     path = reliance.path.absolutePath
     self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
     mode = reliance.kind.mode
-    descriptor = reliance.descriptor ?? 0
+    descriptor = reliance.holderDescriptor ?? 0
     unlinks = false
     support = Support(
       holder: reliance.claim ?? ByteString(decimal: reliance.holder), start: reliance.holderStart)

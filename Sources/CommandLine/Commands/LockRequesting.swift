@@ -47,18 +47,11 @@ extension LockOptions {
   /// - Parameter owners: for whom it is, of `acquire`.
   func acquire(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
     if request.kind.hasClaim { return try acquireClaim(request, owners) }
-    return try take(.path, request, for: owners)
-  }
-
-  /// The same of a lock of the kernel's, by a path or on a descriptor.
-  func take(
-    _ file: FileToLock, _ request: LockRequest, for owners: Owners? = nil
-  ) throws(Failure) -> HeldLock {
     var request = request
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return announced(try file.take(request), request)
+      return announced(try takeKernelLock(request), request)
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
@@ -68,7 +61,7 @@ extension LockOptions {
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(file, request, patience, outlook)
+    return try wait(request, patience, outlook)
   }
 
   /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
@@ -78,7 +71,7 @@ extension LockOptions {
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
   /// the other one does, instead of waiting. They do not look again at the same time.
   private func wait(
-    _ file: FileToLock, _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
+    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
@@ -91,7 +84,7 @@ extension LockOptions {
         request.patience = patience.cut(at: .after(pause))
       }
       do throws(LockError) {
-        let lock = try file.take(request)
+        let lock = try takeKernelLock(request)
         line?.end()
         return announced(lock, request)
       } catch .timedOut where request.patience != patience {
@@ -213,28 +206,12 @@ extension LockOptions {
   }
 }
 
-/// The file that a lock of the kernel's is taken on.
-enum FileToLock {
-  /// That of the request.
-  case path
-  /// An open file.
-  case descriptor(Int32)
-
-  func take(_ request: LockRequest) throws(LockError) -> HeldLock {
-    do throws(LockError) {
-      return try takeAsKnown(request)
-    } catch .system(.fcntl, .invalid) where request.kind.kernelMode == .ofd {
-      // A kernel that does not know such locks (before Linux 3.15).
-      throw .system(.fcntl, .notImplemented)
-    }
-  }
-
-  private func takeAsKnown(_ request: LockRequest) throws(LockError) -> HeldLock {
-    guard case .descriptor(let number) = self, let lock = KernelLock(request) else {
-      return try acquire(request)
-    }
-    try lock.take(number, request.patience)
-    return try HeldLock(adopting: number, path: request.path, mode: lock.mode)
+/// A lock of the kernel's. Kernels before Linux 3.15 do not know `ofd` locks.
+private func takeKernelLock(_ request: LockRequest) throws(LockError) -> HeldLock {
+  do throws(LockError) {
+    return try acquire(request)
+  } catch .system(.fcntl, .invalid) where request.kind.kernelMode == .ofd {
+    throw .system(.fcntl, .notImplemented)
   }
 }
 

@@ -28,7 +28,9 @@ struct Release {
     }
     var doubt: LockError?
     if isHardlink(path, &doubt) {
-      try options.lock.act("release", path, as: owners, .release)
+      try options.lock.act("release", path, as: owners) { (location, owner) throws(LockError) in
+        try location.release(of: owner)
+      }
     } else {
       try releaseKept(path, owners, keepers, doubt)
     }

@@ -62,7 +62,7 @@ struct FluflAcquisition {
         continue
       }
       isUnsure = false
-      try refuseUntrusted(held)
+      try lock.refuseUntrusted(held.status)
       if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
       // Another process that wants it in the owner's name may wait until the owner gives it back.
       if held.name.process > 0, judge.claimant.owns(held.name), judge.claimant.partner == nil {
@@ -116,11 +116,9 @@ extension FluflAcquisition {
       }
       discardClaim()
     }
-    var permissions: UInt32?
-    var group: UInt32?
+    var (permissions, group): (UInt32?, UInt32?)
     if case .ifMissing(let asked, let name) = request.creation {
-      permissions = asked
-      group = name
+      (permissions, group) = (asked, name)
     }
     let made = try ClaimFile(
       lock, judge.claimant, lifetime: policy.lifetime, permissions: permissions,
@@ -252,12 +250,5 @@ extension FluflAcquisition {
     if outcome == .busy { return false }
     try countRestart()
     return true
-  }
-
-  /// Another user's claim in /tmp: that user could hold root up for ever.
-  private func refuseUntrusted(_ held: BoundClaim) throws(LockError) {
-    guard held.status.owner != 0, geteuid() == 0 else { return }
-    let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
-    if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
   }
 }

@@ -16,6 +16,10 @@ struct KernelAcquisition: ~Copyable {
   }
 
   consuming func perform() throws(LockError) -> KernelHold {
+    if let descriptor = request.descriptor {
+      try lock.take(descriptor, request.patience)
+      return KernelHold(LockFile(adopting: descriptor, lock), request.path, removal: nil)
+    }
     var restarts = 0
     var leaseWait = LeaseWait(request.patience)
     while true {

@@ -17,12 +17,6 @@ public struct KernelLock: Sendable {
     self.range = range
   }
 
-  /// The one that `request` is for; nil where that is another kind of lock.
-  public init?(_ request: LockRequest) {
-    guard case .kernel(let mode, let range) = request.kind else { return nil }
-    self.init(mode: mode, sharing: request.sharing, range: range)
-  }
-
   /// Microseconds.
   private static let pollInterval: UInt32 = 20_000
 

@@ -100,10 +100,7 @@ struct PortageAcquisition {
       throw .system(.fstat, error)
     }
     guard status.kind == .regular else { throw .refused(.notAClaim(Obstacle(status))) }
-    if status.owner != 0, geteuid() == 0 {
-      let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
-      if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
-    }
+    try lock.refuseUntrusted(status)
     return OpenFile(descriptor, status, isNew: false)
   }
 

@@ -4,12 +4,7 @@ internal import CSystem
 final class PortageLocation: HardlinkLocation {
   override func release(of owner: LockOwner?) throws(LockError) {
     guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
-    if owner != nil {
-      let claimant = try judge(for: owner).claimant
-      guard held.placeholder.host == claimant.hosts.node,
-        held.placeholder.process == claimant.owner.identifier
-      else { throw .notHeld }
-    }
+    if owner != nil, try !held.placeholder.isOf(judge(for: owner).claimant) { throw .notHeld }
     try lock.releasePortage(
       held.placeholder.fileName, held.status.identity, removesFile: false)
   }
@@ -29,9 +24,7 @@ final class PortageLocation: HardlinkLocation {
     }
     let holder = describe(held.placeholder, held.status, judge, clock)
     let isDead = holder.liveness == .dead
-    let isOurs =
-      owner != nil && held.placeholder.host == judge.claimant.hosts.node
-      && held.placeholder.process == judge.claimant.owner.identifier
+    let isOurs = owner != nil && held.placeholder.isOf(judge.claimant)
     return HardlinkReport(
       state: isOurs ? .ours : isDead ? .stale : .theirs, isHeld: !isDead, holder: holder,
       waiters: waiters)

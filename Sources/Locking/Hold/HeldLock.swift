@@ -25,7 +25,7 @@ public struct HeldLock: ~Copyable {
 
   /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
   public init(relyingOn reliance: Reliance) {
-    self.init(HoldOfAncestor(reliance), reliance.kind)
+    self.init(reliance, reliance.kind)
   }
 
   public var path: ByteString { hold.path }

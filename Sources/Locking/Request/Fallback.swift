@@ -24,6 +24,7 @@ public func reasonForFallback(of request: LockRequest) -> LockError? {
   }
 }
 
+/// Whether a flock lock means anything there: other folders say nothing about it.
 private func probeFolder(of path: ByteString) throws(LockError) {
   let (folder, _) = path.splitPath
   let token = try step(.create) { () throws(Errno) in try randomToken() }
@@ -33,5 +34,18 @@ private func probeFolder(of path: ByteString) throws(LockError) {
   else { return }
   defer { probe.withCString { _ = unlink($0) } }
   try KernelLock(mode: .flock).take(file.number, .never)
-  try ModeProbe(path: probe, file: file.number).perform()
+  // A second open file must be refused the exclusive lock.
+  let second = try step(.open) { () throws(Errno) in
+    do throws(Errno) {
+      return try FileDescriptor.open(probe, O_RDONLY | O_NOCTTY | O_NONBLOCK)
+    } catch .accessDenied {
+      return try FileDescriptor.open(probe, O_WRONLY | O_NOCTTY | O_NONBLOCK)
+    }
+  }
+  if flock(second.number, LOCK_EX | LOCK_NB) == 0 { throw .unsupported(.locksDoNothing) }
+  let error = Errno.current
+  if error != .wouldBlock { throw .system(.flock, error) }
+  if let type = try SharedFileSystem(of: file.number)?.typeIfFlockStaysHere() {
+    throw .unsupported(.notSharedBetweenHosts(fileSystem: type))
+  }
 }

@@ -77,6 +77,8 @@ public struct LockRequest: Sendable {
   public var kind: LockKind
   /// What is taken where locks of `kind` are known not to exclude; nil: nothing is asked.
   public var fallback: LockKind?
+  /// A file that is open already, to take a lock of the kernel's on; then `path` is only its name.
+  public var descriptor: Int32?
   public var sharing: Sharing
   public var patience: Patience
   public var creation: Creation

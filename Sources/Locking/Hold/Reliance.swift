@@ -2,7 +2,7 @@ internal import CSystem
 
 /// A lock that another process has, and on which this one relies without having it itself: what
 /// `HeldLock(relyingOn:)` is for.
-public struct Reliance: Sendable {
+public final class Reliance: Hold, Sendable {
   public let path: ByteString
   public let kind: LockKind
   /// Who has it; 0: nobody, or nobody of this host.
@@ -32,7 +32,7 @@ public struct Reliance: Sendable {
     basis = .descriptor(descriptor, file, mode, locks)
   }
 
-  public init?(on above: LockAbove, at path: ByteString) {
+  public convenience init?(on above: LockAbove, at path: ByteString) {
     guard let descriptor = above.holder.descriptors.first else { return nil }
     self.init(
       onDescriptor: descriptor, of: above.process.identifier, start: above.process.startTicks,
@@ -48,8 +48,12 @@ public struct Reliance: Sendable {
     basis = .claim(fileName: fileName)
   }
 
+  var reliance: Reliance? { self }
+
+  func release() {}
+
   /// The descriptor by which the holder keeps it; nil for a claim.
-  public var descriptor: Int32? {
+  public var holderDescriptor: Int32? {
     if case .descriptor(let number, _, _, _) = basis { number } else { nil }
   }
 

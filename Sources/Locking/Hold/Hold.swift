@@ -26,16 +26,3 @@ extension Hold {
   func leaveBehind() {}
   func leaveToServer() {}
 }
-
-/// A lock that another process has.
-final class HoldOfAncestor: Hold {
-  let path: ByteString
-  let reliance: Reliance?
-
-  init(_ reliance: Reliance) {
-    path = reliance.path
-    self.reliance = reliance
-  }
-
-  func release() {}
-}
