@@ -1,13 +1,13 @@
 /// What a lock is made of, with what is particular to that. Ask it what it can do: which kind it is, is the
-/// business of its own folder only.
+/// business of its own folder only. A policy is on the heap: requests are copied, and their stack is new pages.
 public enum LockKind: Sendable {
   /// The kernel's; only the fcntl modes lock ranges.
   case kernel(KernelMode, range: ByteRange = .wholeFile)
   /// link(2), for file systems whose kernel locks mean nothing: a claim file that names its owner, as
   /// flufl.lock has it, `PATH|HOST|PID|RANDOM`. Locks have a lifetime.
-  case flufl(HardlinkPolicy)
+  indirect case flufl(HardlinkPolicy)
   /// The same as portage has it, `.NAME.hardlock-HOST-PID`. Locks last until they are released.
-  case portage(HardlinkPolicy)
+  indirect case portage(HardlinkPolicy)
 
   /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of.
   public var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
