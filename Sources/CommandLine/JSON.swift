@@ -13,7 +13,7 @@ enum JSON {
     let state: StaticString =
       hardlink?.state.name ?? (report.kernel?.hasHolder == true ? "held" : "unlocked")
     let mode: Message =
-      if hardlink != nil { "\"hardlink\"" } else if let first = locks.first {
+      if hardlink != nil { "\"\(LockMode.hardlink.name)\"" } else if let first = locks.first {
         "\"\(first.mode.name)\""
       } else { "null" }
     let waiters = array(hardlink?.waiters.map(claim) ?? [])
@@ -59,7 +59,7 @@ enum JSON {
       "{\(kind(lock.mode, lock.sharing, lock.range)),\"count\":\(Int64(lock.count)),\"certain\":\(truth(lock.isCertain)),\"holders\":\(holders),\"waiters\":\(waiters)}"
   }
 
-  private static func kind(_ mode: LockMode, _ sharing: Sharing, _ range: ByteRange) -> Message {
+  private static func kind(_ mode: KernelMode, _ sharing: Sharing, _ range: ByteRange) -> Message {
     "\"mode\":\"\(mode.name)\",\"shared\":\(truth(sharing == .shared)),\"start\":\(range.start),\"length\":\(range.length)"
   }
 

@@ -78,7 +78,6 @@ extension Failure {
     case .notHeld: "it is not held any more"
     case .lost: "it was lost: its lifetime had passed, or somebody broke it"
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
-    case .unsupported(.rangeInHardlinkMode): "hardlink locks have no ranges"
     case .unsupported(.noLifetime): "locks in portage's style have no lifetime"
     case .unsupported(.shorterLifetime):
       "its owner, a swlock, refreshes it itself, and relies on the longer lifetime that it has"

@@ -73,8 +73,8 @@ public enum Obstacle: Equatable, Sendable {
 
 public enum Unsupported: Equatable, Sendable {
   case rangeInFlockMode
-  /// `hardlink` locks are exclusive, and of the whole path.
-  case sharedHardlink, rangeInHardlinkMode
+  /// `hardlink` locks are exclusive.
+  case sharedHardlink
   /// Locks in portage's style have no lifetime, and are bound to the process that takes them.
   case noLifetime
   /// Its owner is a process that refreshes it, and relies on the lifetime that it has.

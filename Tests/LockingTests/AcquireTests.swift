@@ -10,24 +10,24 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func request(_ mode: LockMode?, _ change: (inout LockRequest) -> Void = { _ in })
+  private func request(_ mode: KernelMode, _ change: (inout LockRequest) -> Void = { _ in })
     -> LockRequest
   {
-    var request = LockRequest(path: scratch.path(), mode: mode, patience: .never)
+    var request = LockRequest(path: scratch.path(), kind: .kernel(mode), patience: .never)
     change(&request)
     return request
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func secondAttemptIsBusyUntilTheFirstIsReleased(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func secondAttemptIsBusyUntilTheFirstIsReleased(_ mode: KernelMode) throws {
     let held = try acquire(request(mode))
     #expect(errorOfAcquiring(request(mode)) == .busy)
     try held.release()
     #expect(errorOfAcquiring(request(mode)) == nil)
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func sharedLocksGoTogetherAndExcludeAnExclusiveOne(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func sharedLocksGoTogetherAndExcludeAnExclusiveOne(_ mode: KernelMode) throws {
     let first = try acquire(request(mode) { $0.sharing = .shared })
     let second = try acquire(request(mode) { $0.sharing = .shared })
     #expect(errorOfAcquiring(request(mode)) == .busy)
@@ -43,8 +43,8 @@ import Testing
     #expect(errorOfAcquiring(request(.flock)) == nil)
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func waitEndsAtTheDeadline(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func waitEndsAtTheDeadline(_ mode: KernelMode) throws {
     let held = try acquire(request(mode))
     let deadline = Deadline.milliseconds(50)
     #expect(errorOfAcquiring(request(mode) { $0.patience = .until(deadline) }) == .timedOut)
@@ -78,24 +78,29 @@ import Testing
   }
 
   @Test func rangesExcludeOnlyWhereTheyOverlap() throws {
-    let held = try acquire(request(.ofd) { $0.range = ByteRange(start: 10, length: 10)! })
+    let held = try acquire(
+      request(.ofd) { $0.kind = .kernel(.ofd, range: ByteRange(start: 10, length: 10)!) })
     for (start, length, error) in [
       (0, 10, nil), (20, 0, nil), (0, 11, LockError.busy), (19, 1, .busy), (0, 0, .busy),
     ] as [(Int64, Int64, LockError?)] {
-      let other = request(.ofd) { $0.range = ByteRange(start: start, length: length)! }
+      let other = request(.ofd) {
+        $0.kind = .kernel(.ofd, range: ByteRange(start: start, length: length)!)
+      }
       #expect(errorOfAcquiring(other) == error, "\(start):\(length)")
     }
     try held.release()
   }
 
   @Test func flockHasNoRanges() {
-    let ranged = request(.flock) { $0.range = ByteRange(start: 0, length: 1)! }
+    let ranged = request(.flock) {
+      $0.kind = .kernel(.flock, range: ByteRange(start: 0, length: 1)!)
+    }
     #expect(errorOfAcquiring(ranged) == .unsupported(.rangeInFlockMode))
   }
 
-  @Test func automaticModeChoosesFlockWhereItWorks() throws {
-    let held = try acquire(request(nil))
-    #expect(held.mode == .flock)
+  @Test func fallbackIsNotTakenWhereFlockWorks() throws {
+    let held = try acquire(request(.flock) { $0.fallback = .flufl(HardlinkPolicy()) })
+    #expect(held.kind.kernelMode == .flock)
     try held.release()
   }
 }
@@ -105,16 +110,16 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func request(_ start: Int64 = 0, _ length: Int64 = 0, mode: LockMode = .posix)
+  private func request(_ start: Int64 = 0, _ length: Int64 = 0, mode: KernelMode = .posix)
     -> LockRequest
   {
     LockRequest(
-      path: scratch.path(), mode: mode, range: ByteRange(start: start, length: length)!,
+      path: scratch.path(), kind: .kernel(mode, range: ByteRange(start: start, length: length)!),
       patience: .never)
   }
 
-  @Test(arguments: [LockMode.posix, .flock, .ofd])
-  func furtherAttemptInTheSameProcessKeepsTheLock(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.posix, .flock, .ofd])
+  func furtherAttemptInTheSameProcessKeepsTheLock(_ mode: KernelMode) throws {
     let held = try acquire(request())
     #expect(errorOfAcquiring(request(mode: mode)) == .alreadyHeld)
     #expect(isRecordLocked(scratch.path(), at: 0))

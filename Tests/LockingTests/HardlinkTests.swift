@@ -11,6 +11,7 @@ struct HardlinkWorld {
   let scratch: Scratch
   let lock: LockName
   var policy = HardlinkPolicy()
+  var isPortage = false
 
   /// No process has it: it is above the largest that Linux gives.
   static let dead = ProcessMark(4_194_305, start: 1)
@@ -26,13 +27,14 @@ struct HardlinkWorld {
   var parent: ProcessMark { get throws { try ProcessMark(getppid()) } }
 
   func request(_ change: (inout LockRequest) -> Void = { _ in }) -> LockRequest {
-    var request = LockRequest(path: scratch.path(), mode: .hardlink, patience: .never)
-    request.hardlink = policy
+    var request = LockRequest(path: scratch.path(), kind: kind, patience: .never)
     change(&request)
     return request
   }
 
-  func location() throws -> HardlinkLocation { try HardlinkLocation(scratch.path(), policy) }
+  var kind: LockKind { isPortage ? .portage(policy) : .flufl(policy) }
+
+  func location() throws -> HardlinkLocation { try kind.location(at: scratch.path()) }
 
   func claimant(_ owner: ProcessMark, host: ByteString? = nil) throws -> Claimant {
     let here = try Claimant.current()
@@ -85,7 +87,7 @@ struct HardlinkWorld {
 
   @Test func releasedLockLeavesNothing() throws {
     let lock = try acquire(world.request())
-    #expect(lock.mode == .hardlink)
+    #expect(lock.kind.hasClaim)
     let deadline = lock.deadline
     #expect(deadline != nil)
     #expect(try world.names().count == 2)
@@ -173,9 +175,6 @@ struct HardlinkWorld {
   @Test func whatHardlinkLocksCannotDoIsRefused() {
     #expect(
       errorOfAcquiring(world.request { $0.sharing = .shared }) == .unsupported(.sharedHardlink))
-    let range = ByteRange(start: 1, length: 1)!
-    #expect(
-      errorOfAcquiring(world.request { $0.range = range }) == .unsupported(.rangeInHardlinkMode))
     #expect(
       errorOfAcquiring(world.request { $0.path = "/tmp/a|b" }) == .refused(.separatorInPath))
   }
@@ -242,7 +241,9 @@ struct HardlinkWorld {
   }
 
   @Test func disownedLockStaysUntilItIsReleased() throws {
-    let lock = try acquire(world.request { $0.hardlink.lifetime = nil })
+    var world = world
+    world.policy.lifetime = nil
+    let lock = try acquire(world.request())
     let deadline = lock.deadline
     #expect(deadline == nil)
     try lock.transfer(to: .nobody)

@@ -12,8 +12,8 @@ import Testing
 
   init() throws { scratch = try Scratch() }
 
-  private func request(_ mode: LockMode, _ sharing: Sharing = .exclusive) -> LockRequest {
-    LockRequest(path: scratch.path(), mode: mode, sharing: sharing, patience: .never)
+  private func request(_ mode: KernelMode, _ sharing: Sharing = .exclusive) -> LockRequest {
+    LockRequest(path: scratch.path(), kind: .kernel(mode), sharing: sharing, patience: .never)
   }
 
   @Test func lockOfAParentIsFoundBelowIt() throws {
@@ -88,7 +88,7 @@ import Testing
     #expect(!lock.covers(request(.ofd)))
     try held.release()
     var part = request(.ofd)
-    part.range = try #require(ByteRange(start: 2, length: 3))
+    part.kind = .kernel(.ofd, range: try #require(ByteRange(start: 2, length: 3)))
     let partly = try acquire(part)
     let range = try #require(try inspectLocks(at: scratch.path()).locks.first)
     #expect(range.covers(part))

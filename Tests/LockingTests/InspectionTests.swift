@@ -15,10 +15,10 @@ import Testing
   }
 
   private func request(
-    _ mode: LockMode, _ sharing: Sharing = .exclusive, _ range: ByteRange = .wholeFile
+    _ mode: KernelMode, _ sharing: Sharing = .exclusive, _ range: ByteRange = .wholeFile
   ) -> LockRequest {
     LockRequest(
-      path: scratch.path(), mode: mode, sharing: sharing, range: range, patience: .never)
+      path: scratch.path(), kind: .kernel(mode, range: range), sharing: sharing, patience: .never)
   }
 
   private func locks() throws -> [ObservedLock] { try inspectLocks(at: scratch.path()).locks }
@@ -45,8 +45,8 @@ import Testing
   }
 
   @Test(
-    arguments: [LockMode.flock, .posix, .ofd], [Sharing.shared, .exclusive])
-  func ownLockIsFound(_ mode: LockMode, _ sharing: Sharing) throws {
+    arguments: [KernelMode.flock, .posix, .ofd], [Sharing.shared, .exclusive])
+  func ownLockIsFound(_ mode: KernelMode, _ sharing: Sharing) throws {
     let range = mode == .flock ? ByteRange.wholeFile : ByteRange(start: 5, length: 10)!
     let held = try acquire(request(mode, sharing, range))
     let found = try locks()
@@ -76,8 +76,8 @@ import Testing
     try held.release()
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func whoeverInheritedTheLockHasIt(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func whoeverInheritedTheLockHasIt(_ mode: KernelMode) throws {
     let held = try acquire(request(mode))
     let child = try Child(inheriting: held.descriptor)
     let number = child.identifier
@@ -117,8 +117,8 @@ import Testing
     try second.release()
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func waiterIsFound(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func waiterIsFound(_ mode: KernelMode) throws {
     let held = try acquire(request(mode))
     var waiting = request(mode, .shared)
     waiting.patience = .until(.seconds(60))

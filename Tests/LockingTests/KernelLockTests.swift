@@ -27,8 +27,8 @@ import Testing
     }
   }
 
-  @Test(arguments: [LockMode.flock, .ofd])
-  func otherOpenFileIsRefusedUntilTheLockIsDropped(_ mode: LockMode) throws {
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func otherOpenFileIsRefusedUntilTheLockIsDropped(_ mode: KernelMode) throws {
     let first = try opened()
     let second = try opened()
     let lock = KernelLock(mode: mode)

@@ -60,8 +60,8 @@ import Testing
   @Test func onlyFlockLocksFolders() throws {
     mkdir(scratch.folder + "/folder", 0o700)
     #expect(error("folder") == nil)
-    #expect(error("folder") { $0.mode = .posix } == .refused(.directory))
-    #expect(error("folder") { $0.mode = .ofd } == .refused(.directory))
+    #expect(error("folder") { $0.kind = .kernel(.posix) } == .refused(.directory))
+    #expect(error("folder") { $0.kind = .kernel(.ofd) } == .refused(.directory))
   }
 
   @Test func missingFolderIsAnErrorOfCreating() {
@@ -136,8 +136,8 @@ import Testing
     let scratch = try Scratch()
     let path = scratch.path()
     #expect(try removeUnusedFile(at: path) == .gone)
-    for mode: LockMode in [.flock, .ofd] {
-      let held = try acquire(LockRequest(path: path, mode: mode, patience: .never))
+    for mode: KernelMode in [.flock, .ofd] {
+      let held = try acquire(LockRequest(path: path, kind: .kernel(mode), patience: .never))
       #expect(try removeUnusedFile(at: path) == .inUse)
       #expect(try removeUnusedFile(at: path, isDryRun: true) == .inUse)
       try held.release()

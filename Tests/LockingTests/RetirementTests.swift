@@ -157,7 +157,7 @@ import Testing
     try world.scratch.write("data", to: "file")
     try world.scratch.write("", to: ".file.hardlock-nowhere-1")
     let result = try HardlinkLocation.cleanUp(
-      folder: ByteString(world.scratch.folder), world.policy)
+      folder: ByteString(world.scratch.folder), world.kind)
     #expect(result.found == 2)
     #expect(result.removals.map { $0.kind } == [.staleLock, .claim, .staleLock])
     #expect(try world.names() == [".file.hardlock-nowhere-1", "file"])
@@ -169,7 +169,7 @@ import Testing
 
   init() throws {
     world = try HardlinkWorld()
-    world.policy.style = .portage
+    world.isPortage = true
   }
 
   private func placeholder(_ process: Int32, host: ByteString? = nil) throws -> ByteString {
@@ -227,10 +227,9 @@ import Testing
   @Test func linkThatNobodyMakesWhoWantsTheLockIsNotWaitedFor() throws {
     try world.scratch.write("")
     try world.lock.folder.link("lock", to: "copy")
-    let patient = world.request {
-      $0.patience = .until(.seconds(20))
-      $0.hardlink.longestPoll = .milliseconds(1)
-    }
+    var world = world
+    world.policy.longestPoll = .milliseconds(1)
+    let patient = world.request { $0.patience = .until(.seconds(20)) }
     #expect(errorOfAcquiring(patient) == .refused(.notAClaim(.linkedFile)))
     #expect(try world.names() == ["copy", "lock"])
   }

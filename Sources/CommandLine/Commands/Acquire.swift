@@ -24,9 +24,9 @@ struct Acquire {
     if options.takesOver { return try takeOver(request, owners) }
     request.owner = owners.first ?? .nobody
     request.partner = owners.partner
-    options.lock.chooseMode(for: &request)
+    options.lock.chooseKind(for: &request)
     // Of a lock that an ancestor has, a process remains in every mode.
-    if request.mode != .hardlink || options.lock.reentrant { return try keep(request, owners) }
+    if !request.kind.hasClaim || options.lock.reentrant { return try keep(request, owners) }
     let lock = try options.lock.acquire(request, for: owners)
     // One that came after the lock was won; until here it had to wait.
     if let signal = terminationSignals().takePending() {
@@ -44,8 +44,10 @@ struct Acquire {
   /// The lock is the owner's already; it becomes the owner's own, with a whole lifetime, by being
   /// refreshed.
   private func takeOver(_ request: LockRequest, _ owners: Owners) throws(Failure) -> Int32 {
-    try options.lock.act(
-      "take over", request.path, as: owners, .refresh(lifetime: options.lifetime))
+    try options.lock.act("take over", request.path, as: owners) {
+      (location, owner) throws(LockError) in
+      try location.refresh(of: owner, lifetime: options.lifetime)
+    }
     options.lock.say("took over \(request.path)")
     return ExitStatus.done.rawValue
   }
@@ -95,7 +97,8 @@ struct Acquire {
       kept = KeptLock(relyingOn: reliance, owners: processes)
     } else if let descriptor = lock.descriptor {
       kept = KeptLock(
-        path: request.path.absolutePath, owners: processes, mode: lock.mode, descriptor: descriptor,
+        path: request.path.absolutePath, owners: processes, mode: lock.kind.mode,
+        descriptor: descriptor,
         unlinks: options.lock.unlink)
     } else {
       leaveClaimBehind(lock)
@@ -137,10 +140,10 @@ struct Acquire {
   /// The lock stays with the open file, and so with whoever has it open.
   private func lockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
     let options = options.lock
-    var request = LockRequest(path: descriptorPath(descriptor), mode: options.mode)
+    var request = LockRequest(path: descriptorPath(descriptor), kind: options.kind)
     request.sharing = options.sharing
-    request.range = options.range
-    let held = try options.take(.descriptor(descriptor), request)
+    request.descriptor = descriptor
+    let held = try options.acquire(request)
     held.leaveBehind()
     return ExitStatus.done.rawValue
   }

@@ -34,9 +34,9 @@ struct Break {
 
   /// What is no claim can only have locks of the kernel.
   private func isHardlink(_ path: ByteString) -> Bool {
-    if options.lock.hardlink.style == .portage { return true }
+    if options.lock.style == .portage { return true }
     do throws(LockError) {
-      let report = try HardlinkLocation(path, options.lock.hardlink).report()
+      let report = try options.lock.claimKind.location(at: path).report()
       return report.state != .unlocked
     } catch {
       return false
@@ -158,7 +158,7 @@ struct Break {
   private func breakClaim(_ path: ByteString) throws(Failure) {
     var holder: HardlinkClaim?
     do throws(LockError) {
-      let location = try HardlinkLocation(path, options.lock.hardlink)
+      let location = try options.lock.claimKind.location(at: path)
       do throws(LockError) {
         let broken = try location.breakLock(force: options.force)
         if let broken {

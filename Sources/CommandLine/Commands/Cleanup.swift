@@ -44,17 +44,17 @@ struct Cleanup {
   private func cleanUp(
     _ path: ByteString, _ results: inout Results
   ) throws(Failure) -> HardlinkCleanUpResult {
-    let policy = options.lock.hardlink
     let isFolder =
       (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
       && options.lock.sidecar == nil
     let lockPath = try options.lock.lockPath(path)
     do throws(LockError) {
       guard isFolder else {
-        return try HardlinkLocation(lockPath, policy).cleanUp(options.cleanUp)
+        return try options.lock.claimKind.location(at: lockPath).cleanUp(options.cleanUp)
       }
-      let result = try HardlinkLocation.cleanUp(folder: path, policy, options.cleanUp)
-      if policy.style == .portage, !options.json {
+      let result = try HardlinkLocation.cleanUp(
+        folder: path, options.lock.claimKind, options.cleanUp)
+      if options.lock.style == .portage, !options.json {
         results.write("Found \(Int64(result.found)) locks\n")
       }
       return result

@@ -101,7 +101,8 @@ struct Hold {
   private func adopt() throws(Failure) -> HeldLock {
     do throws(LockError) {
       return try HeldLock(
-        adopting: kept.descriptor, path: kept.path, mode: kept.mode, removesFile: kept.unlinks)
+        adopting: kept.descriptor, path: kept.path, mode: kept.mode.kernelMode ?? .flock,
+        removesFile: kept.unlinks)
     } catch {
       throw Failure(.systemCall, "unable to hold \(kept.path): \(Failure.reason(error))")
     }
@@ -109,14 +110,15 @@ struct Hold {
 
   private func reliance(on support: KeptLock.Support) throws(Failure) -> Reliance {
     let reliance: Reliance? =
-      if kept.mode == .hardlink {
-        Reliance(onClaim: support.holder, at: kept.path, HardlinkPolicy())
-      } else if let number = parseNumber(support.holder.bytes), let holder = Int32(exactly: number)
-      {
-        Reliance(
-          onDescriptor: kept.descriptor, of: holder, start: support.start, mode: kept.mode,
-          at: kept.path)
-      } else { nil }
+      if let mode = kept.mode.kernelMode {
+        parseNumber(support.holder.bytes).flatMap { Int32(exactly: $0) }.flatMap { holder in
+          Reliance(
+            onDescriptor: kept.descriptor, of: holder, start: support.start, mode: mode,
+            at: kept.path)
+        }
+      } else {
+        Reliance(onClaim: support.holder, at: kept.path, kept.mode.kind())
+      }
     guard let reliance, reliance.isHeld else {
       throw Failure(.notHeld, "unable to hold \(kept.path): \(Failure.reason(.lost))")
     }

@@ -46,8 +46,8 @@ struct KeptLock {
   init(relyingOn reliance: Reliance, owners: [ObservedProcess]) {
     path = reliance.path.absolutePath
     self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
-    mode = reliance.mode
-    descriptor = reliance.descriptor ?? 0
+    mode = reliance.kind.mode
+    descriptor = reliance.holderDescriptor ?? 0
     unlinks = false
     support = Support(
       holder: reliance.claim ?? ByteString(decimal: reliance.holder), start: reliance.holderStart)
@@ -72,7 +72,7 @@ struct KeptLock {
       support = Support(holder: words[9], start: start)
     default: return nil
     }
-    if mode == .hardlink, support == nil { return nil }
+    if mode.kernelMode == nil, support == nil { return nil }
   }
 
   private static func owners(_ numbers: ByteString, _ starts: ByteString) -> [Owner]? {
@@ -113,7 +113,9 @@ struct KeptLock {
   /// Whether a descriptor of `process`, which uses these words, keeps such a lock, of whatever file. Root's
   /// cannot be looked at by everybody, and nobody but root has them.
   func isConfirmed(_ process: ObservedProcess) -> Bool {
-    if Locking.process(process.identifier, keeping: mode, on: nil, with: descriptor) != nil {
+    if let mode = mode.kernelMode,
+      Locking.process(process.identifier, keeping: mode, on: nil, with: descriptor) != nil
+    {
       return true
     }
     return process.user == 0 && geteuid() != 0
@@ -181,15 +183,4 @@ struct KeptLock {
 /// The number that these digits spell; nil for anything else.
 private func decimal(_ digits: ArraySlice<UInt8>) -> UInt64? {
   parseNumber(digits).flatMap { UInt64(exactly: $0) }
-}
-
-extension LockMode {
-  init?(named name: ByteString) {
-    for mode in [LockMode.flock, .posix, .ofd, .hardlink]
-    where name.bytes.elementsEqual(mode.name.utf8) {
-      self = mode
-      return
-    }
-    return nil
-  }
 }

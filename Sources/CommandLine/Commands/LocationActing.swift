@@ -3,33 +3,21 @@ internal import SystemInterface
 
 // What the commands have in common that act on a hardlink lock which another process took.
 
-/// What an owner can do to a lock.
-enum HolderAction {
-  case release
-  case refresh(lifetime: Span?)
-  case transfer(to: LockOwner, lifetime: Span?)
-}
-
 extension LockOptions {
   /// Does `action` to the lock at `path`; if it is not held for `owner`, the error says for whom it
   /// is.
   func act(
-    _ verb: StaticString, _ path: ByteString, as owners: Owners, _ action: HolderAction
+    _ verb: StaticString, _ path: ByteString, as owners: Owners,
+    _ action: (HardlinkLocation, LockOwner?) throws(LockError) -> Void
   ) throws(Failure) {
     let location: HardlinkLocation
     do throws(LockError) {
-      location = try HardlinkLocation(path, hardlink)
+      location = try claimKind.location(at: path)
     } catch {
       throw .hardlink(verb, path, error)
     }
     do throws(LockError) {
-      let owner = owners.holder(of: try location.report().holder)
-      switch action {
-      case .release: try location.release(of: owner)
-      case .refresh(let lifetime): try location.refresh(of: owner, lifetime: lifetime)
-      case .transfer(let heir, let lifetime):
-        try location.transfer(of: owner, to: heir, lifetime: lifetime)
-      }
+      try action(location, owners.holder(of: try location.report().holder))
     } catch .notHeld {
       let holder = (try? location.report())?.holder
       throw .hardlink(verb, path, .notHeld, notHeldReason(owners, holder))

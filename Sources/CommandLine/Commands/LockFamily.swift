@@ -12,7 +12,7 @@ struct LockFamily {
   init(_ lock: ObservedLock, _ path: ByteString) {
     let holders = lock.holders
     // A lock of `posix` mode belongs to a table of descriptors, which nobody is sent.
-    if lock.mode == .posix {
+    if !lock.mode.isInherited {
       members = holders.map { $0.process }
       return
     }

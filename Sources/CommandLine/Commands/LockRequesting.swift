@@ -15,11 +15,10 @@ extension LockOptions {
 
   func request(for path: ByteString) throws(Failure) -> LockRequest {
     var request = LockRequest(path: try lockPath(path))
-    request.mode = mode
+    request.kind = kind
+    if mode == nil { request.fallback = claimKind }
     request.sharing = sharing
-    request.range = range
     request.removesFile = unlink
-    request.hardlink = hardlink
     if mustExist {
       request.creation = .never
     } else {
@@ -31,36 +30,28 @@ extension LockOptions {
   }
 
   /// Has the mode `auto` become one that works there.
-  func chooseMode(for request: inout LockRequest) {
-    if request.mode != nil { return }
-    request.mode = .flock
-    if case .hardlink(let reason) = automaticMode(for: request) {
-      request.mode = .hardlink
-      say("mode hardlink, since \(Failure.reason(reason, self))")
+  func chooseKind(for request: inout LockRequest) {
+    guard let fallback = request.fallback else { return }
+    request.fallback = nil
+    if let reason = reasonForFallback(of: request) {
+      request.kind = fallback
+      say("mode \(fallback.mode.name), since \(Failure.reason(reason, self))")
     }
   }
 
   /// Takes the lock, and waits for it as the options say. While it waits, a signal that ends
   /// processes ends this one.
   ///
-  /// In hardlink mode these signals are blocked afterwards: whoever holds a claim has something to
-  /// clean up.
+  /// For a lock with a claim these signals are blocked afterwards: whoever holds it has something to clean up.
   ///
   /// - Parameter owners: for whom it is, of `acquire`.
   func acquire(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
-    if request.mode == .hardlink { return try acquireClaim(request, owners) }
-    return try take(.path, request, for: owners)
-  }
-
-  /// The same of a lock of the kernel's, by a path or on a descriptor.
-  func take(
-    _ file: FileToLock, _ request: LockRequest, for owners: Owners? = nil
-  ) throws(Failure) -> HeldLock {
+    if request.kind.hasClaim { return try acquireClaim(request, owners) }
     var request = request
     let patience = patience
     request.patience = .never
     do throws(LockError) {
-      return announced(try file.take(request), request)
+      return announced(try takeKernelLock(request), request)
     } catch .busy where patience != .never || reentrant {
     } catch {
       throw .locking(error, request, self)
@@ -70,7 +61,7 @@ extension LockOptions {
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(file, request, patience, outlook)
+    return try wait(request, patience, outlook)
   }
 
   /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
@@ -80,7 +71,7 @@ extension LockOptions {
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
   /// the other one does, instead of waiting. They do not look again at the same time.
   private func wait(
-    _ file: FileToLock, _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
+    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
@@ -93,7 +84,7 @@ extension LockOptions {
         request.patience = patience.cut(at: .after(pause))
       }
       do throws(LockError) {
-        let lock = try file.take(request)
+        let lock = try takeKernelLock(request)
         line?.end()
         return announced(lock, request)
       } catch .timedOut where request.patience != patience {
@@ -178,10 +169,10 @@ extension LockOptions {
   private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
     if progress != .never { tellOfOtherKinds(lock, request) }
     if verbose {
-      let wasChosen = mode == nil && lock.mode != .hardlink
-      let chosen: StaticString = wasChosen ? ", chosen because it excludes there" : ""
+      let chosen: StaticString =
+        mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
       let kind: StaticString = sharing == .shared ? "shared" : "exclusive"
-      say("locked \(lock.path) (\(lock.mode.name), \(kind)\(chosen))")
+      say("locked \(lock.path) (\(lock.kind.mode.name), \(kind)\(chosen))")
     }
     return lock
   }
@@ -201,7 +192,7 @@ extension LockOptions {
       return nil
     }
     let path = lock.path
-    let verb: StaticString = lock.mode == .hardlink ? "release" : "remove"
+    let verb: StaticString = lock.kind.hasClaim ? "release" : "remove"
     do throws(LockError) {
       try lock.release()
       say("released \(path)")
@@ -215,28 +206,12 @@ extension LockOptions {
   }
 }
 
-/// The file that a lock of the kernel's is taken on.
-enum FileToLock {
-  /// That of the request.
-  case path
-  /// An open file.
-  case descriptor(Int32)
-
-  func take(_ request: LockRequest) throws(LockError) -> HeldLock {
-    do throws(LockError) {
-      return try takeAsKnown(request)
-    } catch .system(.fcntl, .invalid) where request.mode == .ofd {
-      // A kernel that does not know such locks (before Linux 3.15).
-      throw .system(.fcntl, .notImplemented)
-    }
-  }
-
-  private func takeAsKnown(_ request: LockRequest) throws(LockError) -> HeldLock {
-    guard case .descriptor(let number) = self else { return try acquire(request) }
-    let lock = KernelLock(
-      mode: request.mode ?? .flock, sharing: request.sharing, range: request.range)
-    try lock.take(number, request.patience)
-    return try HeldLock(adopting: number, path: request.path, mode: lock.mode)
+/// A lock of the kernel's. Kernels before Linux 3.15 do not know `ofd` locks.
+private func takeKernelLock(_ request: LockRequest) throws(LockError) -> HeldLock {
+  do throws(LockError) {
+    return try acquire(request)
+  } catch .system(.fcntl, .invalid) where request.kind.kernelMode == .ofd {
+    throw .system(.fcntl, .notImplemented)
   }
 }
 
@@ -259,20 +234,17 @@ func terminationSignals() -> SignalSet {
   return SignalSet(signals)
 }
 
-/// Who holds the lock that `request` is for, in hardlink mode; with `thatLives`, only somebody who is
-/// to be waited for.
+/// Who holds the lock with a claim that `request` is for; with `thatLives`, only somebody who is to be
+/// waited for.
 func claimHolding(_ request: LockRequest, thatLives: Bool = false) -> HardlinkClaim? {
-  guard request.mode == .hardlink,
-    let location = try? HardlinkLocation(request.path, request.hardlink),
-    let report = try? location.report()
-  else { return nil }
+  guard let report = try? request.kind.location(at: request.path).report() else { return nil }
   return thatLives && !report.isHeld ? nil : report.holder
 }
 
 /// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as
 /// that can be seen. The command is cut to a width.
 func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Message? {
-  if request.mode == .hardlink {
+  if request.kind.hasClaim {
     return claimHolding(request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
   }
   guard let inspection = try? inspectLocks(at: request.path) else { return nil }
@@ -290,15 +262,4 @@ func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Messa
   if phrase == nil, inspection.elsewhere.isHeld { return "on another host" }
   guard let phrase, others > 0 else { return phrase }
   return others == 1 ? "\(phrase) and another one" : "\(phrase) and \(others) others"
-}
-
-extension LockMode {
-  var name: StaticString {
-    switch self {
-    case .flock: "flock"
-    case .posix: "posix"
-    case .ofd: "ofd"
-    case .hardlink: "hardlink"
-    }
-  }
 }

@@ -11,7 +11,7 @@ extension LockOptions {
   /// `hardlink` locks where the file looks like one.
   func tellOfOtherKinds(_ lock: borrowing HeldLock, _ request: LockRequest) {
     guard let descriptor = lock.descriptor else { return }
-    if lock.mode == .flock {
+    if lock.kind.kernelMode?.isRecordLock == false {
       let asked = KernelLock(mode: .posix, sharing: sharing)
       if let locker = asked.recordLocker(on: descriptor),
         (try? SharedFileSystem(of: descriptor)?.hasOneKindOfLock()) != true
@@ -27,7 +27,7 @@ extension LockOptions {
   private func tellOfRecordLock(_ request: LockRequest, _ locker: Int32) {
     let chain = chain(request)
     let locks = ((try? inspectLocks(at: request.path).locks) ?? []).filter { lock in
-      (lock.mode == .posix || lock.mode == .ofd)
+      lock.mode.isRecordLock
         && (lock.sharing == .exclusive || sharing == .exclusive)
     }
     let others = locks.filter { lock in
@@ -40,7 +40,7 @@ extension LockOptions {
     }
     if let other = others.first {
       let holder = other.holders.first.map { $0.process.phrase }
-      tell(request.path, "by \(holder ?? "somebody who cannot be seen here")", other.mode)
+      tell(request.path, "by \(holder ?? "somebody who cannot be seen here")", .kernel(other.mode))
     } else if locks.isEmpty, locker == 0 {
       // In another pid namespace; any other one has given its lock back by now.
       tell(request.path, "by somebody who cannot be seen here", .posix)
@@ -49,12 +49,11 @@ extension LockOptions {
 
   private func tellOfClaim(_ request: LockRequest) {
     var asked = request
-    asked.mode = .hardlink
     for style in [HardlinkStyle.flufl, .portage] {
-      asked.hardlink.style = style
+      asked.kind = LockMode.hardlink.kind(style, hardlink)
       guard let claim = claimHolding(asked, thatLives: true) else { continue }
       if chain(request).contains(where: { $0.identifier == claim.process }) { return }
-      return tell(request.path, claim.ownerPhrase, .hardlink)
+      return tell(request.path, claim.ownerPhrase, asked.kind.mode)
     }
   }
 

@@ -48,7 +48,7 @@ final class Outlook {
   /// Nil where it is worth to wait.
   func look() throws(Failure) -> HeldLock? {
     looks += 1
-    if request.mode == .hardlink { return try lookAtClaim() }
+    if request.kind.hasClaim { return try lookAtClaim() }
     // All processes are looked at for this, so once a look.
     let keepers = KeptLock.keepers()
     let chain = ancestry(of: getpid())
@@ -77,7 +77,7 @@ final class Outlook {
       guard let kept = KeptLock(of: process) else { return false }
       return isForUs(kept) || chain.contains { kept.isOwned(by: $0) }
     }
-    let others = request.mode == .ofd || looks > 1 ? keepers : []
+    let others = request.kind.kernelMode?.namesLocker == false || looks > 1 ? keepers : []
     return (try? ancestorHolding(request, orAmong: others, orKeeping: keeps)) ?? nil
   }
 
@@ -135,7 +135,7 @@ final class Outlook {
       .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
   }
 
-  // MARK: - Hardlink locks, which name their owner
+  // MARK: - Claims, which name their owner
 
   private func lookAtClaim() throws(Failure) -> HeldLock? {
     looksAgain = looks < 4
@@ -158,7 +158,7 @@ final class Outlook {
     if options.reentrant {
       options.say("\(request.path) is held by \(chain[top].phrase) already")
       return HeldLock(
-        relyingOn: Reliance(onClaim: claim.fileName, at: request.path, request.hardlink))
+        relyingOn: Reliance(onClaim: claim.fileName, at: request.path, request.kind))
     }
     let isOurs = request.owner == .process(claim.process)
     // That is `alreadyHeld`, and no look at the script makes another thing of it.

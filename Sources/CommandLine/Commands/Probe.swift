@@ -169,7 +169,7 @@ private struct Probing {
   }
 
   private func request(_ kind: ProbedKind, _ path: ByteString) -> LockRequest {
-    LockRequest(path: path, mode: kind.mode, sharing: kind.sharing, patience: .never)
+    LockRequest(path: path, kind: kind.mode.kind(), sharing: kind.sharing, patience: .never)
   }
 
   private func say(_ outcome: ProbeOutcome) {

@@ -14,7 +14,7 @@ struct ProbedKind {
   ]
 
   var name: Message {
-    if mode == .hardlink { return "hardlink" }
+    if !mode.kind().countsShared { return "\(mode.name)" }
     let letter: StaticString = sharing == .shared ? "-s" : "-x"
     return "\(mode.name) \(letter)"
   }

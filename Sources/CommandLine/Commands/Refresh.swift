@@ -11,7 +11,9 @@ struct Refresh {
   func perform() throws(Failure) -> Int32 {
     let path = try options.lock.lockPath(options.path)
     let owner = try options.owner.resolved(for: .refresh)
-    try options.lock.act("refresh", path, as: owner, .refresh(lifetime: options.lifetime))
+    try options.lock.act("refresh", path, as: owner) { (location, owner) throws(LockError) in
+      try location.refresh(of: owner, lifetime: options.lifetime)
+    }
     options.lock.say("refreshed \(path)")
     return ExitStatus.done.rawValue
   }

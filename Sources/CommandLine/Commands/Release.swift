@@ -28,7 +28,9 @@ struct Release {
     }
     var doubt: LockError?
     if isHardlink(path, &doubt) {
-      try options.lock.act("release", path, as: owners, .release)
+      try options.lock.act("release", path, as: owners) { (location, owner) throws(LockError) in
+        try location.release(of: owner)
+      }
     } else {
       try releaseKept(path, owners, keepers, doubt)
     }
@@ -38,9 +40,9 @@ struct Release {
 
   /// - Parameter doubt: why that is not known; then a lock of the kernel's may be found all the same.
   private func isHardlink(_ path: ByteString, _ doubt: inout LockError?) -> Bool {
-    guard options.anyMode else { return options.lock.mode == .hardlink }
+    guard options.anyMode else { return options.lock.kind.hasClaim }
     do throws(LockError) {
-      return try HardlinkLocation(path, options.lock.hardlink).report().state != .unlocked
+      return try options.lock.claimKind.location(at: path).report().state != .unlocked
     } catch {
       switch error {
       case .refused, .system(.folder, .missing), .system(.folder, .notADirectory): break
@@ -151,7 +153,7 @@ struct Release {
 
   private func unlockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
     do throws(LockError) {
-      try KernelLock(mode: options.lock.mode ?? .flock).drop(descriptor)
+      try KernelLock(mode: options.lock.mode?.kernelMode ?? .flock).drop(descriptor)
     } catch {
       throw Failure(
         Failure.status(error),

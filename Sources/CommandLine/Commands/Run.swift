@@ -26,16 +26,19 @@ struct Run {
     self.options = options
     launch = if let chosen = options.launch { try Launch(chosen) } else { nil }
     var request = try options.lock.request(for: options.path)
-    options.lock.chooseMode(for: &request)
+    options.lock.chooseKind(for: &request)
     self.request = request
     // Of a mode that was given, the parser has said so.
-    if request.mode == .hardlink, options.noFork || options.keepsLeftovers {
+    if !request.kind.isInherited, options.lock.kind.isInherited,
+      options.noFork || options.keepsLeftovers
+    {
       let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
       throw Failure(
         .unsupported,
-        "unable to lock \(request.path): here that takes --mode hardlink, without \(excluded)")
+        "unable to lock \(request.path): here that takes --mode \(request.kind.mode.name), without \(excluded)"
+      )
     }
-    guard request.mode == .hardlink, let lifetime = request.hardlink.lifetime else {
+    guard let lifetime = request.kind.lifetime else {
       lease = nil
       return
     }
@@ -45,6 +48,8 @@ struct Run {
       throw .launching(error, options.command.name)
     }
   }
+
+  private var kind: LockKind { request.kind }
 
   func perform() throws(Failure) -> Int32 {
     var request = request
@@ -60,14 +65,14 @@ struct Run {
       do throws(LaunchError) {
         let makesControlGroup = launch?.makesControlGroup == true
         if let front = try forkHolder(
-          killingLeftovers: isHardlink || makesControlGroup, lease: lease,
+          killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
           relay: launch?.output?.processes, hindered: sayHindered)
         {
           let outcome = front.outcome
           if case .signalled = outcome.termination {
             launch?.endControlGroup(ofHolder: front.holder, options.lock)
           }
-          if case .signalled = outcome.termination, isHardlink {
+          if case .signalled = outcome.termination, kind.hasClaim {
             release(request, of: front.holder)
           }
           let result = status(ofOther: outcome.termination)
@@ -109,14 +114,11 @@ struct Run {
 
   /// Releases what a holder left that was killed.
   private func release(_ request: LockRequest, of holder: Int32) {
-    guard let location = try? HardlinkLocation(request.path, request.hardlink) else { return }
-    try? location.release(of: .process(holder))
+    try? kind.location(at: request.path).release(of: .process(holder))
   }
 
-  private var isHardlink: Bool { request.mode == .hardlink }
-
   private var inheritsLock: Bool {
-    options.noFork || (request.mode?.isInherited == true && options.leftovers != .release)
+    options.noFork || (kind.isInherited && options.leftovers != .release)
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
@@ -302,7 +304,7 @@ struct Run {
   private func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
     guard let launch = options.launch else { return }
     try check(launch.output.log, lock, "the log as well")
-    if !isHardlink { return }
+    if !kind.hasClaim { return }
     for mapping in launch.mappings {
       if case .file(let path, let flags) = mapping.source, flags & O_ACCMODE != O_RDONLY {
         try check(path, lock, "written to by --fd in mode hardlink")
@@ -382,7 +384,7 @@ struct Run {
 extension Run {
   func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
     let path = lock.path.absolutePath
-    let mode = ByteString(stringLiteral: lock.mode.name)
+    let mode = ByteString(stringLiteral: lock.kind.mode.name)
     var held = mode + "=" + HeldList.escaped(path)
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
@@ -398,8 +400,8 @@ extension Run {
     let variables = variables(lock)
     if let launch {
       // To open a FIFO may take for ever. The front releases the lock of a holder that is killed.
-      if isHardlink { dieOfTerminationSignals() }
-      defer { if isHardlink { holdBackTerminationSignals() } }
+      if kind.hasClaim { dieOfTerminationSignals() }
+      defer { if kind.hasClaim { holdBackTerminationSignals() } }
       return try launch.command(options.command, setting: variables)
     }
     return Command(options.command.vector, environment: .environment(setting: variables))

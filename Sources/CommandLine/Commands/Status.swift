@@ -135,7 +135,7 @@ struct Status {
     at path: ByteString, _ owner: LockOwner?, isFile: Bool
   ) throws(LockError) -> HardlinkReport? {
     do throws(LockError) {
-      let report = try HardlinkLocation(path, options.lock.hardlink).report(for: owner)
+      let report = try options.lock.claimKind.location(at: path).report(for: owner)
       return report.state == .unlocked && report.waiters.isEmpty ? nil : report
     } catch {
       // Any other file or folder has only locks of the kernel.

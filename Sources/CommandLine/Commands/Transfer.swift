@@ -15,8 +15,9 @@ struct Transfer {
     if case .process(let number) = heir {
       try checkExists(.processes([number]), "transfer", path)
     }
-    try options.lock.act(
-      "transfer", path, as: owner, .transfer(to: heir, lifetime: options.lifetime))
+    try options.lock.act("transfer", path, as: owner) { (location, owner) throws(LockError) in
+      try location.transfer(of: owner, to: heir, lifetime: options.lifetime)
+    }
     if case .process(let number) = heir {
       options.lock.say("transferred \(path) to pid \(number)")
     } else {

@@ -101,7 +101,7 @@ final class WaitingLine {
 
   /// Of a `hardlink` lock without its expiry, which would change all the time.
   private static func holder(_ request: LockRequest, _ width: Int) -> Message? {
-    if request.mode != .hardlink { return holderPhrase(of: request, commandUpTo: width) }
+    if !request.kind.hasClaim { return holderPhrase(of: request, commandUpTo: width) }
     guard let claim = claimHolding(request) else { return nil }
     if claim.liveness == .alive, let process = ObservedProcess(claim.process) {
       return "by \(process.phrase(commandUpTo: width))"

@@ -58,16 +58,9 @@ struct GivenOption {
   }
 
   func mode() throws(Failure) -> LockMode? {
-    switch value {
-    case "flock": return .flock
-    case "posix": return .posix
-    case "ofd": return .ofd
-    case "hardlink": return .hardlink
-    case "auto": return nil
-    default:
-      throw .usage(
-        "invalid mode '\(value)': flock, posix, ofd, hardlink or auto", of: subcommand)
-    }
+    if value == "auto" { return nil }
+    if let mode = LockMode(named: value) { return mode }
+    throw .usage("invalid mode '\(value)': flock, posix, ofd, hardlink or auto", of: subcommand)
   }
 
   func leftoverPolicy() throws(Failure) -> LeftoverPolicy {

@@ -29,7 +29,7 @@ final class HolderOptions {
 
   init(_ arguments: Arguments) throws(Failure) {
     let subcommand = arguments.subcommand
-    let style = arguments.hardlink.style
+    let style = arguments.style
     owner = arguments.has(.any) ? .anybody : arguments.owner
     lifetime = arguments.lifetime
     takesOver = arguments.has(.take)

@@ -21,6 +21,7 @@ final class LockOptions {
   let message: ByteString?
   let reentrant: Bool
   let hardlink: HardlinkPolicy
+  let style: HardlinkStyle
 
   /// - Parameter lifetime: that of a `hardlink` lock, unless another one was given.
   init(
@@ -44,11 +45,12 @@ final class LockOptions {
     message = arguments.message
     reentrant = arguments.has(.reentrant)
     var policy = arguments.hardlink
-    policy.lifetime = policy.style == .portage ? nil : arguments.lifetime ?? lifetime
+    style = arguments.style
+    policy.lifetime = style == .portage ? nil : arguments.lifetime ?? lifetime
     if policy.lifetime == .zero { policy.lifetime = nil }
     hardlink = policy
 
-    if policy.style == .portage, arguments.lifetime != nil {
+    if style == .portage, arguments.lifetime != nil {
       throw arguments.usage("locks of --style portage have no lifetime")
     }
     if mode == .hardlink { try checkHardlink(arguments) }
@@ -66,10 +68,10 @@ final class LockOptions {
       throw arguments.usage(
         "hardlink locks are of the whole path: --range needs --mode posix or ofd")
     }
-    if hardlink.style == .flufl, unlink {
+    if style == .flufl, unlink {
       throw arguments.usage("hardlink locks are always removed: --unlink is for --style portage")
     }
-    if hardlink.style == .flufl, mustExist {
+    if style == .flufl, mustExist {
       throw arguments.usage("a hardlink lock exists only while it is held: no --no-create")
     }
   }

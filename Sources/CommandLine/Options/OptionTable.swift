@@ -77,7 +77,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .style, nil, "style", .style, .hardlink, .lockers + .holders + .viewers,
     "whom the lock excludes: flufl.lock (flufl, the default) or portage", modes: .hardlinkOrAuto
-  ) { (record, given) throws(Failure) in record.hardlink.style = try given.style() },
+  ) { (record, given) throws(Failure) in record.style = try given.style() },
   .init(
     .clockSlop, nil, "clock-slop", .duration, .hardlink, .lockers + .holders + .viewers,
     "how long after its lifetime a lock is still respected; default 10s", modes: .hardlinkOrAuto

@@ -292,9 +292,9 @@ extension HardlinkLocation {
     return result
   }
 
-  /// `cleanUp` for every lock in `folder`.
+  /// `cleanUp` for every lock in `folder`; of which kind its claims are to be is what `kind` says.
   public static func cleanUp(
-    folder path: ByteString, _ policy: HardlinkPolicy = HardlinkPolicy(),
+    folder path: ByteString, _ kind: LockKind,
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
   ) throws(LockError) -> HardlinkCleanUpResult {
     let folder = try step(.folder) { () throws(Errno) in try Folder(path) }
@@ -306,7 +306,7 @@ extension HardlinkLocation {
     var clock: FolderClock?
     all.forEachLock { (base, files) in
       result.add { () throws(LockError) in
-        try HardlinkLocation(start + base, policy)
+        try kind.location(at: start + base)
           .cleanUp(files, inUse: inUse.files(of: base), options, &clock)
       }
     }
@@ -316,7 +316,7 @@ extension HardlinkLocation {
         status.size <= Int64(PATH_MAX)
       else { continue }
       // What cannot be read is none of ours.
-      guard let location = try? HardlinkLocation(start + name, policy),
+      guard let location = try? kind.location(at: start + name),
         (try? location.lock.look(name)) ?? nil != nil
       else { continue }
       result.add { () throws(LockError) in try location.cleanUp(options) }

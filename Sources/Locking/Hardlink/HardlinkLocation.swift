@@ -1,25 +1,69 @@
 internal import CSystem
 
-/// The place of a `hardlink` lock: its name, in its folder, which is held open.
+/// The place of a lock with a claim: its name, in its folder, which is held open. `LockKind.location(at:)` makes
+/// it.
 ///
-/// For whoever is not the process that took the lock; that one has a `HeldLock`.
-public struct HardlinkLocation: ~Copyable {
+/// For whoever is not the process that took the lock; that one has a `HeldLock`. As it stands here nobody ever
+/// has the lock; each kind says how it is for its own.
+public class HardlinkLocation {
   let lock: LockName
   let policy: HardlinkPolicy
 
-  /// - Throws: `refused(.separatorInPath)`, `system(.folder, ...)`.
-  public init(_ path: ByteString, _ policy: HardlinkPolicy = HardlinkPolicy()) throws(LockError) {
-    let lock = try LockName(path)
-    if policy.style == .flufl, lock.path.contains(ClaimName.separator) {
-      throw .refused(.separatorInPath)
-    }
-    self.lock = lock
+  init(_ path: ByteString, _ policy: HardlinkPolicy) throws(LockError) {
+    lock = try LockName(path)
     self.policy = policy
   }
 
-  /// The path, made absolute.
-  public var path: ByteString { lock.path }
+  /// Releases the lock that is held for `owner`; nil: for anybody.
+  ///
+  /// - Throws: `notHeld` where it is free or held for another, `lost` where it was broken meanwhile.
+  public func release(of owner: LockOwner?) throws(LockError) { throw .notHeld }
 
+  /// Makes the lock's lifetime begin anew.
+  ///
+  /// - Parameters:
+  ///   - owner: who holds it; nil: nobody.
+  ///   - lifetime: its length from now on, zero for none; nil: the one that it has.
+  /// - Throws: as `release`; `unsupported(.shorterLifetime)`.
+  public func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
+    throw .unsupported(.noLifetime)
+  }
+
+  /// Has the lock that is held for `owner` held for `heir` instead; nobody else has it in between.
+  ///
+  /// - Parameters:
+  ///   - owner: who holds it; nil: nobody.
+  ///   - heir: who holds it then.
+  ///   - lifetime: as `refresh` has it.
+  /// - Throws: as `release`.
+  public func transfer(
+    of owner: LockOwner?, to heir: LockOwner, lifetime: Span? = nil
+  ) throws(LockError) {
+    throw .unsupported(.noLifetime)
+  }
+
+  /// Takes over the lock that is held for this process, after another has taken it in its name or
+  /// transferred it.
+  ///
+  /// - Throws: `notHeld`, `lost`.
+  public func take() throws(LockError) -> HeldLock { throw .unsupported(.noLifetime) }
+
+  /// Who holds the lock, and who waits for it. Changes nothing.
+  ///
+  /// - Parameter owner: whose lock is "ours"; nil: nobody's.
+  public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
+    HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: [])
+  }
+
+  /// Ends a stale lock: one whose owner is dead, or whose lifetime and the slop have passed.
+  ///
+  /// - Parameter force: end a live one as well.
+  /// - Returns: whose it was; nil if it was free.
+  /// - Throws: `busy` where it is live, `refused(.notAClaim)`.
+  public func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? { nil }
+}
+
+extension HardlinkLocation {
   /// - Parameter owner: in whose name; nil: only to look.
   func judge(for owner: LockOwner?) throws(LockError) -> Judge {
     guard let owner else { return Judge(claimant: .nobody(), policy: policy) }
@@ -33,24 +77,6 @@ public struct HardlinkLocation: ~Copyable {
     }
   }
 
-  /// The claim that has the lock, if it is this owner's; nil for any owner.
-  private func claim(of owner: LockOwner?, _ judge: Judge) throws(LockError) -> BoundClaim {
-    guard let held = try lock.look(lock.base), !held.wasAbandoned else { throw .notHeld }
-    if owner != nil, !judge.claimant.owns(held.name) {
-      // Where /proc does not tell whose it is, it may be this owner's.
-      let isDoubtful =
-        !judge.claimant.realm.isKnown && held.name.process == judge.claimant.owner.identifier
-      throw isDoubtful ? .system(.owner, .accessDenied) : .notHeld
-    }
-    return held
-  }
-
-  private func retire(
-    _ held: BoundClaim, _ judge: Judge, _ purpose: Retirement.Purpose
-  ) throws(LockError) -> Retirement.Outcome {
-    try Retirement(lock: lock, judge: judge, token: held.token, purpose: purpose).perform()
-  }
-
   /// What time it is for the folder, for one who acts on it: where it may be another's clock, a file that is
   /// made there tells.
   func measuredClock(_ judge: Judge) throws(LockError) -> FolderClock {
@@ -58,201 +84,5 @@ public struct HardlinkLocation: ~Copyable {
     let probe = try ClaimFile(lock, judge.claimant.actingForItself(), lifetime: nil)
     probe.abandon()
     return probe.clock
-  }
-}
-
-// MARK: - For its owner
-
-extension HardlinkLocation {
-  /// Releases the lock that is held for `owner`; nil: for anybody.
-  ///
-  /// - Throws: `notHeld` where it is free or held for another, `lost` where it was broken meanwhile.
-  public func release(of owner: LockOwner?) throws(LockError) {
-    if policy.style == .portage { return try releasePortage(of: owner) }
-    let judge = try judge(for: owner)
-    let held = try claim(of: owner, judge)
-    let outcome: Retirement.Outcome
-    do throws(LockError) {
-      outcome = try retire(held, judge, .release(late: nil, nil))
-    } catch {
-      abandon(held)
-      if error.isLackOfSpace { return }
-      throw error
-    }
-    if outcome == .done { return }
-    abandon(held)
-    throw .lost
-  }
-
-  private func abandon(_ held: BoundClaim) {
-    try? ClaimExpiry.abandoned.set(on: held.descriptor.number)
-    _ = lock.removeOwnName(of: held)
-  }
-
-  /// Makes the lock's lifetime begin anew.
-  ///
-  /// - Parameters:
-  ///   - owner: who holds it; nil: nobody.
-  ///   - lifetime: its length from now on, zero for none; nil: the one that it has.
-  /// - Throws: as `release`; `unsupported(.shorterLifetime)`.
-  public func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
-    if policy.style == .portage { throw .unsupported(.noLifetime) }
-    let judge = try judge(for: owner)
-    let held = try claim(of: owner, judge)
-    let span = span(lifetime, of: held)
-    if span == nil, lifetime == nil { return }
-    if isShorter(span, than: held.lifetime), isKept(held) { throw .unsupported(.shorterLifetime) }
-    let touched = try touch(held, for: span)
-    // Only a touch that came in time proves that nobody had reason to take the lock since; unless
-    // somebody is at it already, and has made it look fresh for a moment.
-    if touched < held.status.modificationTime, try lock.look(lock.retireName(held.token)) == nil,
-      try lock.isBound(lock.base, to: held.token)
-    {
-      return
-    }
-    let claim = try ClaimFile(adopting: held, lock, lifetime: span)
-    let outcome = try retire(held, judge, .reclaim { () throws(LockError) in try claim.restart() })
-    guard outcome == .done, try lock.hasSettled(claim, policy), BootTime.now < claim.deadline else {
-      throw .lost
-    }
-  }
-
-  /// The lifetime that is asked for, zero for none, or else the claim's own.
-  private func span(_ asked: Span?, of held: BoundClaim) -> Span? {
-    if let asked { return asked == .zero ? nil : asked }
-    return held.name.isForeign ? policy.lifetime : held.lifetime
-  }
-
-  private func isShorter(_ one: Span?, than other: Span?) -> Bool {
-    guard let one else { return false }
-    return other.map { one < $0 } ?? true
-  }
-
-  /// Whether its owner refreshes it itself, as `swlock run` does.
-  private func isKept(_ held: BoundClaim) -> Bool {
-    !held.name.isForeign && ObservedProcess(held.name.process)?.runsThisProgram() == true
-  }
-
-  /// Has the lock that is held for `owner` held for `heir` instead; nobody else has it in between.
-  ///
-  /// - Parameters:
-  ///   - owner: who holds it; nil: nobody.
-  ///   - heir: who holds it then.
-  ///   - lifetime: as `refresh` has it.
-  /// - Throws: as `release`.
-  public func transfer(
-    of owner: LockOwner?, to heir: LockOwner, lifetime: Span? = nil
-  ) throws(LockError) {
-    if policy.style == .portage { throw .unsupported(.noLifetime) }
-    let judge = try judge(for: owner)
-    let held = try claim(of: owner, judge)
-    let claimant = try Claimant.current(for: heir)
-    let lifetime = span(lifetime, of: held)
-    if try retire(held, judge, .transfer(to: claimant, lifetime: lifetime)) == .done { return }
-    throw try lock.isBound(lock.base, to: held.token) ? LockError.busy : .lost
-  }
-
-  /// Takes over the lock that is held for this process, after another has taken it in its name or
-  /// transferred it.
-  ///
-  /// - Throws: `notHeld`, `lost`.
-  public func take() throws(LockError) -> HeldLock {
-    let judge = try judge(for: .thisProcess)
-    let held = try claim(of: .thisProcess, judge)
-    let hold = HardlinkHold(lock, judge, try ClaimFile(adopting: held, lock))
-    try hold.refresh()
-    return HeldLock(hold)
-  }
-}
-
-/// Has the lifetime of a claim begin now, and last for `span`; nil: until it is released.
-///
-/// - Returns: what time it was for the folder then.
-private func touch(_ claim: BoundClaim, for span: Span?) throws(LockError) -> WallTime {
-  let descriptor = claim.descriptor.number
-  var now = FolderClock.local().now
-  for _ in 0..<2 {
-    let expiry = ClaimExpiry(now, span, of: claim.name)
-    let status = try step(.touch) { () throws(Errno) in
-      try expiry.set(on: descriptor)
-      return try FileStatus(of: descriptor)
-    }
-    let difference = status.changeTime - now
-    now = status.changeTime
-    // Otherwise this machine's clock and the folder's differ: once more, with the folder's.
-    if difference.magnitude < .seconds(2) { break }
-  }
-  return now
-}
-
-// MARK: - For everybody
-
-extension HardlinkLocation {
-  /// Who holds the lock, and who waits for it. Changes nothing.
-  ///
-  /// - Parameter owner: whose lock is "ours"; nil: nobody's.
-  public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
-    if policy.style == .portage { return try reportPortage(for: owner) }
-    let clock = lock.guessedClock
-    let held = try lock.look(lock.base)
-    let names = try lock.claimNames()
-    let judge = try judge(for: owner).judgingMany()
-    var waiters: [HardlinkClaim] = []
-    for name in names where name.token != held?.token {
-      guard let claim = try? lock.look(name.fileName), claim.status.linkCount == 1 else { continue }
-      waiters.append(describe(claim, judge, clock))
-    }
-    guard let held, !held.wasAbandoned else {
-      return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
-    }
-    // First: what has run out by then has expired by the time of the description.
-    let isHeld = judge.verdict(held, clock) != .stale
-    let holder = describe(held, judge, clock)
-    let state: HardlinkState
-    if owner != nil, judge.claimant.owns(held.name) {
-      state = holder.hasExpired ? .oursExpired : .ours
-    } else if holder.liveness == .dead {
-      state = .stale
-    } else {
-      state = holder.hasExpired && !clock.isGuess ? .theirsExpired : .theirs
-    }
-    return HardlinkReport(state: state, isHeld: isHeld, holder: holder, waiters: waiters)
-  }
-
-  func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {
-    HardlinkClaim(
-      fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
-      partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
-      liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
-      isExpiryCertain: !clock.isGuess, expiry: claim.statedExpirySeconds,
-      remaining: claim.statedExpiry.map { expiry in
-        expiry.isLimit ? expiry.sinceZero : expiry - clock.now
-      }, isHostShared: claim.name.isForeign && judge.claimant.hosts.isShared(claim.name.host))
-  }
-
-  /// Ends a stale lock: one whose owner is dead, or whose lifetime and the slop have passed.
-  ///
-  /// - Parameter force: end a live one as well.
-  /// - Returns: whose it was; nil if it was free.
-  /// - Throws: `busy` where it is live, `refused(.notAClaim)`.
-  public func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? {
-    if policy.style == .portage { return try breakPortage(force: force) }
-    let judge = try judge(for: nil)
-    var first: ByteString?
-    for _ in 0..<maximumRestarts {
-      guard let held = try lock.look(lock.base) else { return nil }
-      // Force is meant for the holder that was there, not for the next one.
-      if force, let first, first != held.token { throw .busy }
-      first = held.token
-      let clock = try force ? lock.guessedClock : measuredClock(judge)
-      if !force, judge.verdict(held, clock) == .live { throw .busy }
-      let description = describe(held, judge, clock)
-      switch try retire(held, judge, force ? .force : .breaking(.staleOrOverdue)) {
-      case .done: return description
-      case .busy: throw .busy
-      case .gone, .lost: continue
-      }
-    }
-    throw .busy
   }
 }

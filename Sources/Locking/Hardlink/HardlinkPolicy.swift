@@ -1,14 +1,5 @@
-/// How files of `hardlink` mode are named, and by that, which other programs are excluded.
-public enum HardlinkStyle: Equatable, Sendable {
-  /// As flufl.lock names them: `PATH|HOST|PID|RANDOM`. Locks have a lifetime.
-  case flufl
-  /// As portage does: `.NAME.hardlock-HOST-PID`. Locks last until they are released.
-  case portage
-}
-
-/// The times and habits of `hardlink` mode.
+/// The times and habits of the locks by link(2).
 public struct HardlinkPolicy: Sendable {
-  public var style = HardlinkStyle.flufl
   /// How long a claim is valid without a refresh; nil: until it is released, or its owner is known
   /// to be dead.
   public var lifetime: Span? = .seconds(15)

@@ -27,9 +27,9 @@ struct HolderWait {
   init(_ lock: LockName, _ judge: Judge, _ request: LockRequest) {
     self.lock = lock
     patience = request.patience
-    slop = request.hardlink.clockSlop
+    slop = judge.policy.clockSlop
     watch = HolderWatch(judge, interruption: request.interruption)
-    backoff = Backoff(request.hardlink)
+    backoff = Backoff(judge.policy)
   }
 
   /// How long this claim has been seen at the lock, always with the same time of its last change

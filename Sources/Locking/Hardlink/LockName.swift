@@ -40,6 +40,13 @@ final class LockName {
     if base.count > Self.longestBase { throw .refused(.nameTooLong(limit: Self.longestBase)) }
   }
 
+  /// Another user's file in /tmp: that user could hold root up for ever.
+  func refuseUntrusted(_ status: FileStatus) throws(LockError) {
+    guard status.owner != 0, geteuid() == 0 else { return }
+    let folder = try step(.stat) { () throws(Errno) in try self.folder.status() }
+    if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
+  }
+
   /// The longest of all names is that of the claim by which another process hands the lock over:
   /// `BASE|HOST|PID|TOKEN.LIFETIME.START.NAMESPACE.BOOT.PID.START.a` has 120 bytes beside the lock's and the
   /// host's name, in a system with the longest numbers. Whatever the host is called there, its name is cut

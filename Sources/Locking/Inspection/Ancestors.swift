@@ -63,7 +63,7 @@ public func ancestorHolding(
     // In `posix` mode, a process does not exclude itself.
     let isSelf = process.identifier == chain.first?.identifier
     for lock in locks {
-      if isSelf, lock.mode == .posix, request.mode == .posix { continue }
+      if isSelf, lock.mode == .posix, request.kind.kernelMode == .posix { continue }
       let holder = lock.holders.first { $0.process.identifier == process.identifier }
       if let holder { return LockAbove(lock: lock, holder: holder) }
     }
@@ -100,7 +100,7 @@ public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [In
 /// The process of that number, if a descriptor of it keeps a lock of `mode`, on `file` or, where that is
 /// nil, on any: what it says of itself is not believed.
 public func process(
-  _ identifier: Int32, keeping mode: LockMode, on file: FileIdentity?, with descriptor: Int32
+  _ identifier: Int32, keeping mode: KernelMode, on file: FileIdentity?, with descriptor: Int32
 ) -> ObservedProcess? {
   guard let kept = keptLocks(of: identifier, descriptor, on: file),
     kept.locks.contains(where: { $0.mode == mode })

@@ -3,7 +3,7 @@
 struct LockTableEntry: Equatable {
   /// 0: the lock is held. Otherwise it is waited for, behind the last line of one depth less.
   let depth: Int
-  let mode: LockMode
+  let mode: KernelMode
   let sharing: Sharing
   /// Who took it or waits for it. -1 for all OFD locks; 0: nobody of this pid namespace; below that:
   /// another host.
@@ -55,8 +55,8 @@ struct LockTableEntry: Equatable {
   private static let write: StaticString = "WRITE"
   private static let read: StaticString = "READ"
 
-  private static func mode(_ kind: ArraySlice<UInt8>) -> LockMode? {
-    let names: [(StaticString, LockMode)] = [
+  private static func mode(_ kind: ArraySlice<UInt8>) -> KernelMode? {
+    let names: [(StaticString, KernelMode)] = [
       ("FLOCK", .flock), ("POSIX", .posix), ("OFDLCK", .ofd),
     ]
     for (name, mode) in names where kind.elementsEqual(name.utf8) { return mode }
@@ -87,7 +87,6 @@ extension LockTableEntry {
       case .flock: 0
       case .posix: 1
       case .ofd: 2
-      case .hardlink: 3
       }
     return (
       inode, device,

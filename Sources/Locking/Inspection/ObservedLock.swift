@@ -1,6 +1,6 @@
 /// A lock as it was found, with everybody who has it and everybody who waits for it.
 public struct ObservedLock: Equatable, Sendable {
-  public let mode: LockMode
+  public let mode: KernelMode
   public let sharing: Sharing
   /// Of the whole file in `flock` mode.
   public let range: ByteRange
@@ -24,23 +24,23 @@ public struct ObservedLock: Equatable, Sendable {
   public let isCertain: Bool
 
   /// Whether whoever has this lock keeps others from one on the same file as `request` asks for.
-  /// `hardlink` locks are another matter.
+  /// Locks with a claim are another matter.
   public func excludes(_ request: LockRequest) -> Bool {
     guard sharing == .exclusive || request.sharing == .exclusive else { return false }
-    switch (mode, request.mode ?? .flock) {
-    case (.flock, .flock): return true
-    case (.posix, .posix), (.posix, .ofd), (.ofd, .posix), (.ofd, .ofd):
-      return range.overlaps(request.range)
-    default: return false
+    guard case .kernel(let other, let range) = request.kind, mode.isRecordLock == other.isRecordLock
+    else {
+      return false
     }
+    return !mode.isRecordLock || self.range.overlaps(range)
   }
 }
 
 extension ObservedLock {
   /// Whether who has this lock has all that `request` asks for.
   public func covers(_ request: LockRequest) -> Bool {
-    excludes(request) && (sharing == .exclusive || request.sharing == .shared)
-      && (mode == .flock || range.contains(request.range))
+    guard case .kernel(_, let range) = request.kind, excludes(request) else { return false }
+    return (sharing == .exclusive || request.sharing == .shared)
+      && (!mode.isRecordLock || self.range.contains(range))
   }
 }
 
@@ -79,7 +79,7 @@ public struct LockWaiter: Equatable, Sendable {
   /// Who it is. None where it is in another pid namespace or may not be inspected; several, one of
   /// which it is, where the kernel does not tell (`ofd`).
   public let processes: [ObservedProcess]
-  public let mode: LockMode
+  public let mode: KernelMode
   public let sharing: Sharing
   public let range: ByteRange
   /// 1: waits for the lock itself; 2: for a waiter of depth 1, the last one before it; and so on.

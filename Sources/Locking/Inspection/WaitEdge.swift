@@ -5,7 +5,7 @@ public struct WaitEdge: Equatable, Sendable {
   public let waiter: Int32
   /// Who has the lock, or has queued for it before the waiter. Empty where they cannot be seen.
   public internal(set) var blockers: [Int32]
-  public let mode: LockMode
+  public let mode: KernelMode
   public let file: FileIdentity
   /// A name of the file, as `ObservedLock.path`.
   public let path: ByteString?

@@ -6,12 +6,12 @@ internal import CSystem
 /// For descriptors that come from elsewhere, such as a shell's `exec 9>FILE`. Nothing is known here
 /// of the file's path, and nothing is checked: `acquire` does that.
 public struct KernelLock: Sendable {
-  public let mode: LockMode
+  public let mode: KernelMode
   public let sharing: Sharing
   /// Means nothing in `flock` mode, whose locks are of the whole file.
   public let range: ByteRange
 
-  public init(mode: LockMode, sharing: Sharing = .exclusive, range: ByteRange = .wholeFile) {
+  public init(mode: KernelMode, sharing: Sharing = .exclusive, range: ByteRange = .wholeFile) {
     self.mode = mode
     self.sharing = sharing
     self.range = range
@@ -74,7 +74,7 @@ public struct KernelLock: Sendable {
     case .flock:
       let operation = sharing == .shared ? LOCK_SH : LOCK_EX
       return flock(number, waiting ? operation : operation | LOCK_NB)
-    case .posix, .hardlink:
+    case .posix:
       return record(number, waiting ? F_SETLKW : F_SETLK, sharing == .shared ? F_RDLCK : F_WRLCK)
     case .ofd:
       return record(
@@ -89,7 +89,7 @@ public struct KernelLock: Sendable {
       _ = try retryingOnInterrupt {
         switch mode {
         case .flock: flock(descriptor, LOCK_UN)
-        case .posix, .hardlink: record(descriptor, F_SETLK, F_UNLCK)
+        case .posix: record(descriptor, F_SETLK, F_UNLCK)
         case .ofd: record(descriptor, F_OFD_SETLK, F_UNLCK)
         }
       }

@@ -1,8 +1,9 @@
 internal import CSystem
 
 /// Takes a `hardlink` lock in flufl.lock's style: A1 to A3 of docs/hardlink.md.
-struct HardlinkAcquisition {
+struct FluflAcquisition {
   private let request: LockRequest
+  private let policy: HardlinkPolicy
   private let lock: LockName
   private let judge: Judge
   private var claim: ClaimFile?
@@ -13,18 +14,19 @@ struct HardlinkAcquisition {
   /// Whether the lock was won while another process was about to hand it over, and given back for that.
   private var hasYielded = false
 
-  init(_ request: LockRequest) throws(LockError) {
+  init(_ request: LockRequest, _ policy: HardlinkPolicy) throws(LockError) {
     self.request = request
+    self.policy = policy
     lock = try LockName(request.path)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
     clock = lock.guessedClock
     try lock.checkRoom()
     judge = Judge(
       claimant: try .current(for: request.owner, partner: request.partner),
-      policy: request.hardlink)
+      policy: policy)
   }
 
-  mutating func perform() throws(LockError) -> HardlinkHold {
+  consuming func perform() throws(LockError) -> FluflHold {
     do throws(LockError) {
       return try take()
     } catch {
@@ -36,7 +38,7 @@ struct HardlinkAcquisition {
     }
   }
 
-  private mutating func take() throws(LockError) -> HardlinkHold {
+  private mutating func take() throws(LockError) -> FluflHold {
     var wait = HolderWait(lock, judge, request)
     while true {
       // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
@@ -52,7 +54,7 @@ struct HardlinkAcquisition {
       do throws(LockError) {
         held = try lock.look(lock.base)
       } catch .system(_, let error)
-        where request.hardlink.retriedErrors.contains(error) && request.patience != .never
+        where policy.retriedErrors.contains(error) && request.patience != .never
       {
         try wait.forAnything()
         continue
@@ -69,7 +71,7 @@ struct HardlinkAcquisition {
         continue
       }
       isUnsure = false
-      try refuseUntrusted(held)
+      try lock.refuseUntrusted(held.status)
       if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
       // Another process that wants it in the owner's name may wait until the owner gives it back.
       if held.name.process > 0, !held.wasAbandoned, judge.claimant.owns(held.name),
@@ -108,7 +110,7 @@ struct HardlinkAcquisition {
 
 // MARK: - A1 and A2
 
-extension HardlinkAcquisition {
+extension FluflAcquisition {
   /// A claim whose lifetime has only just begun.
   private mutating func freshClaim() throws(LockError) -> ClaimFile {
     if let claim {
@@ -125,14 +127,12 @@ extension HardlinkAcquisition {
       }
       discardClaim()
     }
-    var permissions: UInt32?
-    var group: UInt32?
+    var (permissions, group): (UInt32?, UInt32?)
     if case .ifMissing(let asked, let name) = request.creation {
-      permissions = asked
-      group = name
+      (permissions, group) = (asked, name)
     }
     let made = try ClaimFile(
-      lock, judge.claimant, lifetime: request.hardlink.lifetime, permissions: permissions,
+      lock, judge.claimant, lifetime: policy.lifetime, permissions: permissions,
       group: group)
     claim = made
     isUnsure = false
@@ -142,7 +142,7 @@ extension HardlinkAcquisition {
   }
 
   /// Nil when somebody else has the lock, or was faster, or it is lost again already.
-  private mutating func link() throws(LockError) -> HardlinkHold? {
+  private mutating func link() throws(LockError) -> FluflHold? {
     let own = try freshClaim()
     do throws(Errno) {
       try lock.folder.link(own.name.fileName, to: lock.base)
@@ -169,8 +169,8 @@ extension HardlinkAcquisition {
   }
 
   /// Nil when the lock, which is a link to the claim, is lost again already.
-  private mutating func confirm(_ own: ClaimFile) throws(LockError) -> HardlinkHold? {
-    let hold = HardlinkHold(lock, judge, own)
+  private mutating func confirm(_ own: ClaimFile) throws(LockError) -> FluflHold? {
+    let hold = FluflHold(lock, judge, own)
     claim = nil
     do throws(LockError) {
       if BootTime.now >= own.deadline {
@@ -239,11 +239,11 @@ extension HardlinkAcquisition {
   /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
   /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
-    let end = Deadline.after(request.hardlink.settle)
+    let end = Deadline.after(policy.settle)
     let watch = HolderWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
       if case .until(let deadline) = request.patience, deadline.hasPassed { throw .unsettled }
-      let refreshed = request.hardlink.lifetime.map { $0 / 3 } ?? .longest
+      let refreshed = policy.lifetime.map { $0 / 3 } ?? .longest
       try watch.pause(request.patience.bounding(min(end.remaining, refreshed)))
       if try !own.refresh() { break }
     }
@@ -255,7 +255,7 @@ extension HardlinkAcquisition {
 
 // MARK: - A3
 
-extension HardlinkAcquisition {
+extension FluflAcquisition {
   /// Whether to try again at once.
   private mutating func retireIfStale(
     _ held: BoundClaim, unchangedFor time: Span
@@ -268,7 +268,7 @@ extension HardlinkAcquisition {
       // Its owner runs, or another program's rules are not kept to on the strength of a clock. If
       // the whole lifetime and the slop were watched, an owner has missed all its refreshes.
       guard let lifetime = held.lifetime,
-        time > lifetime, time - lifetime > request.hardlink.clockSlop
+        time > lifetime, time - lifetime > policy.clockSlop
       else { return false }
       rule = .staleOrUnchanged(since: held.status.changeTime)
     }
@@ -279,12 +279,5 @@ extension HardlinkAcquisition {
     if outcome == .busy { return false }
     try countRestart()
     return true
-  }
-
-  /// Another user's claim in /tmp: that user could hold root up for ever.
-  private func refuseUntrusted(_ held: BoundClaim) throws(LockError) {
-    guard held.status.owner != 0, geteuid() == 0 else { return }
-    let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
-    if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
   }
 }

@@ -1,19 +1,15 @@
 internal import CSystem
 
-extension HardlinkLocation {
-  func releasePortage(of owner: LockOwner?) throws(LockError) {
+/// The place of a lock in portage's style.
+final class PortageLocation: HardlinkLocation {
+  override func release(of owner: LockOwner?) throws(LockError) {
     guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
-    if owner != nil {
-      let claimant = try judge(for: owner).claimant
-      guard held.placeholder.host == claimant.hosts.node,
-        held.placeholder.process == claimant.owner.identifier
-      else { throw .notHeld }
-    }
+    if owner != nil, try !held.placeholder.isOf(judge(for: owner).claimant) { throw .notHeld }
     try lock.releasePortage(
       held.placeholder.fileName, held.status.identity, removesFile: false)
   }
 
-  func reportPortage(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
+  override func report(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
     let judge = try judge(for: owner)
     let clock = FolderClock.local()
     let held = try lock.holdingPlaceholder()
@@ -28,9 +24,7 @@ extension HardlinkLocation {
     }
     let holder = describe(held.placeholder, held.status, judge, clock)
     let isDead = holder.liveness == .dead
-    let isOurs =
-      owner != nil && held.placeholder.host == judge.claimant.hosts.node
-      && held.placeholder.process == judge.claimant.owner.identifier
+    let isOurs = owner != nil && held.placeholder.isOf(judge.claimant)
     return HardlinkReport(
       state: isOurs ? .ours : isDead ? .stale : .theirs, isHeld: !isDead, holder: holder,
       waiters: waiters)
@@ -46,7 +40,7 @@ extension HardlinkLocation {
       isHostShared: judge.claimant.hosts.isShared(placeholder.host))
   }
 
-  func breakPortage(force: Bool) throws(LockError) -> HardlinkClaim? {
+  override func breakLock(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
     guard let held = try lock.holdingPlaceholder() else { return nil }
     let description = describe(held.placeholder, held.status, judge, .local())

@@ -1,21 +1,5 @@
 @_exported public import SystemInterface
 
-/// How a lock is taken. On a local disk the modes do not exclude each other, except `posix` and
-/// `ofd`.
-public enum LockMode: Equatable, Sendable {
-  /// flock(2): belongs to the open file, which a child inherits.
-  case flock
-  /// fcntl(2) F_SETLK: belongs to the process; closing any descriptor of the file drops it.
-  case posix
-  /// fcntl(2) F_OFD_SETLK: belongs to the open file, which a child inherits.
-  case ofd
-  /// link(2): a claim file that names its owner, for file systems whose kernel locks mean nothing.
-  case hardlink
-
-  /// Whether a process that inherits the descriptor holds the lock as well.
-  public var isInherited: Bool { self == .flock || self == .ofd }
-}
-
 public enum Sharing: Equatable, Sendable {
   case shared, exclusive
 }
@@ -90,39 +74,36 @@ public enum Creation: Equatable, Sendable {
 /// A lock that somebody would like to have.
 public struct LockRequest: Sendable {
   public var path: ByteString
-  /// Nil chooses the mode that works at `path`: `flock`, once it is proven to exclude.
-  public var mode: LockMode?
+  public var kind: LockKind
+  /// What is taken where locks of `kind` are known not to exclude; nil: nothing is asked.
+  public var fallback: LockKind?
+  /// A file that is open already, to take a lock of the kernel's on; then `path` is only its name.
+  public var descriptor: Int32?
   public var sharing: Sharing
-  /// Only the fcntl modes lock ranges.
-  public var range: ByteRange
   public var patience: Patience
   public var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
   public var removesFile: Bool
-  /// Times and names of `hardlink` mode.
-  public var hardlink = HardlinkPolicy()
-  /// For whom the lock is held in `hardlink` mode.
+  /// For whom a lock with a claim is held.
   public var owner = LockOwner.thisProcess
   /// A second process for which it is held: only when both are dead others take it from them.
   public var partner: Int32?
-  /// A descriptor that ends the wait in `hardlink` mode as soon as it can be read (poll(2)).
+  /// A descriptor that ends the wait for a lock with a claim as soon as it can be read (poll(2)).
   public var interruption: Int32?
   /// Open the file for writing also where the lock does not need that.
   var opensForWriting = false
 
   public init(
     path: ByteString,
-    mode: LockMode? = .flock,
+    kind: LockKind = .kernel(.flock),
     sharing: Sharing = .exclusive,
-    range: ByteRange = .wholeFile,
     patience: Patience = .forever,
     creation: Creation = .ifMissing(permissions: nil, group: nil),
     removesFile: Bool = false
   ) {
     self.path = path
-    self.mode = mode
+    self.kind = kind
     self.sharing = sharing
-    self.range = range
     self.patience = patience
     self.creation = creation
     self.removesFile = removesFile

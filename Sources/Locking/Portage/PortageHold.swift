@@ -2,7 +2,7 @@ internal import CSystem
 
 /// A `hardlink` lock in portage's style: L, an empty file, is held by whoever has the only other link to
 /// it, a placeholder `.BASE.hardlock-HOST-PID`. It has no lifetime.
-final class PortageHold {
+final class PortageHold: Hold {
   private let lock: LockName
   private let placeholder: ByteString
   private let identity: FileIdentity

@@ -2,9 +2,9 @@ internal import CSystem
 
 /// A lock that another process has, and on which this one relies without having it itself: what
 /// `HeldLock(relyingOn:)` is for.
-public struct Reliance: Sendable {
+public final class Reliance: Hold, Sendable {
   public let path: ByteString
-  public let mode: LockMode
+  public let kind: LockKind
   /// Who has it; 0: nobody, or nobody of this host.
   public let holder: Int32
   /// When that process was started (`ObservedProcess.startTicks`); 0: not known.
@@ -13,60 +13,62 @@ public struct Reliance: Sendable {
 
   private enum Basis {
     /// A descriptor of the holder, and the locks that it keeps.
-    case descriptor(Int32, FileIdentity, [LockTableEntry])
-    case claim(fileName: ByteString, HardlinkPolicy)
+    case descriptor(Int32, FileIdentity, KernelMode, [LockTableEntry])
+    case claim(fileName: ByteString)
   }
 
   /// On the lock that a descriptor of `process` keeps now on the file at `path`; nil where there is none.
   public init?(
-    onDescriptor descriptor: Int32, of process: Int32, start: UInt64, mode: LockMode,
+    onDescriptor descriptor: Int32, of process: Int32, start: UInt64, mode: KernelMode,
     at path: ByteString
   ) {
     guard let file = try? FileStatus(at: path, followingLinks: true).identity,
       let locks = Self.locks(of: process, start, descriptor, mode, on: file), !locks.isEmpty
     else { return nil }
     self.path = path
-    self.mode = mode
+    kind = .kernel(mode)
     holder = process
     holderStart = start
-    basis = .descriptor(descriptor, file, locks)
+    basis = .descriptor(descriptor, file, mode, locks)
   }
 
-  public init?(on above: LockAbove, at path: ByteString) {
+  public convenience init?(on above: LockAbove, at path: ByteString) {
     guard let descriptor = above.holder.descriptors.first else { return nil }
     self.init(
       onDescriptor: descriptor, of: above.process.identifier, start: above.process.startTicks,
       mode: above.lock.mode, at: path)
   }
 
-  /// On a `hardlink` lock.
-  public init(onClaim fileName: ByteString, at path: ByteString, _ policy: HardlinkPolicy) {
+  /// On a lock with a claim.
+  public init(onClaim fileName: ByteString, at path: ByteString, _ kind: LockKind) {
     self.path = path
-    mode = .hardlink
+    self.kind = kind
     holder = 0
     holderStart = 0
-    basis = .claim(fileName: fileName, policy)
+    basis = .claim(fileName: fileName)
   }
 
+  var reliance: Reliance? { self }
+
+  func release() {}
+
   /// The descriptor by which the holder keeps it; nil for a claim.
-  public var descriptor: Int32? {
-    if case .descriptor(let number, _, _) = basis { number } else { nil }
+  public var holderDescriptor: Int32? {
+    if case .descriptor(let number, _, _, _) = basis { number } else { nil }
   }
 
   /// The claim's file; nil for a lock of the kernel's.
   public var claim: ByteString? {
-    if case .claim(let fileName, _) = basis { fileName } else { nil }
+    if case .claim(let fileName) = basis { fileName } else { nil }
   }
 
   /// Whether it is still that lock, and held. What cannot be looked at just now is taken for held.
   public var isHeld: Bool {
     switch basis {
-    case .descriptor(let number, let file, let locks):
+    case .descriptor(let number, let file, let mode, let locks):
       return Self.locks(of: holder, holderStart, number, mode, on: file) == locks
-    case .claim(let fileName, let policy):
-      guard let location = try? HardlinkLocation(path, policy),
-        let report = try? location.report()
-      else { return true }
+    case .claim(let fileName):
+      guard let report = try? kind.location(at: path).report() else { return true }
       return report.holder?.fileName == fileName && report.state != .stale
     }
   }
@@ -90,7 +92,7 @@ public struct Reliance: Sendable {
   }
 
   private static func locks(
-    of process: Int32, _ start: UInt64, _ descriptor: Int32, _ mode: LockMode,
+    of process: Int32, _ start: UInt64, _ descriptor: Int32, _ mode: KernelMode,
     on file: FileIdentity
   ) -> [LockTableEntry]? {
     guard let kept = keptLocks(of: process, descriptor, on: file),

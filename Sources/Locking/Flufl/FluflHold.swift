@@ -3,7 +3,7 @@ internal import CSystem
 /// A `hardlink` lock that this process has taken, in flufl.lock's style. It is released at the end of
 /// its life at the latest, by the process that took it: a child that was forked has a copy of this
 /// object, and no lock.
-final class HardlinkHold {
+final class FluflHold: Hold {
   private let lock: LockName
   private let judge: Judge
   private let claim: ClaimFile
@@ -21,7 +21,6 @@ final class HardlinkHold {
   }
 
   var path: ByteString { lock.path }
-  var number: Int32 { claim.number }
 
   /// From here on others may take the lock, and this process must not rely on it.
   var deadline: BootTime { claim.deadline }

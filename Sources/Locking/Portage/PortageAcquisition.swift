@@ -7,12 +7,12 @@ struct PortageAcquisition {
   private let judge: Judge
   private let own: Placeholder
 
-  init(_ request: LockRequest) throws(LockError) {
+  init(_ request: LockRequest, _ policy: HardlinkPolicy) throws(LockError) {
     self.request = request
     lock = try LockName(request.path)
     try lock.checkRoom()
     let claimant = try Claimant.current(for: request.owner)
-    judge = Judge(claimant: claimant, policy: request.hardlink)
+    judge = Judge(claimant: claimant, policy: policy)
     own = Placeholder(
       base: lock.base, host: claimant.hosts.node, process: claimant.owner.identifier)
     if own.process == 0 { throw .unsupported(.noLifetime) }
@@ -100,10 +100,7 @@ struct PortageAcquisition {
       throw .system(.fstat, error)
     }
     guard status.kind == .regular else { throw .refused(.notAClaim(Obstacle(status))) }
-    if status.owner != 0, geteuid() == 0 {
-      let folder = try step(.stat) { () throws(Errno) in try lock.folder.status() }
-      if folder.isStickyAndWorldWritable { throw .refused(.untrustedOwner) }
-    }
+    try lock.refuseUntrusted(status)
     return OpenFile(descriptor, status, isNew: false)
   }
 

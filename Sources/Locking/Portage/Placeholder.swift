@@ -41,6 +41,10 @@ struct Placeholder: Equatable {
     fileName = name
   }
 
+  func isOf(_ claimant: Claimant) -> Bool {
+    host == claimant.hosts.node && process == claimant.owner.identifier
+  }
+
   private static func read(
     _ bytes: ArraySlice<UInt8>, _ mark: ByteString
   ) -> (base: ByteString, host: ByteString, process: Int32)? {

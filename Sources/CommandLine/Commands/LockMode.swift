@@ -1,0 +1,76 @@
+internal import Locking
+internal import SystemInterface
+
+/// A kind of lock by its name, as `--mode` and SWLOCK_MODE have it.
+enum LockMode: Equatable {
+  case kernel(KernelMode), hardlink
+
+  static var flock: LockMode { .kernel(.flock) }
+  static var posix: LockMode { .kernel(.posix) }
+  static var ofd: LockMode { .kernel(.ofd) }
+
+  init?(named name: ByteString) {
+    for mode in [LockMode.flock, .posix, .ofd, .hardlink]
+    where name.bytes.elementsEqual(mode.name.utf8) {
+      self = mode
+      return
+    }
+    return nil
+  }
+
+  var name: StaticString {
+    switch self {
+    case .kernel(let mode): mode.name
+    case .hardlink: "hardlink"
+    }
+  }
+
+  /// Nil for a lock that the kernel knows nothing of.
+  var kernelMode: KernelMode? { if case .kernel(let mode) = self { mode } else { nil } }
+
+  /// Whether a process that inherits the descriptor holds the lock as well.
+  var isInherited: Bool { kernelMode?.isInherited == true }
+
+  func kind(
+    _ style: HardlinkStyle = .flufl, _ policy: HardlinkPolicy = HardlinkPolicy(),
+    range: ByteRange = .wholeFile
+  ) -> LockKind {
+    switch (self, style) {
+    case (.kernel(let mode), _): .kernel(mode, range: range)
+    case (.hardlink, .flufl): .flufl(policy)
+    case (.hardlink, .portage): .portage(policy)
+    }
+  }
+}
+
+/// How files of `hardlink` mode are named, as `--style` says: by that, other programs are excluded.
+enum HardlinkStyle: Equatable {
+  case flufl, portage
+}
+
+extension KernelMode {
+  var name: StaticString {
+    switch self {
+    case .flock: "flock"
+    case .posix: "posix"
+    case .ofd: "ofd"
+    }
+  }
+}
+
+extension LockKind {
+  var mode: LockMode {
+    switch self {
+    case .kernel(let mode, _): .kernel(mode)
+    case .flufl, .portage: .hardlink
+    }
+  }
+}
+
+extension LockOptions {
+  /// Of `auto`, the kind that is tried first.
+  var kind: LockKind { (mode ?? .flock).kind(style, hardlink, range: range) }
+
+  /// The kind of claims that the options are about, whatever the mode.
+  var claimKind: LockKind { LockMode.hardlink.kind(style, hardlink) }
+}

@@ -1,0 +1,89 @@
+/// A lock that this process holds. It cannot be copied, and it cannot be forgotten: at the end of
+/// its life it is released.
+public struct HeldLock: ~Copyable {
+  public let kind: LockKind
+  private let hold: any Hold
+
+  init(_ hold: any Hold, _ kind: LockKind) {
+    self.hold = hold
+    self.kind = kind
+  }
+
+  /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
+  /// since before an exec(2).
+  public init(
+    adopting descriptor: Int32, path: ByteString, mode: KernelMode, removesFile: Bool = false
+  ) throws(LockError) {
+    let file = LockFile(adopting: descriptor, KernelLock(mode: mode))
+    var removal: FileRemoval?
+    if removesFile {
+      let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
+      removal = FileRemoval(path, status.identity)
+    }
+    self.init(KernelHold(file, path, removal: removal), .kernel(mode))
+  }
+
+  /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
+  public init(relyingOn reliance: Reliance) {
+    self.init(reliance, reliance.kind)
+  }
+
+  public var path: ByteString { hold.path }
+
+  /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay;
+  /// nil for a lock that is no descriptor.
+  public var descriptor: Int32? { hold.descriptor }
+
+  /// What it relies on, if this process does not have the lock itself.
+  public var reliance: Reliance? { hold.reliance }
+
+  /// Whether the file of a lock of the kernel's looks as if it were a claim as well: it is small,
+  /// and has more than one name.
+  public var mayBeHardlinkLock: Bool { hold.mayBeHardlinkLock }
+
+  /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
+  ///
+  /// A process that inherited the lock goes on holding it. An error means that the file was left
+  /// where it is, or that closing it failed; this process does not hold the lock any more.
+  ///
+  /// - Throws: `lost`, where a lock with a claim was not held to the end.
+  public consuming func release() throws(LockError) { try hold.release() }
+}
+
+// MARK: - Locks that a server keeps
+
+extension HeldLock {
+  /// The lease that the lock depends on; nil where there is none.
+  ///
+  /// - Throws: where there is one, or may be one, that lasts nobody knows how long.
+  public func serverLease() throws(LockError) -> ServerLease? { try hold.serverLease() }
+
+  /// Ends the life of this value without a word to the server, which may be silent: the lock is gone when the
+  /// process has ended. For locks with a `serverLease`; any other is released.
+  public consuming func leaveToServer() { hold.leaveToServer() }
+}
+
+// MARK: - Locks with a lifetime
+
+extension HeldLock {
+  /// From here on the lock must not be relied upon unless it is refreshed; nil for a lock without a
+  /// lifetime.
+  public var deadline: BootTime? { hold.deadline == .distantFuture ? nil : hold.deadline }
+
+  /// Makes the lifetime begin anew; does nothing to a lock without one.
+  ///
+  /// - Throws: `lost` where it had ended, and somebody else has taken the lock.
+  public func refresh() throws(LockError) { try hold.refresh() }
+
+  /// Gives a lock with a lifetime to another process, which must be on this host and in this pid namespace;
+  /// nobody else has it in between.
+  ///
+  /// - Throws: `lost`; `unsupported(.noLifetime)` for other locks, which then are released.
+  public consuming func transfer(to heir: LockOwner) throws(LockError) {
+    try hold.transfer(to: heir)
+  }
+
+  /// Ends the life of this value without releasing a lock with a claim: its owner has it on, until it is
+  /// released or its lifetime has passed. Any other lock is released.
+  public consuming func leaveBehind() { hold.leaveBehind() }
+}

@@ -1,0 +1,28 @@
+/// What stands behind a `HeldLock`: one class a kind of lock, which releases the lock at the end of its life.
+/// The defaults are those of a lock that is no descriptor and has no lifetime.
+protocol Hold: AnyObject {
+  var path: ByteString { get }
+  var descriptor: Int32? { get }
+  var reliance: Reliance? { get }
+  var mayBeHardlinkLock: Bool { get }
+  var deadline: BootTime { get }
+  func serverLease() throws(LockError) -> ServerLease?
+  func refresh() throws(LockError)
+  func transfer(to heir: LockOwner) throws(LockError)
+  func release() throws(LockError)
+  /// From here on the end of its life releases nothing that outlives this process.
+  func leaveBehind()
+  func leaveToServer()
+}
+
+extension Hold {
+  var descriptor: Int32? { nil }
+  var reliance: Reliance? { nil }
+  var mayBeHardlinkLock: Bool { false }
+  var deadline: BootTime { .distantFuture }
+  func serverLease() throws(LockError) -> ServerLease? { nil }
+  func refresh() throws(LockError) {}
+  func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
+  func leaveBehind() {}
+  func leaveToServer() {}
+}

@@ -1,0 +1,18 @@
+/// The kernel's kinds of lock. On a local disk they do not exclude each other, except `posix` and `ofd`.
+public enum KernelMode: Equatable, Sendable, CaseIterable {
+  /// flock(2): belongs to the open file, which a child inherits.
+  case flock
+  /// fcntl(2) F_SETLK: belongs to the process; closing any descriptor of the file drops it.
+  case posix
+  /// fcntl(2) F_OFD_SETLK: belongs to the open file, which a child inherits.
+  case ofd
+
+  /// Whether a process that inherits the descriptor holds the lock as well.
+  public var isInherited: Bool { self != .posix }
+
+  /// Whether it is a lock of a range of bytes, as fcntl(2) has it.
+  public var isRecordLock: Bool { self != .flock }
+
+  /// Whether the kernel notes which process took it.
+  public var namesLocker: Bool { self != .ofd }
+}
