@@ -10,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import needs_tool
-from observing import (
+from observing import (  # noqa: F401
     appears,
     command_of,
     counting,
@@ -20,6 +20,7 @@ from observing import (
     is_alive,
     is_stopped,
     name_of,
+    nothing_left,
     processes_in,
     stat_of,
     wait_until,
