@@ -91,11 +91,15 @@ class Swlock:
 
     def start(self, *arguments, **options):
         """Starts swlock and returns its Popen; stdout and stderr are pipes."""
+        return self.begin([SWLOCK, *arguments], **options)
+
+    def begin(self, words, **options):
+        """The same for any program."""
         options.setdefault("cwd", self.folder)
         options.setdefault("stdin", subprocess.DEVNULL)
         options.setdefault("stdout", subprocess.PIPE)
         options.setdefault("stderr", subprocess.PIPE)
-        process = subprocess.Popen([SWLOCK, *arguments], **options)
+        process = subprocess.Popen(words, **options)
         self.processes.append(process)
         return process
 

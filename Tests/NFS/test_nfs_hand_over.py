@@ -7,7 +7,7 @@ import time
 import pytest
 
 from conftest import FULL, eventually
-from trials import VERSIONS, Section, swlock, waiting
+from trials import VERSIONS, Section, hosts, swlock, waiting
 
 HAND_OVERS = 20
 SECONDS_BETWEEN = 0.2
@@ -22,9 +22,9 @@ BUSY = 5
 def test_hardlink_lock_is_handed_over_between_hosts(world, new_folder, figures, version):
     pairs = []
     for number in range(HAND_OVERS):
-        hosts = [world.guests[name] for name in ("ab" if number % 2 else "ba")]
+        pair_of_hosts = [world.guests[name] for name in ("ab" if number % 2 else "ba")]
         lock = f"/mnt/{version}/{new_folder()}/lock"
-        pairs.append([hosts, Section(hosts[0], swlock("hardlink"), lock)])
+        pairs.append([pair_of_hosts, Section(pair_of_hosts[0], swlock("hardlink"), lock)])
     for pair in pairs:
         eventually(lambda pair=pair: pair[1].entered, 60, "a holder enters")
         pair.append(Section(pair[0][1], swlock("hardlink"), pair[1].lock, 0))
@@ -77,11 +77,10 @@ def test_hardlink_lock_that_is_transferred_is_had_by_nobody_in_between(world, ne
 
 def rate(world, folder, each):
     """Increments a second of the processes of both hosts; each does the same command."""
-    hosts = [world.guests[name] for name in "ab"]
-    hosts[0].check(f"printf 0 >{folder}/counter")
+    world.guests["a"].check(f"printf 0 >{folder}/counter")
     command = f"cd {folder}; for process in {{1..{PROCESSES}}}; do {each} & done; wait"
     start = time.monotonic()
-    jobs = [host.start(command) for host in hosts]
+    jobs = [host.start(command) for host in hosts(world)]
     assert [job.wait(600) for job in jobs] == [0, 0], [job.output for job in jobs]
     seconds = time.monotonic() - start
     said = "".join(job.output for job in jobs)

@@ -7,6 +7,11 @@ VERSIONS = ["4.2", "3"]
 MODES = ["flock", "posix", "ofd", "hardlink"]
 LOGS = "/run/world/logs"
 
+def hosts(world):
+    """Those that contend."""
+    return [world.guests[name] for name in "ab"]
+
+
 _numbers = itertools.count(1)
 
 

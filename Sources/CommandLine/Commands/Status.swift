@@ -140,11 +140,11 @@ struct Status {
     } catch {
       // Any other file or folder has only locks of the kernel.
       switch error {
-      case .refused, .system(_, .isADirectory), .system(_, .accessDenied):
-        if isFile { return nil }
-      default: break
+      case .refused where isFile, .system(_, .isADirectory) where isFile,
+        .system(_, .accessDenied) where isFile:
+        return nil
+      default: throw error
       }
-      throw error
     }
   }
 }

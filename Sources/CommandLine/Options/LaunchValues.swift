@@ -147,15 +147,14 @@ extension GivenOption {
 
   private func amount(_ text: ByteString) throws(Failure) -> UInt64 {
     if text == "unlimited" { return ResourceLimit.unlimited }
-    var digits = text.bytes
-    var shift: Int64 = 0
-    switch digits.last {
-    case ascii("K")?: shift = 10
-    case ascii("M")?: shift = 20
-    case ascii("G")?: shift = 30
-    default: break
-    }
-    if shift > 0 { digits = digits.dropLast() }
+    let shift: Int64 =
+      switch text.bytes.last {
+      case ascii("K")?: 10
+      case ascii("M")?: 20
+      case ascii("G")?: 30
+      default: 0
+      }
+    let digits = shift > 0 ? text.bytes.dropLast() : text.bytes
     guard let number = parseNumber(digits), number <= Int64.max >> shift else {
       throw invalid("expected a number, also with K, M or G, or unlimited")
     }

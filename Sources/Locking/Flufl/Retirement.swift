@@ -75,9 +75,7 @@ struct Retirement {
   private static let longestChain = 1000
 
   func perform() throws(LockError) -> Outcome {
-    if lock.isShared, case .transfer(let heir, let lifetime) = purpose {
-      return try releaseAndTake(for: heir, lifetime)
-    }
+    if lock.isShared, isTransfer { return try releaseAndTake() }
     guard let right = try takeRight() else { return .busy }
     do throws(LockError) {
       return try exercise(right)
@@ -86,58 +84,6 @@ struct Retirement {
       if !right.isOver { _ = try? backOut(right, .lost) }
       throw error
     }
-  }
-}
-
-// MARK: - Transfer on a network file system
-
-extension Retirement {
-  /// How long those have who win the lock meanwhile, and are to give it back.
-  private static let longestGap = Span.seconds(5)
-
-  /// Where an NFS client has L open, it gives L another name before it renames something to L: by a call that
-  /// moves whatever is there by then. So the lock is released and taken here, as by two processes; whoever
-  /// takes it in between sees by the arm name that it is being handed over.
-  private func releaseAndTake(
-    for heir: Claimant, _ lifetime: Span?
-  ) throws(LockError) -> Outcome {
-    let actor = judge.claimant.actingForItself().owner
-    let claim = try ClaimFile(lock, heir, actor: actor, lifetime: lifetime)
-    defer { try? lock.folder.unlink(lock.armName(claim.token)) }
-    do throws(LockError) {
-      try claim.start()
-      try arm(claim)
-      let release = Retirement(
-        lock: lock, judge: judge, token: token, purpose: .release(late: nil, nil),
-        patience: patience, interruption: interruption)
-      let outcome = try release.perform()
-      if outcome == .done, try take(claim) { return .done }
-      claim.abandon()
-      return outcome == .done ? .gone : outcome
-    } catch {
-      claim.abandon()
-      throw error
-    }
-  }
-
-  private func take(_ claim: ClaimFile) throws(LockError) -> Bool {
-    let end = Deadline.after(Self.longestGap)
-    // It was never linked, so this is no refresh.
-    try claim.start()
-    while true {
-      do throws(Errno) {
-        try lock.folder.link(claim.name.fileName, to: lock.base)
-        break
-      } catch {
-        // The reply may have been lost.
-        if try lock.isBound(lock.base, to: claim.token) { break }
-        if error != .exists { throw .system(.link, error) }
-        if end.hasPassed { return false }
-        if !claim.isFresh, try !claim.refresh() { return false }
-      }
-      try HolderWatch(judge, interruption: interruption).pause(.milliseconds(10))
-    }
-    return try lock.hasSettled(claim, judge.policy) && BootTime.now < claim.deadline
   }
 }
 
@@ -204,14 +150,14 @@ extension Retirement {
   }
 
   /// A claim that was never linked.
-  private func discard(_ claim: ClaimFile?) {
+  func discard(_ claim: ClaimFile?) {
     guard let claim else { return }
     if isTransfer { try? lock.folder.unlink(lock.armName(claim.token)) }
     // A server may still carry out a link that it has reported to have failed.
     claim.abandon()
   }
 
-  private func newClaim() throws(LockError) -> ClaimFile {
+  func newClaim() throws(LockError) -> ClaimFile {
     guard case .transfer(let heir, let lifetime) = purpose else {
       return try ClaimFile(lock, judge.claimant.actingForItself(), lifetime: Self.rightLifetime)
     }

@@ -64,8 +64,7 @@ struct HolderWait {
   ///
   /// - Throws: `busy`, `timedOut`, `interrupted`.
   mutating func forTurn() throws(LockError) {
-    try checkPatience()
-    if lock.isShared, let lastPause { lookTime = .now - lastPause }
+    try endLook()
     defer { lastPause = .now }
     watch.end()
     try watch.pause(patience.bounding(backoff.random(upTo: longestPause)))
@@ -76,8 +75,7 @@ struct HolderWait {
   /// - Throws: `busy`, `timedOut`, `interrupted`.
   mutating func forChange(of held: BoundClaim, _ clock: FolderClock) throws(LockError) {
     if isInTurns { return try forTurn() }
-    try checkPatience()
-    if lock.isShared, let lastPause { lookTime = .now - lastPause }
+    try endLook()
     defer { lastPause = .now }
     // One that is only now being watched may have changed since the look.
     guard watch.begin(held) else { return backoff.reset() }
@@ -97,6 +95,11 @@ struct HolderWait {
   mutating func forAnything() throws(LockError) {
     try checkPatience()
     try watch.pause(patience.bounding(backoff.next()))
+  }
+
+  private mutating func endLook() throws(LockError) {
+    try checkPatience()
+    if lock.isShared, let lastPause { lookTime = .now - lastPause }
   }
 
   private func checkPatience() throws(LockError) {

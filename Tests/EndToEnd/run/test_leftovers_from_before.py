@@ -1,25 +1,15 @@
 """Children that swlock has had before it was swlock are none of its command."""
 
-import subprocess
-
 import pytest
 
 from conftest import SWLOCK
 from observing import appears, end, is_alive
 
 
-def begin(swlock, words, **options):
-    options.setdefault("cwd", swlock.folder)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    swlock.processes.append(process)
-    return process
-
-
 @pytest.mark.parametrize("what", ["kill", "wait"])
 def test_children_from_before_swlock_are_no_leftovers(swlock, folder, what):
     script = f'sleep 60 >/dev/null 2>&1 & echo $!; exec "$1" run --leftovers={what} lock true'
-    process = begin(swlock, ["sh", "-c", script, "sh", SWLOCK])
+    process = swlock.begin(["sh", "-c", script, "sh", SWLOCK])
     daemon = int(process.stdout.readline())
     try:
         assert process.wait(10) == 0
@@ -33,7 +23,7 @@ def test_children_from_before_swlock_do_not_hide_leftovers(swlock, folder, what)
     stay = "sleep 60" if what == "kill" else "while ! [ -e stop ]; do sleep 0.01; done; exit"
     command = f"sh -c '({stay}) >/dev/null 2>&1 & echo $! >left'"
     script = f'sleep 60 >/dev/null 2>&1 & echo $!; exec "$1" run --leftovers={what} lock {command}'
-    process = begin(swlock, ["sh", "-c", script, "sh", SWLOCK])
+    process = swlock.begin(["sh", "-c", script, "sh", SWLOCK])
     daemon = int(process.stdout.readline())
     try:
         left = int(appears(folder / "left"))

@@ -5,24 +5,11 @@ import subprocess
 
 import pytest
 
-from conftest import SWLOCK, needs_root, needs_strace, needs_tool
+from conftest import needs_root, needs_strace, needs_tool
+from faults import traced
 from observing import appears, has_failed, held
 
 STRANGER = 54321
-
-
-def traced(swlock, *words, inject=(), calls="all"):
-    """strace and its output file; only swlock's first process is traced."""
-    trace = swlock.folder / "trace"
-    return ["strace", "-qq", "-o", str(trace), "-e", f"trace={calls}", *inject, SWLOCK, *words]
-
-
-def begin(swlock, words, **options):
-    options.setdefault("cwd", swlock.folder)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    swlock.processes.append(process)
-    return process
 
 
 @pytest.mark.parametrize("mode, other", [("posix", "flock"), ("ofd", "flock"), ("flock", "ofd")])
@@ -86,7 +73,7 @@ def test_a_file_that_is_always_missing_is_an_error(swlock, folder, options):
     (folder / "lock").touch()
     path = str(folder / "lock")
     inject = ["-f", "-P", path, "-e", "inject=open,openat:error=ENOENT"]
-    process = begin(swlock, traced(swlock, "run", *options, path, "touch", "ran", inject=inject))
+    process = swlock.begin(traced(swlock, "run", *options, path, "touch", "ran", inject=inject))
     _, errors = process.communicate(timeout=10)
     assert process.returncode in (66, 71, 73)
     assert errors.startswith(b"swlock: ") and errors.count(b"\n") == 1
@@ -99,7 +86,7 @@ def test_a_blocking_flock_that_does_not_block_is_not_repeated_at_once(swlock, fo
     inject = ["-f", "-e", "inject=flock:error=EAGAIN:when=2+"]
     words = ["run", "-w", "0.5", *options, "lock", "touch", "ran"]
     with held(folder / "lock"):
-        process = begin(swlock, traced(swlock, *words, inject=inject, calls="flock"))
+        process = swlock.begin(traced(swlock, *words, inject=inject, calls="flock"))
         process.communicate(timeout=10)
     assert process.returncode == 75
     assert (folder / "trace").read_text().count("flock(") < 100

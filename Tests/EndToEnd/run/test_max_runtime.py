@@ -1,26 +1,11 @@
 """Whom the end of the time reaches."""
 
-import subprocess
-
 import pytest
 
-from conftest import SWLOCK, needs_tool
+from conftest import needs_tool
+from faults import traced
 from observing import appears, is_alive, wait_until
 from sections import python
-
-
-def traced(swlock, *words, inject=(), calls="all"):
-    """strace and its output file; only swlock's first process is traced."""
-    trace = swlock.folder / "trace"
-    return ["strace", "-qq", "-o", str(trace), "-e", f"trace={calls}", *inject, SWLOCK, *words]
-
-
-def begin(swlock, words, **options):
-    options.setdefault("cwd", swlock.folder)
-    options.setdefault("stdin", subprocess.DEVNULL)
-    process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
-    swlock.processes.append(process)
-    return process
 
 LEAVER = """
 import os, signal, sys, time
@@ -80,7 +65,7 @@ def test_the_number_of_the_group_is_not_used_once_the_command_was_reaped(swlock,
     limits = ["--leftovers=wait", "--max-runtime=0.3", "--kill-after=0.1"]
     words = ["run", *limits, "lock", "sh", "-c", f"setsid sh -c '{stay}' & exec sleep 60"]
     calls = "kill,tkill,tgkill,wait4,waitid,rt_sigtimedwait"
-    process = begin(swlock, traced(swlock, *words, calls=calls))
+    process = swlock.begin(traced(swlock, *words, calls=calls))
 
     def after_reaping():
         text = (folder / "trace").read_text() if (folder / "trace").exists() else ""

@@ -2,6 +2,8 @@
 
 import collections
 
+from conftest import SWLOCK
+
 # What libc does before main and at the end, and calls that cannot fail.
 NO_ERRORS = set(
     "arch_prctl brk exit exit_group getrandom mmap mprotect munmap prlimit64 readlink rseq "
@@ -17,3 +19,9 @@ AFTER_START = ["rt_sigtimedwait", "wait4"]
 FOLLOW = ["-f", "-b", "execve"]
 
 Call = collections.namedtuple("Call", "name number")
+
+
+def traced(swlock, *words, inject=(), calls="all"):
+    """strace and its output file; only swlock's first process is traced."""
+    trace = swlock.folder / "trace"
+    return ["strace", "-qq", "-o", str(trace), "-e", f"trace={calls}", *inject, SWLOCK, *words]
