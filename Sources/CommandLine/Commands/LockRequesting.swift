@@ -136,7 +136,7 @@ extension LockOptions {
     }
     do throws(Failure) {
       while true {
-        looksAgain = looksAgain && patience != .never && outlook.isSuspect && outlook.looksAgain
+        looksAgain = looksAgain && patience != .never && outlook.looksAgain
         request.patience = looksAgain ? patience.cut(at: .seconds(1)) : patience
         do throws(LockError) {
           let lock = try Locking.acquire(request)

@@ -38,9 +38,6 @@ final class Outlook {
     options.reentrant || options.subcommand == .acquire || HeldList.names(request.path)
   }
 
-  /// Whether the last look found that the wait might never end.
-  var isSuspect: Bool { suspicion != nil }
-
   /// Whether another look may find something.
   private(set) var looksAgain = true
 
@@ -138,7 +135,7 @@ final class Outlook {
   // MARK: - Claims, which name their owner
 
   private func lookAtClaim() throws(Failure) -> HeldLock? {
-    looksAgain = looks < 4
+    looksAgain = false
     let chain = ancestry(of: getpid())
     let holder = claimHolding(request, thatLives: true)
     if let holder, holder.isHostShared, looks == 1, options.progress != .never {
@@ -163,6 +160,8 @@ final class Outlook {
     let isOurs = request.owner == .process(claim.process)
     // That is `alreadyHeld`, and no look at the script makes another thing of it.
     if isOurs, options.subcommand == .acquire, top == 0 { return nil }
+    // One that is not blocked yet may be so soon: the first look may come before a shell waits.
+    defer { looksAgain = suspicion != nil || looks < 4 }
     try suspectIfBlocked(
       chain, upTo: top,
       isOurs ? .locking(.alreadyHeld, request, options) : heldAbove(by: chain[top]))

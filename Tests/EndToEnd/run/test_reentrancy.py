@@ -182,6 +182,14 @@ def test_a_hardlink_lock_of_an_ancestor_is_an_error(swlock, folder):
     assert not (folder / "lock").exists()
 
 
+@pytest.mark.parametrize("mode", ["flock", "ofd", "hardlink"])
+def test_an_ancestor_that_waits_only_after_a_while_is_seen(swlock, folder, mode):
+    script = '"$@" & sleep 0.5; wait $!; exit $?'
+    inner = [SWLOCK, "run", "-m", mode, "lock", "true"]
+    result = swlock.run("run", "-m", mode, "lock", "sh", "-c", script, "sh", *inner)
+    assert has_failed(result, 75, b"held by pid", b"--reentrant")
+
+
 def test_an_acquired_hardlink_lock_is_held_above_the_scripts_commands(folder):
     result = in_shell(
         folder, '"$S" acquire -m hardlink lock && "$S" run -m hardlink lock touch ran'
