@@ -1,3 +1,4 @@
+import CSystem
 import SystemInterface
 import Testing
 
@@ -113,6 +114,55 @@ private func sample(_ value: OptionValue) -> String {
       #expect(arguments.has(row.identity))
       #expect(values(arguments) != before, "\(row.long)")
     }
+  }
+
+  /// One that nobody asks for would be taken, and do nothing.
+  @Test(arguments: optionTable.filter { $0.section != .general })
+  func everyOptionChangesWhatIsToBeDone(_ row: OptionSpecification) {
+    for subcommand in Subcommand.allCases where subcommand.takes(row) {
+      let before = optionTable.filter {
+        subcommand.takes($0)
+          && (row.overrides.contains($0.identity) || row.needs == $0.identity)
+      }
+      let contexts = [
+        [], ["-m", "hardlink"], ["-m", "posix"], ["--max-runtime", "9"], ["--unshare", "mount"],
+      ].flatMap { [$0, $0 + ["/lock"]] }
+      let changes = contexts.contains { context in
+        let words = required(subcommand) + context + before.flatMap { option($0) }
+        let without = checked(subcommand, words)
+        let with = checked(subcommand, words + option(row))
+        // There is but one kind of lock that has what refresh and transfer are for.
+        let mayBeRefused = (row.identity == .mode || row.identity == .style) && without != nil
+        return with != without && (with != nil || mayBeRefused)
+      }
+      #expect(changes, "--\(row.long) of \(subcommand.name)")
+    }
+  }
+
+  private func required(_ subcommand: Subcommand) -> [String] {
+    switch subcommand {
+    case .run: ["-c", "true"]
+    case .transfer: ["--to", "none"]
+    default: []
+    }
+  }
+
+  private func option(_ row: OptionSpecification) -> [String] {
+    if row.value == .none { return ["--\(row.long)"] }
+    if row.value.isOptional { return ["--\(row.long)=\(sample(row.value))"] }
+    return ["--\(row.long)", sample(row.value)]
+  }
+
+  /// The checked options as text; nil where they are refused.
+  private func checked(_ subcommand: Subcommand, _ words: [String]) -> String? {
+    var arguments = (["swlock", "\(subcommand.name)"] + words).map { strdup($0) } + [nil]
+    defer { arguments.forEach { free($0) } }
+    guard let invocation = try? Parser(&arguments, count: words.count + 2).parse() else {
+      return nil
+    }
+    var text = ""
+    dump(invocation, to: &text)
+    return text
   }
 
   /// A rule about an option that cannot be given would never be broken, or never be kept.

@@ -134,7 +134,7 @@ struct Acquire {
   private func unable(
     _ request: LockRequest, _ reason: Message, _ status: ExitStatus = .systemCall
   ) -> Failure {
-    Failure(status, "unable to lock \(request.path): \(reason)")
+    Failure(status, .unable(to: "lock", request.path, reason))
   }
 
   /// The lock stays with the open file, and so with whoever has it open.

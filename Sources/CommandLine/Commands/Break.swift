@@ -52,13 +52,13 @@ struct Break {
   /// Only those who have the lock now: whoever waited for it is to have it next.
   private func endHolders(of path: ByteString, _ found: LockInspection) throws(Failure) {
     if found.elsewhere.isHeld {
-      throw Failure(.busy, "unable to break \(path): it is held on another host")
+      throw Failure(.busy, .unable(to: "break", path, "it is held on another host"))
     }
     if found.locks.isEmpty {
       if found.elsewhere == .unknown {
         throw Failure(
           .unsupported,
-          "unable to break \(path): nobody has it here, and locks of other hosts are not seen")
+          .unable(to: "break", path, "nobody has it here, and locks of other hosts are not seen"))
       }
       options.lock.say("\(path) is free")
       return
@@ -73,7 +73,7 @@ struct Break {
       }
       if lock.holders.isEmpty {
         throw Failure(
-          .busy, "unable to break \(path): it is held by somebody who cannot be seen here")
+          .busy, .unable(to: "break", path, "it is held by somebody who cannot be seen here"))
       }
     }
     let keepers = holders.compactMap { holder in KeptLock(of: holder).map { (holder, $0) } }
@@ -126,7 +126,7 @@ struct Break {
       process.identifier == 1
       ? "it is held for pid 1, which is not ended"
       : "it is held by \(process.phrase), which has called this command"
-    return Failure(.busy, "unable to break \(path): \(reason)")
+    return Failure(.busy, .unable(to: "break", path, reason))
   }
 
   /// Why a holder is not ended; nil if it is to be.
@@ -152,7 +152,7 @@ struct Break {
     } else {
       return nil
     }
-    return Failure(.busy, "unable to break \(path): \(reason)")
+    return Failure(.busy, .unable(to: "break", path, reason))
   }
 
   private func breakClaim(_ path: ByteString) throws(Failure) {

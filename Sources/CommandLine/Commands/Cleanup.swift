@@ -82,7 +82,7 @@ struct Cleanup {
         if name.isAside || (options.unused && name.isSidecar) { names.append(name) }
       }
     } catch {
-      throw Failure(.systemCall, "unable to clean up \(path): \(error.text)")
+      throw Failure(.systemCall, .unable(to: "clean up", path, "\(error.text)"))
     }
     let prefix = path.bytes.last == ascii("/") ? path : path + "/"
     for name in names { try removeUnusedFile(prefix + name, isNamed: false, &count, &results) }

@@ -92,7 +92,7 @@ struct Hold {
         continue
       } catch {
         let status: ExitStatus = error == .notImplemented ? .unsupported : .systemCall
-        throw Failure(status, "unable to hold \(kept.path): pidfd_open: \(error.text)")
+        throw Failure(status, .unable(to: "hold", kept.path, "pidfd_open: \(error.text)"))
       }
     }
     return handles
@@ -104,7 +104,7 @@ struct Hold {
         adopting: kept.descriptor, path: kept.path, mode: kept.mode.kernelMode ?? .flock,
         removesFile: kept.unlinks)
     } catch {
-      throw Failure(.systemCall, "unable to hold \(kept.path): \(Failure.reason(error))")
+      throw Failure(.systemCall, .unable(to: "hold", kept.path, Failure.reason(error)))
     }
   }
 
@@ -120,13 +120,13 @@ struct Hold {
         Reliance(onClaim: support.holder, at: kept.path, kept.mode.kind())
       }
     guard let reliance, reliance.isHeld else {
-      throw Failure(.notHeld, "unable to hold \(kept.path): \(Failure.reason(.lost))")
+      throw Failure(.notHeld, .unable(to: "hold", kept.path, Failure.reason(.lost)))
     }
     return reliance
   }
 
   private var ownersAreGone: Failure {
     let number = Int64(kept.owners[0].process)
-    return Failure(.systemCall, "unable to hold \(kept.path): there is no process \(number)")
+    return Failure(.systemCall, .unable(to: "hold", kept.path, "there is no process \(number)"))
   }
 }

@@ -57,7 +57,7 @@ struct Probe {
       }
       holder = child
     } catch {
-      throw Failure(.systemCall, "unable to try locks: \(error.step.name): \(error.errno.text)")
+      throw Failure(.systemCall, .unable(to: "try locks", error.text))
     }
     pipe.closeWriting()
     var outcomes: [ProbeOutcome] = []
@@ -80,7 +80,7 @@ struct Probe {
     _ = try? holder.wait()
     if outcomes.count != ProbeTable.count {
       throw Failure(
-        .systemCall, "unable to try locks in \(path): the process that tried them ended")
+        .systemCall, .unable(to: "try locks in", path, "the process that tried them ended"))
     }
     return outcomes
   }
@@ -100,7 +100,7 @@ struct Probe {
       while let name = try names.next() { try? inner.unlink(name) }
       try folder.removeDirectory(name)
     } catch {
-      Output.say("unable to remove \(path)/\(name): \(error.text)")
+      Output.say(.unable(to: "remove", path + "/" + name, "\(error.text)"))
     }
   }
 

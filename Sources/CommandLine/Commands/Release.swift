@@ -121,7 +121,7 @@ struct Release {
     if let number = holder?.process.identifier, keepers.contains(number),
       keeper(number, owners) != nil
     {
-      throw Failure(.systemCall, "unable to release \(path): its keeper cannot be looked at")
+      throw Failure(.systemCall, .unable(to: "release", path, "its keeper cannot be looked at"))
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
     throw .hardlink(
@@ -157,7 +157,7 @@ struct Release {
     } catch {
       throw Failure(
         Failure.status(error),
-        "unable to release descriptor \(descriptor): \(Failure.reason(error))")
+        .unable(to: "release descriptor", "\(descriptor)", Failure.reason(error)))
     }
     return ExitStatus.done.rawValue
   }

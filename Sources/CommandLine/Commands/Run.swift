@@ -13,18 +13,14 @@ struct Run {
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   /// What watches the lease of the server that keeps a lock of the kernel's.
-  private var companion: LeaseCompanion?
-  let launch: Launch?
-  private let refusals = Refusals()
-
-  /// Why the lock could not be refreshed when that was said last.
-  private final class Refusals {
-    var last: LockError?
-  }
+  private(set) var companion: LeaseCompanion?
+  let environment: ExecutionEnvironment?
+  let refusals = Refusals()
 
   init(_ options: RunOptions) throws(Failure) {
     self.options = options
-    launch = if let chosen = options.launch { try Launch(chosen) } else { nil }
+    environment =
+      if let chosen = options.launch { try ExecutionEnvironment(chosen) } else { nil }
     var request = try options.lock.request(for: options.path)
     options.lock.chooseKind(for: &request)
     self.request = request
@@ -35,7 +31,9 @@ struct Run {
       let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
       throw Failure(
         .unsupported,
-        "unable to lock \(request.path): here that takes --mode \(request.kind.mode.name), without \(excluded)"
+        .unable(
+          to: "lock", request.path,
+          "here that takes --mode \(request.kind.mode.name), without \(excluded)")
       )
     }
     guard let lifetime = request.kind.lifetime else {
@@ -49,7 +47,7 @@ struct Run {
     }
   }
 
-  private var kind: LockKind { request.kind }
+  var kind: LockKind { request.kind }
 
   func perform() throws(Failure) -> Int32 {
     var request = request
@@ -63,14 +61,14 @@ struct Run {
     if case .ended(let termination) = place { return status(ofOther: termination) }
     if !inheritsLock {
       do throws(LaunchError) {
-        let makesControlGroup = launch?.makesControlGroup == true
+        let makesControlGroup = environment?.makesControlGroup == true
         if let front = try forkHolder(
           killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
-          relay: launch?.output?.processes, hindered: sayHindered)
+          relay: environment?.output?.processes, hindered: sayHindered)
         {
           let outcome = front.outcome
           if case .signalled = outcome.termination {
-            launch?.endControlGroup(ofHolder: front.holder, options.lock)
+            environment?.endControlGroup(ofHolder: front.holder, options.lock)
           }
           if case .signalled = outcome.termination, kind.hasClaim {
             release(request, of: front.holder)
@@ -108,7 +106,7 @@ struct Run {
     } catch {
       let reason: Message =
         error.errno == .noProcess ? "it is that of another pid namespace" : "\(error.errno.text)"
-      throw Failure(.unsupported, "unable to find leftovers: \(error.step.name): \(reason)")
+      throw Failure(.unsupported, .unable(to: "find leftovers", "\(error.step.name): \(reason)"))
     }
   }
 
@@ -117,7 +115,7 @@ struct Run {
     try? kind.location(at: request.path).release(of: .process(holder))
   }
 
-  private var inheritsLock: Bool {
+  var inheritsLock: Bool {
     options.noFork || (kind.isInherited && options.leftovers != .release)
   }
 
@@ -153,7 +151,7 @@ struct Run {
     } catch {
       result = .failure(error)
     }
-    launch?.endControlGroup(options.lock)
+    environment?.endControlGroup(options.lock)
     if let companion {
       // To release it would take as long as the server is silent.
       if companion.isEnding {
@@ -215,7 +213,7 @@ struct Run {
       if let deadline = lock.deadline { lease?.deadline = deadline }
       let child = try supervisor.start(command)
       if let deadline = lock.deadline { startedTooLate = .now >= deadline }
-      launch?.output?.commandHasStarted()
+      environment?.output?.commandHasStarted()
       options.lock.say("started \(name), pid \(child.command)")
       outcome = try wait(for: child, command.group, supervisor, lock)
     } catch {
@@ -233,7 +231,7 @@ struct Run {
       Output.say("\(name) was ended, it ran longer than --max-runtime")
     }
     options.lock.say("\(name) ended with status \(status)")
-    if status == 0, let output = launch?.output, output.isIncomplete {
+    if status == 0, let output = environment?.output, output.isIncomplete {
       status = ExitStatus.inputOutput.rawValue
     }
     return afterCommand(status, lock)
@@ -249,165 +247,6 @@ struct Run {
     }
   }
 
-  func wait(
-    for child: ChildProcess, _ group: Command.ProcessGroup, _ supervisor: Supervisor,
-    _ lock: borrowing HeldLock
-  ) throws(LaunchError) -> Supervisor.Outcome {
-    let vigil = supervisor.begin(child, group: group)
-    while true {
-      switch try vigil.next() {
-      case .ended(let outcome): return outcome
-      case .renewalIsDue: vigil.renewed(renew(lock))
-      case .hindered(let obstacle): sayHindered(obstacle)
-      case .interrupted: break
-      }
-    }
-  }
+  var name: ByteString { options.command.name }
 
-  /// - Returns: the status for that.
-  @discardableResult
-  func sayEnded(_ subject: Message, _ path: ByteString) -> Int32 {
-    Output.say("\(subject) was ended, the lock at \(path) could not be kept\(lossReason)")
-    return ExitStatus.notHeld.rawValue
-  }
-
-  private func sayLost(_ lock: borrowing HeldLock) {
-    Output.say("the lock at \(lock.path) could not be kept\(lossReason)")
-  }
-
-  private var lossReason: Message {
-    if companion != nil { return ": its server did not answer" }
-    return refusals.last.map { ": \(Failure.reason($0, options.lock))" } ?? ""
-  }
-
-  /// A loss is not said here: what follows from it is.
-  func renew(_ lock: borrowing HeldLock) -> Lease.Renewal {
-    do throws(LockError) {
-      try lock.refresh()
-      options.lock.say("refreshed \(lock.path)")
-      refusals.last = nil
-      return .renewed(deadline: lock.deadline ?? .distantFuture)
-    } catch {
-      let isNew = error != refusals.last
-      refusals.last = error
-      if error == .lost || error == .notHeld { return .lost }
-      // Tried again and again until the lifetime ends, and said once.
-      if isNew {
-        Output.say("unable to refresh \(lock.path): \(Failure.reason(error, options.lock))")
-      }
-      return .failed
-    }
-  }
-
-  /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode what is written
-  /// to it would spoil it.
-  private func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
-    guard let launch = options.launch else { return }
-    try check(launch.output.log, lock, "the log as well")
-    if !kind.hasClaim { return }
-    for mapping in launch.mappings {
-      if case .file(let path, let flags) = mapping.source, flags & O_ACCMODE != O_RDONLY {
-        try check(path, lock, "written to by --fd in mode hardlink")
-      }
-    }
-  }
-
-  private func check(
-    _ path: ByteString?, _ lock: borrowing HeldLock, _ purpose: StaticString
-  ) throws(Failure) {
-    guard let path, let file = try? FileStatus(at: path, followingLinks: true),
-      let locked = try? FileStatus(at: lock.path, followingLinks: true),
-      file.identity == locked.identity
-    else { return }
-    throw .usage("the lock file \(lock.path) cannot be \(purpose)")
-  }
-
-  /// Waits until what the command wrote is shown and logged, and keeps the lock meanwhile; with a
-  /// `limit`, no longer than that.
-  func finishOutput(_ lock: borrowing HeldLock, within limit: Span? = nil) {
-    guard let output = launch?.output else { return }
-    let end = limit.map { Deadline.after($0) }
-    var pause = (lease ?? companion?.lease).map { $0.lifetime / 3 }
-    if let limit { pause = min(limit, pause ?? limit) }
-    while !output.finish(within: pause) {
-      if let end, end.hasPassed { return output.abandon() }
-      if companion?.isLost == true { return output.abandon() }
-      if lease == nil { continue }
-      switch renew(lock) {
-      case .renewed(let deadline): lease?.deadline = deadline
-      case .failed: break
-      case .lost:
-        sayLost(lock)
-        return output.abandon()
-      }
-    }
-  }
-
-  var limits: Supervisor.Limits {
-    var limits = Supervisor.Limits()
-    limit(&limits)
-    limits.runtime = options.maximumRuntime
-    if let grace = options.killAfter { limits.grace = grace }
-    limits.mustNotOutlive = !inheritsLock
-    limits.relay = launch?.output?.processes
-    switch options.leftovers {
-    case .keep, .release: limits.leftovers = .leave
-    case .wait: limits.leftovers = .wait
-    case .kill: limits.leftovers = .kill
-    }
-    return limits
-  }
-
-  /// To the time for which the lock is held.
-  func limit(_ limits: inout Supervisor.Limits) {
-    limits.lease = lease ?? companion?.lease
-    limits.leaseRenewer = lease == nil ? .companion : .supervisor
-  }
-
-  private var name: ByteString { options.command.name }
-
-  /// Also from the front.
-  func sayHindered(_ obstacle: Supervisor.Obstacle) {
-    switch obstacle {
-    case .refused(let number, let errno):
-      let process = ObservedProcess(number)?.phrase ?? "pid \(number)"
-      let step: Message = errno == .notImplemented ? "pidfd_open: " : ""
-      Output.say("unable to end \(process): \(step)\(errno.text)")
-    case .unseen(let errno):
-      Output.say("unable to find all that is to be ended: \(errno.text)")
-    }
-  }
-}
-
-// MARK: - The command
-
-extension Run {
-  func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
-    let path = lock.path.absolutePath
-    let mode = ByteString(stringLiteral: lock.kind.mode.name)
-    var held = mode + "=" + HeldList.escaped(path)
-    if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
-      held = outer + ":" + held
-    }
-    return [
-      EnvironmentVariable("SWLOCK_PATH", path),
-      EnvironmentVariable("SWLOCK_MODE", mode),
-      EnvironmentVariable("SWLOCK_HELD", held),
-    ]
-  }
-
-  private func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {
-    let variables = variables(lock)
-    if let launch {
-      // To open a FIFO may take for ever. The front releases the lock of a holder that is killed.
-      if kind.hasClaim { dieOfTerminationSignals() }
-      defer { if kind.hasClaim { holdBackTerminationSignals() } }
-      return try launch.command(options.command, setting: variables)
-    }
-    return Command(options.command.vector, environment: .environment(setting: variables))
-  }
-
-  private func failure(_ error: LaunchError, _ command: Command) -> Failure {
-    launch?.failure(error, name, command) ?? .launching(error, name, command)
-  }
 }

@@ -96,7 +96,7 @@ struct Status {
       return Look(options.json ? json : found.table, key: json, isHeld: !found.locks.isEmpty)
     } catch {
       return Look(
-        Failure(Failure.status(error), "unable to look at locks: \(Failure.reason(error))"))
+        Failure(Failure.status(error), .unable(to: "look at locks", Failure.reason(error))))
     }
   }
 

@@ -9,17 +9,17 @@ internal import Locking
 extension Run {
   /// - Returns: the status to exit with.
   func afterCommand(_ status: Int32, _ lock: borrowing HeldLock) -> Int32 {
-    guard let launch else { return status }
+    guard let environment else { return status }
     var result = status
-    if !launch.endControlGroup(options.lock), result == 0 {
+    if !environment.endControlGroup(options.lock), result == 0 {
       result = ExitStatus.systemCall.rawValue
     }
     finishOutput(lock)
-    for string in launch.options.onExit.reversed() {
+    for string in environment.options.onExit.reversed() {
       if onExit(string, status, lock) == .lost { return ExitStatus.notHeld.rawValue }
     }
-    guard var paths = launch.options.synchronized else { return result }
-    if paths.isEmpty { paths = [launch.options.folder ?? "."] }
+    guard var paths = environment.options.synchronized else { return result }
+    if paths.isEmpty { paths = [environment.options.folder ?? "."] }
     switch sync(paths, lock) {
     case .done: return result
     case .failed: return result == 0 ? ExitStatus.inputOutput.rawValue : result
@@ -71,7 +71,7 @@ extension Run {
     var limits = Supervisor.Limits()
     limit(&limits)
     limits.isInterruptible = true
-    limits.relay = launch?.output?.processes
+    limits.relay = environment?.output?.processes
     do throws(LaunchError) {
       let supervisor = try Supervisor(limits)
       let synchronization = try Synchronization(paths)
@@ -91,16 +91,16 @@ extension Run {
           }
           var result = SyncResult.done
           for failure in synchronization.failures() {
-            Output.say("unable to sync \(paths[failure.place]): \(failure.errno.text)")
+            Output.say(.unable(to: "sync", paths[failure.place], "\(failure.errno.text)"))
             result = .failed
           }
           if outcome.termination == .exited(code: 0) { return result }
-          Output.say("unable to sync: the process that did it was killed")
+          Output.say(.unable(to: "sync", "the process that did it was killed"))
           return .failed
         }
       }
     } catch {
-      Output.say("unable to sync: \(error.step.name): \(error.errno.text)")
+      Output.say(.unable(to: "sync", error.text))
       return .failed
     }
   }

@@ -4,7 +4,7 @@ internal import SystemInterface
 
 // Namespaces and the control group of a command.
 
-extension Launch {
+extension ExecutionEnvironment {
   /// What the command is to have, and of the optional namespaces those that it can have.
   func chooseNamespaces(_ setup: ProcessSetup, _ name: ByteString) -> Namespaces {
     var chosen = options.namespaces
@@ -38,7 +38,9 @@ extension Launch {
     }
     return Failure(
       .systemCall,
-      "unable to run \(name): \(error.step.name): \(error.errno.text); without privileges that takes user as well"
+      .unable(
+        to: "run", name,
+        "\(error.step.name): \(error.errno.text); without privileges that takes user as well")
     )
   }
 
@@ -64,7 +66,7 @@ extension Launch {
     } catch {
       throw Failure(
         error.errno == .notImplemented ? .unsupported : .systemCall,
-        "unable to make the control group \(error.path): \(error.errno.text)")
+        .unable(to: "make the control group", error.path, "\(error.errno.text)"))
     }
   }
 
@@ -96,7 +98,7 @@ extension Launch {
     let path = refusal?.path ?? group.name
     let reason: Message =
       isEmpty ? "\((refusal?.errno ?? Errno(EBUSY)).text)" : "something in it does not end"
-    Output.say("unable to remove the control group \(path): \(reason)")
+    Output.say(.unable(to: "remove the control group", path, reason))
     return false
   }
 

@@ -83,7 +83,7 @@ final class OutputRelay {
 
   private static func failure(_ error: LaunchError) -> Failure {
     Failure(
-      .systemCall, "unable to copy the command's output: \(error.step.name): \(error.errno.text)")
+      .systemCall, .unable(to: "copy the command's output", error.text))
   }
 
   private func open(_ path: ByteString) throws(Failure) -> Int32 {
@@ -189,8 +189,8 @@ extension OutputRelay {
       switch problem {
       case .log(.brokenPipe) where !plan.programs.isEmpty:
         Output.say("nothing more goes to the log \(log), \(options.filter ?? "gzip") has ended")
-      case .log(let error): Output.say("unable to write to the log \(log): \(error.text)")
-      case .output(let error): Output.say("unable to show the command's output: \(error.text)")
+      case .log(let error): Output.say(.unable(to: "write to the log", log, "\(error.text)"))
+      case .output(let error): Output.say(.unable(to: "show the command's output", "\(error.text)"))
       case .program(let index, let termination):
         let program = index == 0 ? options.filter ?? "gzip" : "gzip"
         Output.say(

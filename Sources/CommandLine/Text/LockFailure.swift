@@ -15,7 +15,7 @@ extension Failure {
       let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
       reason = "\(timedOut)it is held \(holder)"
     }
-    let message: Message = "unable to lock \(request.path): \(reason)"
+    let message: Message = .unable(to: "lock", request.path, reason)
     if let code = options.conflictExitCode, isBusy { return Failure(status: code, message) }
     return Failure(status(error), message)
   }
@@ -26,7 +26,7 @@ extension Failure {
     _ verb: StaticString, _ path: ByteString, _ error: LockError, _ reason: Message? = nil
   ) -> Failure {
     let reason = reason ?? Self.reason(error)
-    return Failure(status(error), "unable to \(verb) \(path): \(reason)")
+    return Failure(status(error), .unable(to: verb, path, reason))
   }
 
   static func status(_ error: LockError) -> ExitStatus {
@@ -143,18 +143,18 @@ extension Failure {
 
   /// `unable to open PATH: REASON`, of a file for the command.
   static func opening(_ path: ByteString, _ errno: Errno) -> Failure {
-    Failure(status(.create, errno), "unable to open \(path): \(errno.text)")
+    Failure(status(.create, errno), .unable(to: "open", path, "\(errno.text)"))
   }
 
   /// `unable to execute COMMAND: REASON`
   static func launching(_ error: LaunchError, _ command: ByteString) -> Failure {
     guard error.step == .exec else {
       return Failure(
-        status(error), "unable to run \(command): \(error.step.name): \(error.errno.text)")
+        status(error), .unable(to: "run", command, error.text))
     }
     let status: ExitStatus =
       error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
-    return Failure(status, "unable to execute \(command): \(error.errno.text)")
+    return Failure(status, .unable(to: "execute", command, "\(error.errno.text)"))
   }
 
   /// Of a step that is not the exec: whether this kernel cannot do it at all.
@@ -175,7 +175,7 @@ extension Failure {
       }
     let call: StaticString = error == .notImplemented ? "pidfd_open: " : ""
     return Failure(
-      status, "unable to \(verb) \(path): unable to end \(process): \(call)\(error.text)")
+      status, .unable(to: verb, path, .unable(to: "end", process, "\(call)\(error.text)")))
   }
 
   /// The same with what was too long.
@@ -188,7 +188,15 @@ extension Failure {
     let variable = split(variables.largest, at: "=")?.0 ?? variables.largest
     return Failure(
       .cannotExecute,
-      "unable to execute \(name): \(error.errno.text): arguments of \(Int64(arguments.total)) bytes, environment of \(Int64(variables.total)), its largest variable is \(variable) with \(Int64(variables.largest.count))"
+      .unable(
+        to: "execute", name,
+        "\(error.errno.text): arguments of \(Int64(arguments.total)) bytes, environment of \(Int64(variables.total)), its largest variable is \(variable) with \(Int64(variables.largest.count))"
+      )
     )
   }
+}
+
+extension LaunchError {
+  /// `STEP: REASON`
+  var text: Message { "\(step.name): \(errno.text)" }
 }

@@ -129,7 +129,7 @@ final class Outlook {
       options.reentrant
       ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
     return Failure(
-      .busy, "unable to lock \(request.path): it is held by \(process.phrase), \(hint)")
+      .busy, .unable(to: "lock", request.path, "it is held by \(process.phrase), \(hint)"))
   }
 
   // MARK: - Claims, which name their owner
@@ -198,7 +198,7 @@ final class Outlook {
     let holder = Message.phrase(", and this is held ", holderPhrase(of: request))
     return Suspicion(
       holder: 0,
-      failure: Failure(.busy, "unable to lock \(request.path): \(reason)\(holder)"))
+      failure: Failure(.busy, .unable(to: "lock", request.path, "\(reason)\(holder)")))
   }
 }
 

@@ -199,7 +199,7 @@ extension LockOptions {
     } catch {
       // It was found to be lost, and said so, when it was to be refreshed.
       if error == .notHeld { return .notHeld }
-      Output.say("unable to \(verb) \(path): \(Failure.reason(error, self))")
+      Output.say(.unable(to: verb, path, Failure.reason(error, self)))
       if error == .lost { return .notHeld }
     }
     return nil
@@ -221,7 +221,7 @@ func blockedDescriptor(of signals: SignalSet) throws(Failure) -> FileDescriptor 
     try signals.block()
     return try signals.makeDescriptor()
   } catch {
-    throw Failure(.systemCall, "unable to wait for signals: signalfd: \(error.text)")
+    throw Failure(.systemCall, .unable(to: "wait for signals", "signalfd: \(error.text)"))
   }
 }
 

@@ -20,6 +20,22 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     bytes = stringInterpolation.message.bytes
   }
 
+  /// How every message begins that says what could not be done: `unable to VERB SUBJECT: REASON`.
+  @inline(never)
+  static func unable(to verb: StaticString, _ subject: Message, _ reason: Message) -> Message {
+    "unable to \(verb) \(subject): \(reason)"
+  }
+
+  @inline(never)
+  static func unable(to verb: StaticString, _ subject: ByteString, _ reason: Message) -> Message {
+    unable(to: verb, "\(subject)", reason)
+  }
+
+  @inline(never)
+  static func unable(to verb: StaticString, _ reason: Message) -> Message {
+    "unable to \(verb): \(reason)"
+  }
+
   /// Messages are made in many places, and none of them is in a hurry: inlined, these functions would
   /// be a tenth of the binary.
   struct Interpolation: StringInterpolationProtocol {

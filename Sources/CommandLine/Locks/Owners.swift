@@ -67,5 +67,5 @@ func checkExists(
   guard case .processes(let numbers) = owners,
     numbers.allSatisfy({ kill($0, 0) != 0 && Errno.current == .noProcess })
   else { return }
-  throw Failure(.systemCall, "unable to \(verb) \(path): there is no process \(numbers[0])")
+  throw Failure(.systemCall, .unable(to: verb, path, "there is no process \(numbers[0])"))
 }

@@ -24,7 +24,7 @@ func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
 func checkProcessNumbers(_ verb: StaticString, _ path: ByteString) throws(Failure) {
   if procShowsThisNamespace() { return }
   throw Failure(
-    .unsupported, "unable to \(verb) \(path): /proc is that of another pid namespace")
+    .unsupported, .unable(to: verb, path, "/proc is that of another pid namespace"))
 }
 
 /// Throws if this process may not end `process`.

@@ -39,7 +39,7 @@ struct Results {
   func finish() throws(Failure) {
     guard let error = isEmpty ? nil : error ?? Output.errorOfClosing(STDOUT_FILENO) else { return }
     if error == .brokenPipe { raise(SIGPIPE) }
-    throw Failure(.inputOutput, "unable to write to standard output: \(error.text)")
+    throw Failure(.inputOutput, .unable(to: "write to standard output", "\(error.text)"))
   }
 
   /// The one thing that a command is to write.

@@ -9,9 +9,10 @@ enum LockMode: Equatable {
   static var posix: LockMode { .kernel(.posix) }
   static var ofd: LockMode { .kernel(.ofd) }
 
+  static var all: [LockMode] { [.flock, .posix, .ofd, .hardlink] }
+
   init?(named name: ByteString) {
-    for mode in [LockMode.flock, .posix, .ofd, .hardlink]
-    where name.bytes.elementsEqual(mode.name.utf8) {
+    for mode in Self.all where name.bytes.elementsEqual(mode.name.utf8) {
       self = mode
       return
     }

@@ -3,7 +3,7 @@ internal import Launching
 internal import SystemInterface
 
 /// Makes the command of `run` out of its launch options.
-final class Launch {
+final class ExecutionEnvironment {
   let options: LaunchOptions
   private let credentials: Credentials
   /// What was opened for the command, until this process has started it.
@@ -80,7 +80,7 @@ final class Launch {
     if let failure = Self.namespaceFailure(error, name, options) { return failure }
     guard let subject else { return .launching(error, name, command) }
     return Failure(
-      .systemCall, "unable to run \(name): \(error.step.name) \(subject): \(error.errno.text)")
+      .systemCall, .unable(to: "run", name, "\(error.step.name) \(subject): \(error.errno.text)"))
   }
 
   // MARK: - Files
@@ -95,7 +95,7 @@ final class Launch {
       let flags = csystem_fcntl(number, F_GETFD, 0)
       if flags < 0 || flags & FD_CLOEXEC != 0 {
         throw Failure(
-          .systemCall, "unable to give descriptor \(number) to the command: it is not open")
+          .systemCall, .unable(to: "give descriptor", "\(number) to the command", "it is not open"))
       }
       return DescriptorMapping(request.number, number)
     }
