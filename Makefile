@@ -23,7 +23,7 @@ SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
 	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
-	Tests/NFS/tools/work
+	Tests/NFS/tools/work Tests/NFS/tools/impatient
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and

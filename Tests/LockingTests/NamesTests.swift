@@ -57,15 +57,16 @@ import Testing
       """.utf8))
 
   @Test(arguments: [
-    ("21", false, false), ("30", false, false), ("31", true, true), ("32", true, true),
+    ("21", false, false), ("30", false, false), ("31", true, true), ("32", true, false),
     ("33", false, true),
   ])
   func fileSystemsThatKeepLocksToThemselvesAreKnown(
-    _ mount: String, _ flock: Bool, _ either: Bool
+    _ mount: String, _ flock: Bool, _ records: Bool
   ) {
     let entry = Self.table.entry(Array(mount.utf8)[...])
     #expect(entry?.keepsFlockToItself == flock)
-    #expect(entry?.keepsOneKindToItself == either)
+    #expect(entry?.keepsRecordLocksToItself == records)
+    #expect(entry?.keepsOneKindToItself == (flock || records))
   }
 
   @Test func unknownMountIsNotFound() {

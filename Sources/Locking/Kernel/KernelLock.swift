@@ -20,18 +20,25 @@ public struct KernelLock: Sendable {
   /// Microseconds.
   private static let pollInterval: UInt32 = 20_000
 
+  /// Between two questions to a server.
+  private static let longestPause = Span.milliseconds(250)
+
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
   /// the same kind that it has there already becomes this one. A file system that refuses to wait
   /// (EAGAIN for a call that should block: some in user space do) is asked again and again; without
-  /// `polling` it is taken at its word, which is `busy`.
+  /// `polling` it is taken at its word, which is `busy`. So is a server with NFS 2 and 3, where it is not safe
+  /// to end a wait: waiters have no order there.
   ///
   /// - Throws: `busy`, `timedOut`, or `system` with the step `flock`, `fcntl` or `timer`.
   public func take(
     _ descriptor: Int32, _ patience: Patience, polling: Bool = true
   ) throws(LockError) {
     if try take(descriptor, waiting: false) { return }
+    if patience != .never, SharedFileSystem.endedWaitMayKeepLock(on: descriptor, mode) {
+      return try takeByTurns(descriptor, patience)
+    }
     switch patience {
     case .never:
       throw .busy
@@ -44,6 +51,18 @@ public struct KernelLock: Sendable {
         if deadline.hasPassed { throw .timedOut }
       }
     }
+  }
+
+  /// Asks again and again, and never has the kernel wait.
+  private func takeByTurns(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
+    var jitter = Jitter()
+    var pause = Span.milliseconds(10)
+    repeat {
+      patience.bounding(pause / 2 + jitter.span(upTo: pause)).pause()
+      if try take(descriptor, waiting: false) { return }
+      pause = min(pause * 2, Self.longestPause)
+    } while !patience.isOver
+    throw .timedOut
   }
 
   /// One system call. False: somebody else has the lock, or a signal ended the wait.

@@ -37,6 +37,17 @@ package struct SharedFileSystem {
     return try !mount().keepsOneKindToItself
   }
 
+  /// Whether a wait for a lock that is ended, by a signal or a timeout, may leave the lock to nobody for ever.
+  /// With NFS 2 and 3 Linux (fs/lockd, seen with 6.1) cancels such a wait, and where the server has granted the
+  /// lock meanwhile neither of them gives it back; a second attempt counts as somebody else's. So it is too
+  /// where the mount is not to be seen.
+  static func endedWaitMayKeepLock(on descriptor: Int32, _ mode: KernelMode) -> Bool {
+    guard let system = try? SharedFileSystem(of: descriptor), system.isNFS else { return false }
+    guard let mount = try? system.mount() else { return true }
+    return mount.isNFSBefore4
+      && !(mode == .flock ? mount.keepsFlockToItself : mount.keepsRecordLocksToItself)
+  }
+
   /// Its type, where the mount table says that other hosts are not told of its flock locks.
   func typeIfFlockStaysHere() throws(LockError) -> ByteString? {
     let mount = try mount()
@@ -47,7 +58,7 @@ package struct SharedFileSystem {
   /// That of Linux 6.1 does not with NFS 3.
   func tellsOfSharedLocks() throws(LockError) -> Bool {
     guard isNFS else { return true }
-    return try !mount().type.elementsEqual(("nfs" as StaticString).utf8)
+    return try !mount().isNFSBefore4
   }
 
   /// How long an NFS 4 server keeps the locks of a host that it does not hear of; nil for other servers.
@@ -92,9 +103,13 @@ struct MountTable {
         || hasOption(in: MountTable.flockStaysHere)
     }
 
+    var isNFSBefore4: Bool { type.elementsEqual(("nfs" as StaticString).utf8) }
+
+    var keepsRecordLocksToItself: Bool { hasOption(in: MountTable.recordLocksStayHere) }
+
     /// Record locks, flock locks or both: then the server at least does not see the two as one.
     var keepsOneKindToItself: Bool {
-      keepsFlockToItself || hasOption(in: MountTable.recordLocksStayHere)
+      keepsFlockToItself || keepsRecordLocksToItself
     }
 
     /// `lease_time=SECONDS` in the text of /proc/self/mountstats, below the line
@@ -130,7 +145,9 @@ struct MountTable {
   private static let flockStaysHere: [StaticString] = [
     "nolock", "local_lock=all", "local_lock=flock", "nobrl",
   ]
-  private static let recordLocksStayHere: [StaticString] = ["local_lock=posix"]
+  private static let recordLocksStayHere: [StaticString] = [
+    "nolock", "local_lock=all", "local_lock=posix", "nobrl",
+  ]
 
   private let text: [UInt8]
 
