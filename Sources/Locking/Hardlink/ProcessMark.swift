@@ -64,8 +64,8 @@ struct ProcessMark: Equatable {
     guard fields.count > 19 else { return 0 }
     // A zombie is dead; but the state is that of the first thread, and others may go on.
     if fields[0].first == ascii("X") { throw .noProcess }
-    if fields[0].first == ascii("Z"), (decimalNumber(fields[17]) ?? 0) < 2 { throw .noProcess }
-    return isTimeShifted ? 0 : decimalNumber(fields[19]) ?? 0
+    if fields[0].first == ascii("Z"), (fields[17].number() ?? 0) < 2 { throw .noProcess }
+    return isTimeShifted ? 0 : fields[19].number() ?? 0
   }
 }
 
@@ -104,7 +104,7 @@ extension ProcessMark {
       for word in line.dropFirst(key.count).split(whereSeparator: {
         $0 == ascii("\t") || $0 == ascii(" ")
       }) {
-        if let number = decimalNumber(word) { numbers.append(number) }
+        if let number: UInt64 = word.number() { numbers.append(number) }
       }
     }
     return numbers
@@ -122,7 +122,7 @@ extension ProcessMark {
     let length = buffer.withUnsafeMutableBytes { buffer in
       readlink("/proc/self", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
     }
-    return length > 0 && decimalNumber(buffer.prefix(length)) == UInt64(own)
+    return length > 0 && buffer.prefix(length).number() == own
   }
 }
 
@@ -148,7 +148,7 @@ final class ProcessCensus {
     do throws(Errno) {
       let names = try folder.names()
       while let name = try names.next() {
-        guard let own = decimalNumber(name.bytes[...]) else { continue }
+        guard let own: UInt64 = name.bytes.number() else { continue }
         for number in ProcessMark.namespaceNumbers(of: name) ?? [] where number < Self.limit {
           let index = Int(number)
           while bearers.count <= index { bearers.append(0) }
@@ -216,22 +216,4 @@ extension BootTime {
     let rest = Span.seconds(Int64(ticks % frequency)) / Int64(frequency)
     self.init(sinceZero: .seconds(Int64(clamping: ticks / frequency)) + rest)
   }
-}
-
-/// The number that these digits spell in base 10; nil for anything else, or too large a number.
-func decimalNumber(_ digits: ArraySlice<UInt8>) -> UInt64? {
-  if digits.isEmpty { return nil }
-  var value: UInt64 = 0
-  for digit in digits {
-    guard digit >= ascii("0"), digit <= ascii("9") else { return nil }
-    let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-    let (sum, overflow) = product.addingReportingOverflow(UInt64(digit - ascii("0")))
-    if tooLarge || overflow { return nil }
-    value = sum
-  }
-  return value
-}
-
-func isHexadecimal(_ byte: UInt8) -> Bool {
-  (byte >= ascii("0") && byte <= ascii("9")) || (byte >= ascii("a") && byte <= ascii("f"))
 }

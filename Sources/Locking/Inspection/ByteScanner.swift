@@ -38,17 +38,9 @@ struct ByteScanner {
 
   /// Digits in base 10 or 16, without a prefix; nil where there are none or they do not fit.
   mutating func unsigned(radix: UInt64 = 10) -> UInt64? {
-    var value: UInt64 = 0
-    var isEmpty = true
-    while position < bytes.endIndex, let digit = Self.digit(bytes[position]), digit < radix {
-      let (product, overflow) = value.multipliedReportingOverflow(by: radix)
-      let (sum, carry) = product.addingReportingOverflow(digit)
-      if overflow || carry { return nil }
-      value = sum
-      isEmpty = false
-      position += 1
-    }
-    return isEmpty ? nil : value
+    let digits = bytes[position...].prefix { (digitValue($0) ?? radix) < radix }
+    position = digits.endIndex
+    return digits.number(radix: radix)
   }
 
   mutating func int32() -> Int32? {
@@ -58,14 +50,6 @@ struct ByteScanner {
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == ascii(" ") || byte == ascii("\t") }
-
-  private static func digit(_ byte: UInt8) -> UInt64? {
-    switch byte {
-    case ascii("0")...ascii("9"): UInt64(byte - ascii("0"))
-    case ascii("a")...ascii("f"): UInt64(byte - ascii("a") + 10)
-    default: nil
-    }
-  }
 }
 
 /// The lines of a text, without their ends; the last one may lack its end.

@@ -74,8 +74,7 @@ struct LockTableEntry: Equatable {
       return scanner.word().elementsEqual(text.utf8) ? ByteRange(start: start, length: 0) : nil
     }
     guard let last = Int64(exactly: end), last >= start else { return nil }
-    let (length, overflow) = (last - start).addingReportingOverflow(1)
-    return overflow ? ByteRange(start: start, length: 0) : ByteRange(start: start, length: length)
+    return ByteRange(start: start, length: last - start == Int64.max ? 0 : last - start + 1)
   }
 }
 

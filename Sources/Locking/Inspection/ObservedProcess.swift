@@ -116,7 +116,7 @@ struct ProcessCredentials {
         let real = scanner.word()
         let effective = scanner.word()
         let saved = scanner.word()
-        user = decimalNumber(effective).flatMap { UInt32(exactly: $0) }
+        user = effective.number()
         hasOneUser = real.elementsEqual(effective) && saved.elementsEqual(effective)
       } else if let value = line.value(of: "NSpid:") {
         var scanner = ByteScanner(value)
