@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// A length of time, of nanoseconds.
 ///
 /// Nothing here overflows: what does not fit, 292 years either way, is the longest or the shortest span
@@ -20,6 +22,7 @@ public struct Span: Comparable, Sendable {
   public static var shortest: Span { Span(nanoseconds: Int64.min) }
 
   /// Cut towards zero.
+  public var wholeMicroseconds: Int64 { nanoseconds / 1000 }
   public var wholeMilliseconds: Int64 { nanoseconds / 1_000_000 }
   public var wholeSeconds: Int64 { nanoseconds / 1_000_000_000 }
 
@@ -37,6 +40,13 @@ public struct Span: Comparable, Sendable {
   package var timeSpecification: (seconds: Int, nanoseconds: Int) {
     let count = max(0, nanoseconds)
     return (Int(count / 1_000_000_000), Int(count % 1_000_000_000))
+  }
+
+  /// Sleeps so long, or until a signal is handled (nanosleep(2)).
+  public func pause() {
+    let time = timeSpecification
+    var asked = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
+    nanosleep(&asked, nil)
   }
 
   /// Of a timespec(3type).

@@ -17,8 +17,7 @@ public struct KernelLock: Sendable {
     self.range = range
   }
 
-  /// Microseconds.
-  private static let pollInterval: UInt32 = 20_000
+  private static let pollInterval = Span.milliseconds(20)
 
   private var step: LockStep { mode == .flock ? .flock : .fcntl }
 
@@ -63,7 +62,7 @@ public struct KernelLock: Sendable {
       }
       if waiting {
         if !polling { throw .busy }
-        usleep(Self.pollInterval)
+        Self.pollInterval.pause()
       }
       return false
     }

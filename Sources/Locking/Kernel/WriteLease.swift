@@ -46,7 +46,7 @@ struct LeaseWait {
   private let patience: Patience
   /// For whoever has no patience: it is no lock that is in the way.
   private let shortest = Deadline.seconds(1)
-  private var pauses: UInt32 = 0
+  private var pauses: Int64 = 0
 
   init(_ patience: Patience) {
     self.patience = patience
@@ -60,6 +60,6 @@ struct LeaseWait {
     case .never, .until, .forever: break
     }
     pauses = min(pauses + 1, 20)
-    usleep(pauses * 500)
+    Span.microseconds(pauses * 500).pause()
   }
 }
