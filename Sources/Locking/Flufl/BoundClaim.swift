@@ -2,19 +2,27 @@
 final class BoundClaim {
   let name: ClaimName
   let status: FileStatus
-  private(set) var descriptor: FileDescriptor
+  private var descriptor: FileDescriptor?
 
   init(
     _ name: ClaimName, _ status: FileStatus, _ descriptor: consuming FileDescriptor
   ) {
     self.name = name
     self.status = status
-    self.descriptor = descriptor
+    self.descriptor = consume descriptor
+  }
+
+  /// Of the open file; throws EBADF once it is closed.
+  var number: Int32 {
+    get throws(Errno) {
+      guard let number = descriptor?.number else { throw .badDescriptor }
+      return number
+    }
   }
 
   /// An NFS client gives a file that is open another name instead of removing it, which takes three calls
   /// more.
-  func closeBeforeUnlinking() { descriptor = FileDescriptor(taking: -1) }
+  func closeBeforeUnlinking() { descriptor = nil }
 
   var token: ByteString { name.token }
 }

@@ -4,14 +4,14 @@ extension LockName {
   /// Every claim for this lock in the folder.
   ///
   /// - Parameter watch: hears what interrupts a look that takes long.
-  func claimNames(_ watch: HolderWatch? = nil) throws(LockError) -> [ClaimName] {
+  func claimNames(_ watch: ReleaseWatch? = nil) throws(LockError) -> [ClaimName] {
     var armed: [ByteString] = []
     return try claimNames(watch, armed: &armed)
   }
 
   /// - Parameter armed: is given all arm names as well.
   func claimNames(
-    _ watch: HolderWatch?, armed: inout [ByteString]
+    _ watch: ReleaseWatch?, armed: inout [ByteString]
   ) throws(LockError) -> [ClaimName] {
     let arms = armName("")
     let all = try step(.read) { () throws(Errno) in try self.names() }

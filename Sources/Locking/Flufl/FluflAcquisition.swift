@@ -39,7 +39,7 @@ struct FluflAcquisition {
   }
 
   private mutating func take() throws(LockError) -> FluflHold {
-    var wait = HolderWait(lock, judge, request)
+    var wait = HardlinkWait(lock, judge, request)
     while true {
       // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
       if lock.isShared {
@@ -208,7 +208,7 @@ extension FluflAcquisition {
   /// - Returns: whether there are claims of other programs.
   private mutating func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
     let judge = judge.judgingMany()
-    let watch = HolderWatch(judge, interruption: request.interruption)
+    let watch = ReleaseWatch(judge, interruption: request.interruption)
     var armed: [ByteString] = []
     let names = try lock.claimNames(watch, armed: &armed)
     if lock.isShared {
@@ -240,7 +240,7 @@ extension FluflAcquisition {
   /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
     let end = Deadline.after(policy.settle)
-    let watch = HolderWatch(judge, interruption: request.interruption)
+    let watch = ReleaseWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
       if case .until(let deadline) = request.patience, deadline.hasPassed { throw .unsettled }
       let refreshed = policy.lifetime.map { $0 / 3 } ?? .longest

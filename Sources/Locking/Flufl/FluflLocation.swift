@@ -45,7 +45,7 @@ final class FluflLocation: HardlinkLocation {
   }
 
   private func abandon(_ held: BoundClaim) {
-    try? ClaimExpiry.abandoned.set(on: held.descriptor.number)
+    try? ClaimExpiry.abandoned.set(on: held.number)
     _ = lock.removeOwnName(of: held)
   }
 
@@ -170,13 +170,13 @@ final class FluflLocation: HardlinkLocation {
 ///
 /// - Returns: what time it was for the folder then.
 private func touch(_ claim: BoundClaim, for span: Span?) throws(LockError) -> WallTime {
-  let descriptor = claim.descriptor.number
   var now = FolderClock.local().now
   for _ in 0..<2 {
     let expiry = ClaimExpiry(now, span, of: claim.name)
     let status = try step(.touch) { () throws(Errno) in
-      try expiry.set(on: descriptor)
-      return try FileStatus(of: descriptor)
+      let number = try claim.number
+      try expiry.set(on: number)
+      return try FileStatus(of: number)
     }
     let difference = status.changeTime - now
     now = status.changeTime

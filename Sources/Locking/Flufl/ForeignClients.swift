@@ -2,7 +2,7 @@
 extension LockName {
   /// Whether one of these is the claim of another program. A folder of such a name is not, for one.
   func hasForeignClaim(
-    among names: [ClaimName], _ watch: HolderWatch? = nil
+    among names: [ClaimName], _ watch: ReleaseWatch? = nil
   ) throws(LockError) -> Bool {
     for name in names where name.isForeign {
       try watch?.pause(.zero)
@@ -39,9 +39,9 @@ extension Retirement {
     let settle = judge.policy.settle
     // Somebody else's claim may not be ours to touch. Then there is only the waiting.
     let fresh = held.freshExpiry(right.claim.clock.now, lasting: settle + .seconds(15))
-    try? fresh?.set(on: held.descriptor.number)
+    try? fresh?.set(on: held.number)
     let end = Deadline.after(settle)
-    let watch = HolderWatch(judge, interruption: interruption)
+    let watch = ReleaseWatch(judge, interruption: interruption)
     while !end.hasPassed {
       if case .until(let deadline) = patience, deadline.hasPassed { throw .unsettled }
       try watch.pause(patience.bounding(min(end.remaining, Self.rightLifetime / 3)))

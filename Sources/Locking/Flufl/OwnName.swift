@@ -18,15 +18,16 @@ extension LockName {
       if try isOwnName(of: claim) { try folder.unlink(claim.name.fileName) }
     } catch {
       if error == .missing { return true }
-      abandon(claim.name, claim.descriptor.number)
+      abandon(claim.name, try? claim.number)
       return false
     }
     return true
   }
 
   /// Gives a claim up whose own name cannot be removed: nobody is to take it for that of one who waits.
-  func abandon(_ name: ClaimName, _ descriptor: Int32) {
+  func abandon(_ name: ClaimName, _ descriptor: Int32?) {
     do throws(Errno) {
+      guard let descriptor else { throw .badDescriptor }
       try ClaimExpiry.abandoned.set(on: descriptor)
     } catch {
       guard error == .badDescriptor, let file = try? openIfPresent(name.fileName) else { return }

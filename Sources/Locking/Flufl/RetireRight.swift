@@ -34,13 +34,13 @@ extension Retirement {
       var chain: [ByteString] = []
       var tail = token
       let clock = claim?.clock ?? .local()
-      while !mayBeFree, let holder = try look(lock.retireName(tail), orDiscard: claim) {
-        if !isForced, !judge.mayOvertake(holder, clock, rightLifetime: Self.rightLifetime) {
+      while !mayBeFree, let rightHolder = try look(lock.retireName(tail), orDiscard: claim) {
+        if !isForced, !judge.mayOvertake(rightHolder, clock, rightLifetime: Self.rightLifetime) {
           discard(claim)
           return nil
         }
-        chain.append(holder.token)
-        tail = holder.token
+        chain.append(rightHolder.token)
+        tail = rightHolder.token
         if chain.count > Self.longestChain { throw .system(.link, .tooManyLinks) }
       }
       let own: ClaimFile
@@ -120,8 +120,8 @@ extension Retirement {
 
   /// From here on that right holder cannot take anything: neither through its door, nor by handing
   /// the lock over.
-  func fence(_ holder: ByteString) throws(LockError) {
-    let door = lock.exitName(holder)
+  func fence(_ rightHolder: ByteString) throws(LockError) {
+    let door = lock.exitName(rightHolder)
     do throws(Errno) {
       try lock.folder.makeDirectory(door)
     } catch {
@@ -130,7 +130,7 @@ extension Retirement {
       }
     }
     do throws(Errno) {
-      try lock.folder.unlink(lock.armName(holder))
+      try lock.folder.unlink(lock.armName(rightHolder))
     } catch {
       if error != .missing { throw .system(.unlink, error) }
     }
@@ -169,7 +169,7 @@ extension Retirement {
       case .shut, .untouched: return lose(right)
       }
     }
-    let isOwn = leads(door, to: right.claim.token, right.claim.number)
+    let isOwn = leads(door, to: right.claim.token, try? right.claim.number)
     try? lock.folder.unlink(door)
     if isTransfer { try? lock.folder.unlink(lock.armName(right.claim.token)) }
     right.claim.abandon()

@@ -73,12 +73,12 @@ struct Retirement {
 extension Retirement {
   private func exercise(_ right: Right) throws(LockError) -> Outcome {
     var previous = token
-    for holder in right.chain {
-      try fence(holder)
-      guard try lock.isBound(lock.retireName(previous), to: holder) else {
+    for rightHolder in right.chain {
+      try fence(rightHolder)
+      guard try lock.isBound(lock.retireName(previous), to: rightHolder) else {
         return try backOut(right, .lost)
       }
-      previous = holder
+      previous = rightHolder
     }
     guard let held = try lookAtLock(), held.token == token else {
       return try backOut(right, .gone)

@@ -23,7 +23,7 @@ extension Retirement {
   /// the claim that was to be taken gets its place back; if that is taken by now, it stays where it is,
   /// and nothing is lost.
   private func putBackUnlessOurs(_ door: ByteString, _ held: BoundClaim) -> Bool {
-    if !leads(door, to: token, held.descriptor.number) {
+    if !leads(door, to: token, try? held.number) {
       do throws(Errno) {
         try lock.folder.link(door, to: lock.base)
       } catch {
@@ -40,11 +40,11 @@ extension Retirement {
 
   /// Whether the claim of that token is at `name`. Where the file cannot be read just now, for want of a
   /// descriptor perhaps, its inode tells, which nobody else can have while the claim is open here.
-  func leads(_ name: ByteString, to token: ByteString, _ descriptor: Int32) -> Bool {
+  func leads(_ name: ByteString, to token: ByteString, _ descriptor: Int32?) -> Bool {
     do throws(LockError) {
       return try lock.isBound(name, to: token)
     } catch {
-      guard let claim = try? FileStatus(of: descriptor),
+      guard let descriptor, let claim = try? FileStatus(of: descriptor),
         let found = try? lock.status(of: name)
       else { return false }
       return found.identity == claim.identity

@@ -67,9 +67,9 @@ extension LockName {
   }
 
   /// Of a file in the folder that is open.
-  func status(of descriptor: borrowing FileDescriptor) throws(Errno) -> FileStatus {
-    if isShared { try askServer(in: descriptor.number) }
-    return try FileStatus(of: descriptor.number)
+  func status(of descriptor: Int32) throws(Errno) -> FileStatus {
+    if isShared { try askServer(in: descriptor) }
+    return try FileStatus(of: descriptor)
   }
 
   /// Whether the folder was removed, and every lock in it.

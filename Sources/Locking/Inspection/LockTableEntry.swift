@@ -5,9 +5,9 @@ struct LockTableEntry: Equatable {
   let depth: Int
   let mode: KernelMode
   let sharing: Sharing
-  /// Who took it or waits for it. -1 for all OFD locks; 0: nobody of this pid namespace; below that:
+  /// Who took it or waits for it. Nil for all OFD locks; 0: nobody of this pid namespace; below that:
   /// another host.
-  let process: Int32
+  let process: Int32?
   /// Of the file system as the kernel knows it, which is not stat(2)'s on btrfs and overlay.
   let device: UInt64
   let inode: UInt64
@@ -45,12 +45,13 @@ struct LockTableEntry: Equatable {
       let device = deviceNumber(major: major, minor: minor),
       let range = Self.range(&scanner)
     else { return nil }
-    self.process = process
+    self.process = process == Self.unnamed ? nil : process
     self.device = device
     self.inode = inode
     self.range = range
   }
 
+  private static let unnamed: Int32 = -1
   private static let arrow: StaticString = "->"
   private static let write: StaticString = "WRITE"
   private static let read: StaticString = "READ"
@@ -90,7 +91,7 @@ extension LockTableEntry {
     return (
       inode, device,
       kind << 33 | (sharing == .shared ? 1 << 32 : 0)
-        | UInt64(UInt32(bitPattern: process)),
+        | UInt64(UInt32(bitPattern: process ?? Self.unnamed)),
       UInt64(bitPattern: range.start), UInt64(bitPattern: range.length)
     )
   }

@@ -53,12 +53,12 @@ public enum Locker: Equatable, Sendable {
   /// A process without a number in this pid namespace, or one of another host.
   case elsewhere
 
-  init(_ number: Int32) {
-    switch number {
-    case -1: self = .openFile
-    case 1...: self = .process(number)
-    default: self = .elsewhere
+  init(_ number: Int32?) {
+    guard let number else {
+      self = .openFile
+      return
     }
+    self = number > 0 ? .process(number) : .elsewhere
   }
 }
 
