@@ -14,25 +14,6 @@ private let extremes: [Int64] = [
 
 private func clamped(_ exact: Int128) -> Span { .nanoseconds(Int64(clamping: exact)) }
 
-@Suite struct DurationTests {
-  @Test func spansAndDurationsAreTheSame() {
-    #expect(Span(.milliseconds(1500)) == .milliseconds(1500))
-    #expect(Span(.nanoseconds(-1)) == .nanoseconds(-1))
-    #expect(Span.seconds(-3).duration == .seconds(-3))
-  }
-
-  @Test func durationThatDoesNotFitIsTheLimit() {
-    #expect(Span(.seconds(Int64.max)) == .longest)
-    #expect(Span(.seconds(Int64.min)) == .shortest)
-  }
-
-  @Test func deadlineIsSoFarAway() {
-    let hour: Duration = .seconds(3600)
-    #expect(Deadline.after(hour).remaining.duration <= hour)
-    #expect(Deadline.after(hour) > .after(Duration.seconds(3500)))
-  }
-}
-
 @Suite(.takingTurns) struct SpanTests {
   @Test func whatDoesNotFitIsTheLimit() {
     for one in extremes {
