@@ -13,14 +13,14 @@
     }
   }
 
-  extension HardlinkPolicy {
+  extension FluflPolicy {
     /// - Parameters:
     ///   - lifetime: nil: without an end.
     ///   - clockSlop: how long after the end of its lifetime a claim is still respected.
     public init(lifetime: Duration?, clockSlop: Duration = .seconds(10)) {
       self.init()
       self.lifetime = lifetime.map { Span($0) }
-      self.clockSlop = Span(clockSlop)
+      hardlink.clockSlop = Span(clockSlop)
     }
   }
 

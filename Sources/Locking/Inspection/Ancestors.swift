@@ -60,10 +60,9 @@ public func ancestorHolding(
   survey.addLockersThatCannotBeRead()
   let locks = survey.inspection.locks.filter { $0.excludes(request) }
   for process in chain {
-    // In `posix` mode, a process does not exclude itself.
     let isSelf = process.identifier == chain.first?.identifier
     for lock in locks {
-      if isSelf, lock.mode == .posix, request.kind.kernelMode == .posix { continue }
+      if isSelf, lock.mode.belongsToProcess, request.kind.kernelMode == lock.mode { continue }
       let holder = lock.holders.first { $0.process.identifier == process.identifier }
       if let holder { return LockAbove(lock: lock, holder: holder) }
     }

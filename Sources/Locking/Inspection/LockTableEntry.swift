@@ -25,7 +25,8 @@ struct LockTableEntry: Equatable {
     } else {
       depth = 0
     }
-    guard let mode = Self.mode(kind) else { return nil }
+    guard let mode = KernelMode.allCases.first(where: { kind.elementsEqual($0.tableName.utf8) })
+    else { return nil }
     self.mode = mode
     _ = scanner.word()  // ADVISORY
 
@@ -56,14 +57,6 @@ struct LockTableEntry: Equatable {
   private static let write: StaticString = "WRITE"
   private static let read: StaticString = "READ"
 
-  private static func mode(_ kind: ArraySlice<UInt8>) -> KernelMode? {
-    let names: [(StaticString, KernelMode)] = [
-      ("FLOCK", .flock), ("POSIX", .posix), ("OFDLCK", .ofd),
-    ]
-    for (name, mode) in names where kind.elementsEqual(name.utf8) { return mode }
-    return nil
-  }
-
   /// `START END`, where END is the last byte of it or `EOF`.
   private static func range(_ scanner: inout ByteScanner) -> ByteRange? {
     scanner.skipSpaces()
@@ -82,15 +75,9 @@ struct LockTableEntry: Equatable {
 extension LockTableEntry {
   /// Equal for lines that cannot be told apart, such as two shared OFD locks of one range.
   var key: (UInt64, UInt64, UInt64, UInt64, UInt64) {
-    let kind: UInt64 =
-      switch mode {
-      case .flock: 0
-      case .posix: 1
-      case .ofd: 2
-      }
-    return (
+    (
       inode, device,
-      kind << 33 | (sharing == .shared ? 1 << 32 : 0)
+      mode.number << 33 | (sharing == .shared ? 1 << 32 : 0)
         | UInt64(UInt32(bitPattern: process ?? Self.unnamed)),
       UInt64(bitPattern: range.start), UInt64(bitPattern: range.length)
     )

@@ -27,20 +27,16 @@ public struct ObservedLock: Equatable, Sendable {
   /// Locks with a claim are another matter.
   public func excludes(_ request: LockRequest) -> Bool {
     guard sharing == .exclusive || request.sharing == .exclusive else { return false }
-    guard case .kernel(let other, let range) = request.kind, mode.isRecordLock == other.isRecordLock
-    else {
-      return false
-    }
-    return !mode.isRecordLock || self.range.overlaps(range)
+    guard mode.isRecordLock == request.kind.kernelMode?.isRecordLock else { return false }
+    return !mode.isRecordLock || range.overlaps(request.kind.range)
   }
 }
 
 extension ObservedLock {
   /// Whether who has this lock has all that `request` asks for.
   public func covers(_ request: LockRequest) -> Bool {
-    guard case .kernel(_, let range) = request.kind, excludes(request) else { return false }
-    return (sharing == .exclusive || request.sharing == .shared)
-      && (!mode.isRecordLock || self.range.contains(range))
+    excludes(request) && (sharing == .exclusive || request.sharing == .shared)
+      && (!mode.isRecordLock || range.contains(request.kind.range))
   }
 }
 
