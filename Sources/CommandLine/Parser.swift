@@ -56,11 +56,26 @@ struct Parser {
       return .usage(
         "unknown command '\(word)', did you mean 'swlock as \(personality.name)'?", of: nil)
     }
+    if let own = ownCommand(for: word) {
+      return .usage("unknown command '\(word)', here it is: swlock \(own)", of: nil)
+    }
     if word.contains(ascii("/")) || word.contains(ascii(".")) {
       return .usage(
         "unknown command '\(word)'; to lock a file: swlock run \(word) -- COMMAND", of: nil)
     }
     return .usage("unknown command '\(word)'", of: nil)
+  }
+
+  /// What other programs call a command.
+  private func ownCommand(for foreign: ByteString) -> StaticString? {
+    switch foreign {
+    case "lock": "acquire for a script, swlock run for a command"
+    case "unlock": "release"
+    case "list", "ls", "ps", "who", "show": "status"
+    case "kill": "break --kill"
+    case "exec": "run"
+    default: nil
+    }
   }
 
   private func parseHelp(from index: Int) throws(Failure) -> Invocation {

@@ -86,6 +86,12 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     }
   }
 
+  /// Why `refresh`, `transfer` and `acquire --take` do nothing to a lock of the kernel's.
+  var isForClaims: Message {
+    self == .refresh
+      ? "only hardlink locks have a lifetime to refresh" : "only hardlink locks can be transferred"
+  }
+
   /// What it exits with when something is wrong.
   package var failures: [ExitStatus] {
     let always: [ExitStatus] = [.usage, .notALock, .unsupported, .systemCall]

@@ -114,7 +114,11 @@ private func commandCount(_ options: RunOptions) -> Int? {
     ("90s", 90_000_000_000), ("5m", 300_000_000_000), ("2h", 7_200_000_000_000),
     ("1d", 86_400_000_000_000), ("0", 0), (".5", 500_000_000), ("1.", 1_000_000_000),
     ("0.0000000001", 1), ("9223372037", Int64.max), ("99999999999999999999", Int64.max),
-    ("200000d", Int64.max), ("1.5m", 90_000_000_000),
+    ("200000d", Int64.max), ("1.5m", 90_000_000_000), ("5min", 300_000_000_000),
+    ("500ms", 500_000_000), ("20us", 20_000), ("1h30m", 5_400_000_000_000),
+    ("1d12h", 129_600_000_000_000), ("1d 12h 1.5s", 129_601_500_000_000),
+    ("2weeks", 1_209_600_000_000_000), ("1hour 2minutes", 3_720_000_000_000),
+    ("infinity", Int64.max),
   ])
   func durationIsUnderstood(_ text: String, _ nanoseconds: Int64) {
     #expect(parseDuration(ByteString(text)) == .nanoseconds(nanoseconds))
@@ -122,6 +126,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
 
   @Test(arguments: [
     "", "-1", "+1", "abc", "1x", "1 s", " 1", "0x1", "1e3", ".", "inf", "1,5", "1..2",
+    "1h30", "30 1h", "1h-1m", "1hh", "h", "1h infinity",
   ])
   func whatIsNoDurationIsRefused(_ text: String) {
     #expect(parseDuration(ByteString(text)) == nil)

@@ -138,7 +138,9 @@ struct Break {
     if isAbove(holder.process) {
       return refusal(path, holder.process)
     } else if !holder.isVerified {
-      reason = "it is held by \(phrase), which may not be inspected"
+      return Failure(
+        .notPermitted,
+        .unable(to: "break", path, "it is held by \(phrase), which cannot be inspected (try as root)"))
     } else if options.kill == nil, case .process(let locker) = lock.locker,
       ObservedProcess(locker) == nil
     {
@@ -163,6 +165,8 @@ struct Break {
         let broken = try location.breakLock(force: options.force)
         if let broken {
           options.lock.say("broke \(path), which was held \(broken.ownerPhrase)")
+        } else if (try? FileStatus(at: path, followingLinks: false)) == nil {
+          throw LockError.system(.open, .missing)
         } else {
           options.lock.say("\(path) is free")
         }

@@ -164,9 +164,22 @@ struct Run {
       }
       companion.end()
     }
+    let path = lock.path
     let wasLost = options.lock.release(lock)
     let status = try result.get()
+    if status == ExitStatus.outOfTime.rawValue { sayWhoKeeps(path) }
     return wasLost?.rawValue ?? status
+  }
+
+  /// What the command leaves keeps a lock that it has inherited, and --max-runtime was to end it.
+  private func sayWhoKeeps(_ path: ByteString) {
+    guard inheritsLock, options.leftovers == .keep,
+      let holders = (try? inspectLocks(at: path))?.locks.first?.holders
+    else { return }
+    let left = holders.first {
+      $0.process.variable("SWLOCK_HELD").map { HeldList.names(path, in: $0) } == true
+    }
+    if let left { Output.say("the lock stays with \(left.process.phrase)") }
   }
 
   /// That which the lock depends on, where it is known how long it lasts.

@@ -56,6 +56,19 @@ enum CommandWords {
     }
   }
 
+  /// Whether only a shell would understand the first word, which is no program: a whole command line in one
+  /// word, or what a shell does itself (POSIX, 2.14 and 1.6).
+  static func isForAShell(_ word: ByteString) -> Bool {
+    let isLine = word.bytes.contains { byte in
+      (" \t\n|&;<>()$`*?" as StaticString).utf8.contains(byte)
+    }
+    let names: [StaticString] = [
+      "cd", ".", "source", "export", "set", "unset", "exec", "eval", "ulimit", "umask", "read", "trap",
+      "wait", "if", "for", "while", "until", "case", "alias", "exit", "return", ":", "{", "!",
+    ]
+    return isLine || names.contains { word.bytes.elementsEqual($0.utf8) }
+  }
+
   /// $SHELL, or else /bin/sh.
   private var shell: ByteString {
     guard let shell = CStringVector.environmentValue("SHELL"), !shell.isEmpty else {

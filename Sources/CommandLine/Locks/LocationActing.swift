@@ -20,6 +20,10 @@ extension LockOptions {
       try action(location, owners.holder(of: try location.report().holder))
     } catch .notHeld {
       let holder = (try? location.report())?.holder
+      if holder == nil, let mode = (try? inspection(of: path, verb))??.locks.first?.mode {
+        throw Failure(
+          .unsupported, .unable(to: verb, path, "\(subcommand.isForClaims), and this is of mode \(mode.name)"))
+      }
       throw .hardlink(verb, path, .notHeld, notHeldReason(owners, holder))
     } catch {
       throw .hardlink(verb, path, error)

@@ -55,15 +55,7 @@ struct LockFamily {
   /// Whether swlock has started it, or what it comes from, under the lock.
   private static func bears(_ path: ByteString, _ process: ObservedProcess) -> Bool {
     if KeptLock(of: process) != nil { return true }
-    let name = "/proc/" + ByteString(decimal: process.identifier) + "/environ"
-    let key: ByteString = "SWLOCK_HELD="
-    guard let file = try? FileDescriptor.open(name, O_RDONLY),
-      let text = try? file.readAll(limit: 1 << 20)
-    else { return false }
-    for variable in text.split(separator: 0) where variable.starts(with: key.bytes) {
-      return HeldList.names(path, in: ByteString(variable.dropFirst(key.count)))
-    }
-    return false
+    return process.variable("SWLOCK_HELD").map { HeldList.names(path, in: $0) } ?? false
   }
 
   /// Whether it is in the process group or the session that the locker has led. As long as it is, nobody

@@ -167,7 +167,10 @@ extension LockOptions {
   }
 
   private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
-    if progress != .never { tellOfOtherKinds(lock, request) }
+    if progress != .never {
+      tellOfOtherKinds(lock, request)
+      warnOfPermissions(of: lock.path)
+    }
     if verbose {
       let chosen: StaticString =
         mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
@@ -175,6 +178,16 @@ extension LockOptions {
       say("locked \(lock.path) (\(lock.kind.mode.name), \(kind)\(chosen))")
     }
     return lock
+  }
+
+  private func warnOfPermissions(of path: ByteString) {
+    guard let permissions, let status = try? FileStatus(at: path, followingLinks: true),
+      status.permissions != permissions
+    else { return }
+    let digits = [6, 3, 0].map { Message("\(Int64(status.permissions >> $0 & 7))") }
+    Output.say(
+      "\(path) was there already: --perm changes nothing of its 0\(digits[0])\(digits[1])\(digits[2])"
+    )
   }
 
   /// Under -v only.

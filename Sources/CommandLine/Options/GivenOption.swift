@@ -28,7 +28,7 @@ struct GivenOption {
   }
 
   func duration() throws(Failure) -> Span {
-    try checked(parseDuration(value), "a duration such as 10, 1.5, 250ms, 5m, 2h, 1d")
+    try checked(parseDuration(value), "a duration such as 10, 1.5, 500ms, 5min, 1h30m, 1d")
   }
 
   /// Longer than 0; a second where none is given.

@@ -37,6 +37,12 @@ final class HolderOptions {
     descriptor = arguments.descriptor
     anyMode = subcommand == .release && !arguments.has(.mode) && style != .portage
     path = arguments.paths.first ?? ""
+    if descriptor == nil, subcommand == .acquire || subcommand == .release,
+      parseNumber(path.bytes) != nil
+    {
+      throw arguments.usage(
+        "\(path) is a file name here; for descriptor \(path): --fd \(path); for a file: ./\(path)")
+    }
 
     if subcommand == .transfer, heir == nil {
       throw arguments.usage("no new owner given: \(subcommand.synopses[0])")
@@ -50,7 +56,7 @@ final class HolderOptions {
       throw arguments.usage("no lock file given: \(subcommand.synopses[0])")
     }
     if subcommand == .refresh || subcommand == .transfer, arguments.mode != .hardlink {
-      throw arguments.usage("\(subcommand.name) needs --mode hardlink")
+      throw arguments.usage(subcommand.isForClaims)
     }
     lock = try LockOptions(arguments)
   }

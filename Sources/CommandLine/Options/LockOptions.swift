@@ -16,6 +16,8 @@ final class LockOptions {
   let mustExist: Bool
   let unlink: Bool
   let sidecar: SidecarNaming?
+  /// Nothing is said of a lock that is busy or not free in time.
+  let quiet: Bool
   let verbose: Bool
   let progress: Progress
   let message: ByteString?
@@ -39,9 +41,9 @@ final class LockOptions {
     mustExist = arguments.has(.noCreate)
     unlink = arguments.has(.unlink)
     sidecar = arguments.sidecar
+    quiet = arguments.has(.quiet)
     verbose = arguments.has(.verbose)
-    progress =
-      arguments.has(.progress) ? .always : arguments.has(.quiet) ? .never : .onTerminal
+    progress = arguments.has(.progress) ? .always : quiet ? .never : .onTerminal
     message = arguments.message
     reentrant = arguments.has(.reentrant)
     var policy = FluflPolicy(arguments.hardlink)

@@ -63,28 +63,41 @@ struct OptionReader {
 
   private func unknown(_ word: ByteString) -> Message {
     let option = ByteString(word.bytes.prefix { $0 != ascii("=") })
+    if let own = ownOption(for: option) {
+      return "unknown option '\(option)'\(own)"
+    }
+    if subcommand == nil, Self.isOfRun(option) {
+      return "option '\(option)' comes after a command, as in: swlock run \(option) ..."
+    }
     if option.hasPrefix("--"),
       let meant = suggestion(
         for: ByteString(option.bytes.dropFirst(2)), from: rows.map { optionTable[$0].long })
     {
       return "unknown option '\(option)', did you mean --\(meant)?"
     }
-    if let own = ownOption(for: option) {
-      return "unknown option '\(option)'\(own)"
-    }
     return "unknown option '\(option)'"
+  }
+
+  private static func isOfRun(_ option: ByteString) -> Bool {
+    let name = option.bytes.drop { $0 == ascii("-") }
+    return optionTable.contains { row in
+      Subcommand.run.takes(row)
+        && (name.elementsEqual(row.long.utf8) || name.count == 1 && name.first == row.short)
+    }
   }
 
   /// What flock(1) and lockrun call differently.
   private func ownOption(for foreign: ByteString) -> StaticString? {
+    if foreign == "--unlock" { return "; 'swlock release' ends what 'swlock acquire' took" }
     guard subcommand == .run else { return nil }
     switch foreign {
     case "-e": return ", here it is -x"
     case "--nb", "--nonblocking": return ", here it is --nonblock"
     case "--wait": return ", here it is --timeout"
+    case "-W": return ": swlock waits without an option, and -w says how long"
     case "--fcntl": return ", here it is --mode ofd"
     case "--start", "--length": return ", here it is --range"
-    case "-u", "--unlock": return "; 'swlock as flock' has it"
+    case "-u": return "; 'swlock as flock' has it"
     case "--maxtime": return ", here it is --max-runtime"
     case "-L", "--lockfile": return ", here PATH stands without an option"
     default: return nil

@@ -54,7 +54,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.sidecar = try given.sidecar() },
   .init(
     .quiet, "q", "quiet", .none, .lock, .lockers,
-    "say nothing but errors: nothing while waiting, and nothing of locks of another kind",
+    "say nothing while waiting, nor when the lock is busy or not free in time; other errors are said",
     isCommon: true, overrides: .these(.verbose, .progress)),
   .init(
     .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,

@@ -6,36 +6,59 @@ func parseNumber(_ digits: ArraySlice<UInt8>, radix: UInt64 = 10) -> Int64? {
   digits.number(radix: radix)
 }
 
-/// A DURATION: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`; the longest span, which is 292 years, for
-/// what is longer.
+/// A DURATION, as sleep(1) and systemd.time(7) write them: `10`, `1.5`, `500ms`, `5min`, `1h30m`, `1d 12h`,
+/// `infinity`. A number without a unit is of seconds, and stands alone. The longest span, which is 292 years,
+/// for what is longer.
 func parseDuration(_ text: ByteString) -> Span? {
-  let bytes = text.bytes
-  let whole = bytes.prefix(while: isDigit)
-  var rest = bytes.dropFirst(whole.count)
+  if text == "infinity" { return .longest }
+  var rest = text.bytes[...]
+  var sum = Span.zero
+  var isFirst = true
+  repeat {
+    guard let (span, hasUnit) = takeSpan(from: &rest), hasUnit || (isFirst && rest.isEmpty) else {
+      return nil
+    }
+    sum = sum + span
+    isFirst = false
+  } while !rest.isEmpty
+  return sum
+}
+
+/// One number and its unit, and the spaces behind it.
+private func takeSpan(from text: inout ArraySlice<UInt8>) -> (Span, hasUnit: Bool)? {
+  let whole = text.prefix(while: isDigit)
+  text = text.dropFirst(whole.count)
   var fraction: ArraySlice<UInt8> = []
-  if rest.first == ascii(".") {
-    fraction = rest.dropFirst().prefix(while: isDigit)
-    rest = rest.dropFirst(fraction.count + 1)
+  if text.first == ascii(".") {
+    fraction = text.dropFirst().prefix(while: isDigit)
+    text = text.dropFirst(fraction.count + 1)
   }
-  guard !whole.isEmpty || !fraction.isEmpty, var unit = unit(ByteString(rest)) else { return nil }
-  guard let count = whole.isEmpty ? 0 : parseNumber(whole) else { return .longest }
+  let name = text.prefix { !isDigit($0) && $0 != ascii(".") && $0 != ascii(" ") }
+  text = text.dropFirst(name.count)
+  if !name.isEmpty { text = text.drop { $0 == ascii(" ") } }
+  guard !whole.isEmpty || !fraction.isEmpty, var unit = unit(ByteString(name)) else { return nil }
+  guard let count = whole.isEmpty ? 0 : parseNumber(whole) else {
+    return (.longest, !name.isEmpty)
+  }
   var span = unit * count
   for digit in fraction {
     unit = unit / 10
     span = span + unit * Int64(digit - ascii("0"))
   }
   // Less than a nanosecond is not nothing: 0 means not to wait at all.
-  if span == .zero, fraction.contains(where: { $0 != ascii("0") }) { return .nanoseconds(1) }
-  return span
+  if span == .zero, fraction.contains(where: { $0 != ascii("0") }) { span = .nanoseconds(1) }
+  return (span, !name.isEmpty)
 }
 
 private func unit(_ name: ByteString) -> Span? {
   switch name {
-  case "", "s": .seconds(1)
-  case "ms": .milliseconds(1)
-  case "m": .seconds(60)
-  case "h": .seconds(3600)
-  case "d": .seconds(86400)
+  case "us", "usec", "µs": .microseconds(1)
+  case "ms", "msec": .milliseconds(1)
+  case "", "s", "sec", "second", "seconds": .seconds(1)
+  case "m", "min", "minute", "minutes": .seconds(60)
+  case "h", "hr", "hour", "hours": .seconds(3600)
+  case "d", "day", "days": .seconds(86400)
+  case "w", "week", "weeks": .seconds(7 * 86400)
   default: nil
   }
 }

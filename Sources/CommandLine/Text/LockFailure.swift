@@ -15,7 +15,8 @@ extension Failure {
       let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
       reason = "\(timedOut)it is held \(holder)"
     }
-    let message: Message = .unable(to: "lock", request.path, reason)
+    let message: Message =
+      isBusy && options.quiet ? "" : .unable(to: "lock", request.path, reason)
     if let code = options.conflictExitCode, isBusy { return Failure(status: code, message) }
     return Failure(status(error), message)
   }
@@ -130,6 +131,11 @@ extension Failure {
   private static func text(_ step: LockStep, _ errno: Errno, _ options: LockOptions?) -> Message {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
+    case .accessDenied where step == .open && options != nil:
+      return "\(reason); --perm and --group of whoever creates the file let others in"
+    case .notImplemented, .notSupported, .noLocks:
+      if step != .flock && step != .fcntl || options?.mode == nil { return reason }
+      return "\(reason) (-m auto takes a kind of lock that works there)"
     case .accessDenied where step == .lease:
       return "only its owner may be told whether somebody has it open"
     case .missing where step == .create, .staleHandle where step == .create:
@@ -152,9 +158,12 @@ extension Failure {
       return Failure(
         status(error), .unable(to: "run", command, error.text))
     }
-    let status: ExitStatus =
-      error.errno == .missing || error.errno == .notADirectory ? .notFound : .cannotExecute
-    return Failure(status, .unable(to: "execute", command, "\(error.errno.text)"))
+    let isMissing = error.errno == .missing || error.errno == .notADirectory
+    let hint: StaticString =
+      isMissing && CommandWords.isForAShell(command) ? " (a shell command needs -c)" : ""
+    return Failure(
+      isMissing ? .notFound : .cannotExecute,
+      .unable(to: "execute", command, "\(error.errno.text)\(hint)"))
   }
 
   /// Of a step that is not the exec: whether this kernel cannot do it at all.

@@ -2,7 +2,23 @@ internal import CSystem
 internal import Locking
 internal import SystemInterface
 
-// How processes are described to people.
+// How processes are described to people, and what they were started with.
+
+extension ObservedProcess {
+  /// A variable of the environment that it was started with (/proc/PID/environ), which it may have changed
+  /// since; nil where that may not be read.
+  func variable(_ name: StaticString) -> ByteString? {
+    let file = "/proc/" + ByteString(decimal: identifier) + "/environ"
+    guard let text = try? FileDescriptor.open(file, O_RDONLY).readAll(limit: 1 << 20) else {
+      return nil
+    }
+    for variable in text.split(separator: 0) {
+      guard let (key, value) = split(ByteString(variable), at: "=") else { continue }
+      if key.bytes.elementsEqual(name.utf8) { return value }
+    }
+    return nil
+  }
+}
 
 extension ObservedProcess {
   /// `pid 4711 (rsync -a /srv/ backup:/srv/, root)`; of a process that keeps a lock for another, the
@@ -12,8 +28,11 @@ extension ObservedProcess {
   func phrase(commandUpTo width: Int) -> Message {
     let process = beneficiary ?? self
     return
-      "pid \(process.identifier) (\(process.commandText(upTo: width)), \(userName(process.user)))"
+      "pid \(process.identifier) (\(process.commandText(upTo: width)), \(userName(process.user))\(process.stopRemark))"
   }
+
+  /// `, stopped`, or nothing: one that is stopped gives nothing back until it goes on.
+  var stopRemark: StaticString { state == ascii("T") ? ", stopped" : "" }
 
   /// For whom this process keeps a lock, if it does: of several, the script.
   var beneficiary: ObservedProcess? { KeptLock(of: self)?.livingOwners.first }

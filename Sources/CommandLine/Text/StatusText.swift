@@ -41,6 +41,7 @@ extension PathReport {
   /// The state of the lock in parts that may stand on lines of their own.
   private var state: (first: Message, rest: [Message]) {
     guard let hardlink, let holder = hardlink.holder else {
+      if kernel == nil, hardlink == nil { return ("free (no such file)", []) }
       return presence?.phrase.map { ("free (no kernel lock)", [$0]) } ?? ("free", [])
     }
     let expiry = holder.expiryPhrase ?? "until it is released"
@@ -137,7 +138,7 @@ extension ObservedProcess {
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
     row.append("up \(spanText(age.wholeSeconds))", width: -10)
-    text.append("\(row)  \(commandText(upTo: 38))\n")
+    text.append("\(row)  \(commandText(upTo: 38))\(stopRemark)\n")
   }
 }
 
@@ -153,10 +154,11 @@ extension LockInspection {
   /// What could not be looked at.
   fileprivate func appendLimits(to text: inout Message) {
     if unreadable.count == 1 {
-      text.append("  pid \(unreadable[0]) may not be inspected, and may have inherited a lock\n")
+      text.append(
+        "  pid \(unreadable[0]) cannot be inspected (try as root), and may have inherited a lock\n")
     } else if !unreadable.isEmpty {
       text.append(
-        "  \(Int64(unreadable.count)) processes may not be inspected, and may have inherited a lock\n"
+        "  \(Int64(unreadable.count)) processes cannot be inspected (try as root), and may have inherited a lock\n"
       )
     }
     if !seesAllNamespaces { text.append("  seen from inside a pid namespace: there may be more\n") }
