@@ -16,6 +16,7 @@ extension Run {
       EnvironmentVariable("SWLOCK_PATH", path),
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
+      EnvironmentVariable("SWLOCK_SINCE", ByteString(decimal: since.sinceZero.wholeSeconds)),
     ]
   }
 

@@ -38,7 +38,13 @@ extension LockName {
   private func lookOnce(_ name: ByteString) throws(LockError) -> BoundClaim? {
     if isShared, isGone { return nil }
     guard let descriptor = try openIfPresent(name) else { return nil }
-    let status = try step(.fstat) { () throws(Errno) in try self.status(of: descriptor.number) }
+    let status: FileStatus
+    do throws(Errno) {
+      status = try self.status(of: descriptor.number)
+    } catch {
+      // A file system that knows an open file by its name only (bindfs) has lost one that was removed.
+      throw .system(.fstat, error == .missing ? .staleHandle : error)
+    }
     let limit = Int(PATH_MAX) + 1
     guard status.kind == .regular, status.size <= limit else { throw refusal(name, status) }
     let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }

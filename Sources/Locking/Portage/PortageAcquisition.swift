@@ -92,7 +92,7 @@ struct PortageAcquisition {
     let status: FileStatus
     do throws(Errno) {
       status = try lock.status(of: descriptor.number)
-    } catch .staleHandle {
+    } catch  where error == .staleHandle || error == .missing {
       // Removed on another host, of which the client hears by being asked for the name.
       _ = try? lock.fileStatus()
       return nil
