@@ -14,6 +14,12 @@ extension termios {
   }
 }
 
+/// How many columns a terminal has (ioctl_tty(2), TIOCGWINSZ); nil for anything else.
+package func terminalColumns(_ descriptor: Int32) -> Int? {
+  var size = winsize()
+  return csystem_ioctl(descriptor, UInt(TIOCGWINSZ), &size) == 0 ? Int(size.ws_col) : nil
+}
+
 /// Gives the terminal `other` the window size of `terminal` (ioctl_tty(2)), if that has one.
 package func copyWindowSize(from terminal: Int32, to other: Int32) {
   var size = winsize()

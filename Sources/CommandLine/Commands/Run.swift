@@ -15,6 +15,8 @@ struct Run {
   /// What watches the lease of the server that keeps a lock of the kernel's.
   private(set) var companion: LeaseCompanion?
   let environment: ExecutionEnvironment?
+  /// When the lock was won.
+  private(set) var since = WallTime.distantPast
   let refusals = Refusals()
 
   init(_ options: RunOptions) throws(Failure) {
@@ -122,6 +124,7 @@ struct Run {
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
     let lock = try options.lock.acquire(request)
     var run = self
+    run.since = .now
     var place = Place.here
     var failure: Failure?
     if !options.noFork, let serverLease = serverLease(of: lock) {

@@ -35,6 +35,12 @@ struct Job {
     since = nil
   }
 
+  /// Of the living owner of a claim; nil where that is not seen.
+  init?(of claim: HardlinkClaim, at path: ByteString) {
+    guard let owner = ObservedProcess(claim.process) else { return nil }
+    self.init(of: owner, at: path)
+  }
+
   /// Of those who have one lock: the one that says since when, or else the first.
   init?(of holders: [ObservedProcess], at path: ByteString) {
     guard let first = holders.first else { return nil }

@@ -6,8 +6,9 @@ internal import SystemInterface
 /// A lock that a process keeps for another one, as the keeper's arguments say: `acquire` writes them,
 /// ps(1) shows them, and `release` finds the keeper by them.
 ///
-/// `swlock hold PATH for PID START MODE DESCRIPTOR [unlink]`: START is when process PID was started, in
-/// clock ticks; for `nobody`, it is 0. Of several, PID and START have commas between them.
+/// `swlock hold PATH for PID START MODE DESCRIPTOR [since SECONDS] [unlink]`: START is when process PID was
+/// started, in clock ticks; for `nobody`, it is 0. Of several, PID and START have commas between them. SECONDS
+/// since the epoch is when the lock was won.
 ///
 /// `... MODE DESCRIPTOR on HOLDER START`: it only relies on a lock, which process HOLDER keeps with
 /// DESCRIPTOR; in `hardlink` mode HOLDER is the claim's file.
@@ -23,6 +24,8 @@ struct KeptLock {
   let owners: [Owner]
   let mode: LockMode
   let descriptor: Int32
+  /// Nil of a keeper that does not say it.
+  let since: WallTime?
   let unlinks: Bool
   let support: Support?
 
@@ -40,6 +43,7 @@ struct KeptLock {
     self.mode = mode
     self.descriptor = descriptor
     self.unlinks = unlinks
+    since = .now
     support = nil
   }
 
@@ -49,6 +53,7 @@ struct KeptLock {
     mode = reliance.kind.mode
     descriptor = reliance.holderDescriptor ?? 0
     unlinks = false
+    since = nil
     support = Support(
       holder: reliance.claim ?? ByteString(decimal: reliance.holder), start: reliance.holderStart)
   }
@@ -63,14 +68,22 @@ struct KeptLock {
     self.owners = owners
     self.mode = mode
     self.descriptor = Int32(descriptor)
-    unlinks = words.count == 9 && words[8] == "unlink"
-    switch words.count {
-    case 8: support = nil
-    case 9 where unlinks: support = nil
-    case 11 where words[8] == "on":
-      guard let start = decimal(words[10].bytes) else { return nil }
-      support = Support(holder: words[9], start: start)
-    default: return nil
+    var rest = words[8...]
+    if rest.count > 1, rest.first == "since" {
+      guard let seconds: Int64 = rest[rest.startIndex + 1].bytes.number() else { return nil }
+      since = WallTime(sinceZero: .seconds(seconds))
+      rest = rest.dropFirst(2)
+    } else {
+      since = nil
+    }
+    unlinks = rest.count == 1 && rest.first == "unlink"
+    if rest.isEmpty || unlinks {
+      support = nil
+    } else if rest.count == 3, rest.first == "on" {
+      guard let start = decimal(rest[rest.endIndex - 1].bytes) else { return nil }
+      support = Support(holder: rest[rest.startIndex + 1], start: start)
+    } else {
+      return nil
     }
     if mode.kernelMode == nil, support == nil { return nil }
   }
@@ -146,10 +159,11 @@ struct KeptLock {
       numbers = numbers + comma + ByteString(decimal: owner.process)
       starts = starts + comma + ByteString(decimal: owner.start)
     }
-    let words: [ByteString] = [
+    var words: [ByteString] = [
       "swlock", "hold", path, "for", numbers, starts, ByteString(stringLiteral: mode.name),
       ByteString(decimal: descriptor),
     ]
+    if let since { words += ["since", ByteString(decimal: since.sinceZero.wholeSeconds)] }
     if let support { return words + ["on", support.holder, ByteString(decimal: support.start)] }
     return unlinks ? words + ["unlink"] : words
   }

@@ -253,26 +253,3 @@ func claimHolding(_ request: LockRequest, thatLives: Bool = false) -> HardlinkCl
   guard let report = try? request.kind.location(at: request.path).report() else { return nil }
   return thatLives && !report.isHeld ? nil : report.holder
 }
-
-/// `by pid 4711 (rsync -a /srv/ backup:/srv/, root)`: who has the lock that `request` is for, as far as
-/// that can be seen. The command is cut to a width.
-func holderPhrase(of request: LockRequest, commandUpTo width: Int = 40) -> Message? {
-  if request.kind.hasClaim {
-    return claimHolding(request).map { "\($0.ownerPhrase)\($0.expiryInBrackets)" }
-  }
-  guard let inspection = try? inspectLocks(at: request.path) else { return nil }
-  var phrase: Message?
-  var others: Int64 = 0
-  for lock in inspection.locks where lock.excludes(request) {
-    for holder in lock.holders {
-      if phrase == nil {
-        phrase = "by \(holder.process.phrase(commandUpTo: width))"
-      } else {
-        others += 1
-      }
-    }
-  }
-  if phrase == nil, inspection.elsewhere.isHeld { return "on another host" }
-  guard let phrase, others > 0 else { return phrase }
-  return others == 1 ? "\(phrase) and another one" : "\(phrase) and \(others) others"
-}

@@ -195,7 +195,7 @@ final class Outlook {
       let path = edge.path ?? "a lock"
       reason.append(": \(waiter.phrase) waits for \(path)")
     }
-    let holder = Message.phrase(", and this is held ", holderPhrase(of: request))
+    let holder = Message.phrase(", and ", Incumbent(of: request)?.reason)
     return Suspicion(
       holder: 0,
       failure: Failure(.busy, .unable(to: "lock", request.path, "\(reason)\(holder)")))

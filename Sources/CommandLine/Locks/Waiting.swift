@@ -60,59 +60,53 @@ final class WaitingLine {
   private static func tell(
     _ request: LockRequest, _ options: LockOptions, _ isInPlace: Bool
   ) -> Never {
-    var seconds: Int64 = 1
+    let start = Deadline.now
     var last = Message()
     while true {
-      let text = line(request, options, seconds, isInPlace)
+      let incumbent = options.message == nil ? Incumbent(of: request) : nil
+      let seconds = (Deadline.now - start).wholeSeconds + 1
       if isInPlace {
         // In the background it would write over what is done in the foreground.
         let group = tcgetpgrp(STDERR_FILENO)
         if group < 0 || group == getpgrp() {
+          let text = line(request, options, incumbent, seconds)
           try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
         }
-      } else if text.bytes != last.bytes {
-        try? Output.write("\(text)\n", to: STDERR_FILENO)
-        last = text
+      } else {
+        let key = incumbent?.phrase(commandUpTo: .max, withTime: false) ?? "nobody"
+        if key.bytes != last.bytes {
+          let text = text(request, options, incumbent)
+          try? Output.write("\(text)\n", to: STDERR_FILENO)
+          last = key
+        }
       }
       Deadline.seconds(1).sleep()
-      seconds += 1
     }
   }
 
-  /// In place, with the time, and not wider than a terminal; otherwise what stays the same as long as
-  /// the holder does.
-  private static func line(
-    _ request: LockRequest, _ options: LockOptions, _ seconds: Int64, _ isInPlace: Bool
+  private static func text(
+    _ request: LockRequest, _ options: LockOptions, _ incumbent: Incumbent?
   ) -> Message {
-    if let message = options.message {
-      return isInPlace ? Message(message, upTo: 79) : "\(message)"
-    }
-    let time: Message = isInPlace ? " for \(shortSpan(seconds))" : ""
+    if let message = options.message { return "\(message)" }
+    let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: .max))
+    return "swlock: waiting for \(request.path)\(holder)"
+  }
+
+  /// Not wider than the terminal.
+  private static func line(
+    _ request: LockRequest, _ options: LockOptions, _ incumbent: Incumbent?, _ seconds: Int64
+  ) -> Message {
+    let width = Output.width(of: STDERR_FILENO) - 1
+    if let message = options.message { return Message(message, upTo: width) }
+    let time = spanText(.seconds(seconds))
     func text(_ path: Message, _ width: Int) -> Message {
-      let holder = Message.phrase(", held ", Self.holder(request, width))
-      return "swlock: waiting for \(path)\(holder)\(time)"
+      let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: width))
+      return "swlock: waiting \(time) for \(path)\(holder)"
     }
-    let whole = text("\(request.path)", 40)
-    if !isInPlace || whole.columns < 80 { return whole }
-    let path = Message(request.path, upTo: 28)
+    let whole = text("\(request.path)", .max)
+    if whole.columns <= width { return whole }
+    let path = Message(request.path, upTo: max(28, width / 3))
     // The command has the columns that all the rest leaves.
-    return text(path, max(4, 79 - (text(path, 1).columns - 1)))
-  }
-
-  /// Of a `hardlink` lock without its expiry, which would change all the time.
-  private static func holder(_ request: LockRequest, _ width: Int) -> Message? {
-    if !request.kind.hasClaim { return holderPhrase(of: request, commandUpTo: width) }
-    guard let claim = claimHolding(request) else { return nil }
-    if claim.liveness == .alive, let process = ObservedProcess(claim.process) {
-      return "by \(process.phrase(commandUpTo: width))"
-    }
-    return claim.ownerPhrase
-  }
-
-  /// `41s`, `3m12s`
-  private static func shortSpan(_ seconds: Int64) -> Message {
-    var short = Message()
-    for byte in spanText(seconds).bytes where byte != ascii(" ") { short.append(byte: byte) }
-    return short
+    return text(path, max(4, width - (text(path, 1).columns - 1)))
   }
 }

@@ -23,7 +23,7 @@ extension HardlinkClaim {
     if hasExpired, !isExpiryCertain { return "past its time by this host's clock" }
     // What is known of it is only that it does not fit.
     let span: Message =
-      remaining.isLimit ? "more than 200 years" : spanText(remaining.magnitude.wholeSeconds)
+      remaining.isLimit ? "more than 200 years" : spanText(.seconds(remaining.magnitude.wholeSeconds))
     return remaining < .zero ? "expired \(span) ago" : "expires in \(span)"
   }
 
@@ -33,11 +33,21 @@ extension HardlinkClaim {
   }
 }
 
-/// `41s`, `5m 12s`, `2h 5m`, `3d 4h`
-func spanText(_ seconds: Int64) -> Message {
+/// `250ms`, `1.5s`, `41s`, `5m`, `5m 12s`, `2h 5m`, `3d 4h`: what parseDuration(_:) reads, cut to two units.
+func spanText(_ span: Span) -> Message {
+  if span > .zero, span < .seconds(1) { return "\(span.wholeMilliseconds)ms" }
+  let seconds = span.wholeSeconds
+  let tenths = span.wholeMilliseconds / 100 % 10
+  if span < .seconds(60), tenths > 0 { return "\(seconds).\(tenths)s" }
   let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86400)
   if seconds < 60 { return "\(seconds)s" }
-  if minutes < 60 { return "\(minutes)m \(seconds % 60)s" }
-  if hours < 24 { return "\(hours)h \(minutes % 60)m" }
-  return "\(days)d \(hours % 24)h"
+  if minutes < 60 { return pair(minutes, "m", seconds % 60, "s") }
+  if hours < 24 { return pair(hours, "h", minutes % 60, "m") }
+  return pair(days, "d", hours % 24, "h")
+}
+
+private func pair(
+  _ large: Int64, _ unit: StaticString, _ small: Int64, _ smallUnit: StaticString
+) -> Message {
+  small == 0 ? "\(large)\(unit)" : "\(large)\(unit) \(small)\(smallUnit)"
 }

@@ -7,32 +7,76 @@ internal import SystemInterface
 /// becomes `\udcXX`, XX being the byte in hexadecimal, as Python's surrogateescape has it
 /// (`os.fsencode` makes the bytes again). What a terminal might obey is escaped as well.
 enum JSON {
+  /// What is said of one lock, or of a path without one, in every mode and by every kind of look.
+  private struct Row {
+    var path: Message = "null"
+    var mode: Message = "null"
+    var state: StaticString = "unlocked"
+    var isHeld = false
+    var since: WallTime?
+    var holders: [Message] = []
+    var waiters: [Message] = []
+    /// The claim that holds a lock of mode `hardlink`.
+    var claim: Message = "null"
+    /// Those of the kernel.
+    var locks: [Message] = []
+    /// The processes that have a file open which may be a lock by being there.
+    var openers: [Message] = []
+
+    func text(_ limits: Message) -> Message {
+      let since = seconds(since)
+      let (holders, waiters) = (array(holders), array(waiters))
+      let (locks, openers) = (array(locks), array(openers))
+      return
+        "{\"path\":\(path),\"held\":\(truth(isHeld)),\"state\":\"\(state)\",\"mode\":\(mode),\"since\":\(since),\"holders\":\(holders),\"waiters\":\(waiters),\"holder\":\(claim),\"locks\":\(locks),\"open\":\(openers),\(limits)}\n"
+    }
+
+    mutating func add(_ lock: ObservedLock, at path: ByteString?) {
+      if locks.isEmpty { mode = "\"\(lock.mode.name)\"" }
+      let held = Job(of: lock.holders.map { $0.process }, at: path ?? "")?.since
+      if since == nil { since = held }
+      isHeld = true
+      state = "held"
+      holders += lock.holders.map { JSON.holder($0) }
+      waiters += lock.waiters.flatMap { $0.processes.map { JSON.process($0) } }
+      locks.append(JSON.lock(lock, held))
+    }
+  }
+
   static func report(_ report: PathReport) -> Message {
-    let hardlink = report.hardlink
-    let locks = report.kernel?.locks ?? []
-    let state: StaticString =
-      hardlink?.state.name ?? (report.kernel?.hasHolder == true ? "held" : "unlocked")
-    let mode: Message =
-      if hardlink != nil { "\"\(LockMode.hardlink.name)\"" } else if let first = locks.first {
-        "\"\(first.mode.name)\""
-      } else { "null" }
-    let waiters = array(hardlink?.waiters.map(claim) ?? [])
-    let holder = hardlink?.holder.map(claim) ?? "null"
-    let kernel = array(locks.map(lock))
-    let openers = array(report.presence?.openers.map { process($0) } ?? [])
-    let (path, limits) = (string(report.path), limits(report.kernel))
-    return
-      "{\"path\":\(path),\"mode\":\(mode),\"state\":\"\(state)\",\"held\":\(truth(report.isHeld)),\"holder\":\(holder),\"waiters\":\(waiters),\"locks\":\(kernel),\"open\":\(openers),\(limits)}\n"
+    var row = Row()
+    row.path = string(report.path)
+    for lock in report.kernel?.locks ?? [] { row.add(lock, at: report.path) }
+    row.isHeld = report.isHeld
+    row.openers = report.presence?.openers.map { process($0) } ?? []
+    if let hardlink = report.hardlink {
+      row.mode = "\"\(LockMode.hardlink.name)\""
+      row.state = hardlink.state.name
+      row.waiters = hardlink.waiters.map { claim($0) }
+      if let holder = hardlink.holder {
+        if holder.liveness == .alive { row.since = Job(of: holder, at: report.path)?.since }
+        row.claim = claim(holder)
+        row.holders = [row.claim]
+      }
+    }
+    return row.text(limits(report.kernel))
   }
 
   /// An object a lock of the kernel's, on a line of its own.
   static func locks(_ found: LockInspection) -> Message {
     var text = Message()
     for lock in found.locks {
-      let path = lock.path.map(string) ?? "null"
-      text.append("{\"path\":\(path),\"locks\":[\(Self.lock(lock))],\(limits(found))}\n")
+      var row = Row()
+      if let path = lock.path { row.path = string(path) }
+      row.add(lock, at: lock.path)
+      text.append(row.text(limits(found)))
     }
     return text
+  }
+
+  /// Since the epoch.
+  private static func seconds(_ time: WallTime?) -> Message {
+    time.map { "\($0.sinceZero.wholeSeconds)" } ?? "null"
   }
 
   private static func limits(_ found: LockInspection?) -> Message {
@@ -42,13 +86,8 @@ enum JSON {
     return "\"unreadable\":\(unreadable),\"elsewhere\":\"\(elsewhere)\",\"complete\":\(isComplete)"
   }
 
-  private static func lock(_ lock: ObservedLock) -> Message {
-    let holders = array(
-      lock.holders.map { holder in
-        process(
-          holder.process,
-          ",\"verified\":\(truth(holder.isVerified)),\"took\":\(truth(holder.isLocker))")
-      })
+  private static func lock(_ lock: ObservedLock, _ since: WallTime?) -> Message {
+    let holders = array(lock.holders.map { holder($0) })
     let waiters = array(
       lock.waiters.map { waiter in
         let processes = array(waiter.processes.map { process($0) })
@@ -56,17 +95,47 @@ enum JSON {
           "{\(kind(waiter.mode, waiter.sharing, waiter.range)),\"depth\":\(Int64(waiter.depth)),\"processes\":\(processes)}"
       })
     return
-      "{\(kind(lock.mode, lock.sharing, lock.range)),\"count\":\(Int64(lock.count)),\"certain\":\(truth(lock.isCertain)),\"holders\":\(holders),\"waiters\":\(waiters)}"
+      "{\(kind(lock.mode, lock.sharing, lock.range)),\"count\":\(Int64(lock.count)),\"certain\":\(truth(lock.isCertain)),\"since\":\(seconds(since)),\"holders\":\(holders),\"waiters\":\(waiters)}"
   }
 
   private static func kind(_ mode: KernelMode, _ sharing: Sharing, _ range: ByteRange) -> Message {
     "\"mode\":\"\(mode.name)\",\"shared\":\(truth(sharing == .shared)),\"start\":\(range.start),\"length\":\(range.length)"
   }
 
-  private static func process(_ process: ObservedProcess, _ more: Message = "") -> Message {
-    let (user, command) = (string(userName(process.user)), string(process.command))
+  /// One that has a lock, waits for it, or has its file open: of every kind of lock with the same fields, null
+  /// where one means nothing.
+  private static func party(
+    _ process: ObservedProcess?, _ claim: HardlinkClaim? = nil, _ holder: LockHolder? = nil
+  ) -> Message {
+    let number = process?.identifier ?? claim?.process ?? 0
+    let alive: StaticString =
+      switch claim?.liveness {
+      case .alive, nil: "true"
+      case .dead: "false"
+      case .unknown: "null"
+      }
+    func value(_ text: Message?) -> Message { text ?? "null" }
+    func truth(_ value: Bool?) -> StaticString { value.map { JSON.truth($0) } ?? "null" }
+    let pid = value(number == 0 ? nil : "\(number)")
+    let host = value(claim.map { string($0.host) })
+    let user = value(process.map { string(userName($0.user)) })
+    let command = value(process.map { string($0.command) })
+    let started = value(process.map { "\($0.startTime)" })
+    let stopped = truth(process?.isStopped)
+    let (verified, took) = (truth(holder?.isVerified), truth(holder?.isLocker))
+    let expiry = value(claim?.expiry.map { "\($0)" })
+    let foreign = truth(claim?.isForeign)
+    let file = value(claim.map { string($0.fileName) })
     return
-      "{\"pid\":\(process.identifier),\"user\":\(user),\"command\":\(command),\"started\":\(process.startTime)\(more)}"
+      "{\"pid\":\(pid),\"host\":\(host),\"user\":\(user),\"command\":\(command),\"started\":\(started),\"stopped\":\(stopped),\"alive\":\(alive),\"verified\":\(verified),\"took\":\(took),\"expiry\":\(expiry),\"foreign\":\(foreign),\"file\":\(file)}"
+  }
+
+  private static func process(_ process: ObservedProcess) -> Message { party(process) }
+
+  private static func holder(_ holder: LockHolder) -> Message { party(holder.process, nil, holder) }
+
+  private static func claim(_ claim: HardlinkClaim) -> Message {
+    party(claim.liveness == .alive ? ObservedProcess(claim.process) : nil, claim)
   }
 
   static func truth(_ value: Bool) -> StaticString { value ? "true" : "false" }
@@ -86,21 +155,6 @@ enum JSON {
     let path = string(path)
     return
       "{\"path\":\(path),\"kind\":\"\(kind)\",\"removed\":\(removed)}\n"
-  }
-
-  private static func claim(_ claim: HardlinkClaim) -> Message {
-    let alive: StaticString =
-      switch claim.liveness {
-      case .alive: "true"
-      case .dead: "false"
-      case .unknown: "null"
-      }
-    let process: Message = claim.process == 0 ? "null" : "\(claim.process)"
-    let expiry: Message = claim.expiry.map { "\($0)" } ?? "null"
-    let foreign: StaticString = claim.isForeign ? "true" : "false"
-    let (host, file) = (string(claim.host), string(claim.fileName))
-    return
-      "{\"host\":\(host),\"pid\":\(process),\"expiry\":\(expiry),\"alive\":\(alive),\"foreign\":\(foreign),\"file\":\(file)}"
   }
 
   static func string(_ text: ByteString) -> Message {

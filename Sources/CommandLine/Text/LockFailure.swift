@@ -11,9 +11,11 @@ extension Failure {
   ) -> Failure {
     let isBusy = status(error) == .busy && error != .alreadyHeld && error != .interrupted
     var reason = reason(error, options)
-    if isBusy, error != .unsettled, let holder = holderPhrase(of: request) {
-      let timedOut: StaticString = error == .timedOut ? "timed out, " : ""
-      reason = "\(timedOut)it is held \(holder)"
+    if isBusy, !options.quiet, error != .unsettled, let incumbent = Incumbent(of: request) {
+      reason = incumbent.reason
+      if error == .timedOut, let timeout = options.timeout {
+        reason = "timed out after \(spanText(timeout)), \(reason)"
+      }
     }
     let message: Message =
       isBusy && options.quiet ? "" : .unable(to: "lock", request.path, reason)

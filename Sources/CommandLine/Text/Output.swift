@@ -13,6 +13,12 @@ enum Output {
     return !terminal.isEmpty && terminal != "dumb"
   }
 
+  /// How many columns a terminal has: as it says itself, or as $COLUMNS does, or 80.
+  static func width(of descriptor: Int32) -> Int {
+    if let columns = terminalColumns(descriptor), columns > 0 { return columns }
+    return CStringVector.environmentValue("COLUMNS").flatMap { $0.bytes.number() } ?? 80
+  }
+
   /// One line of swlock's on standard error. If even that fails there is nobody left to tell.
   @inline(never)
   static func say(_ message: Message) {

@@ -32,7 +32,10 @@ extension ObservedProcess {
   }
 
   /// `, stopped`, or nothing: one that is stopped gives nothing back until it goes on.
-  var stopRemark: StaticString { state == ascii("T") ? ", stopped" : "" }
+  var stopRemark: StaticString { isStopped ? ", stopped" : "" }
+
+  /// By a signal, or by whoever traces it.
+  var isStopped: Bool { state == ascii("T") || state == ascii("t") }
 
   /// For whom this process keeps a lock, if it does: of several, the script.
   var beneficiary: ObservedProcess? { KeptLock(of: self)?.livingOwners.first }

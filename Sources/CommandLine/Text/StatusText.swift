@@ -16,7 +16,7 @@ extension PathReport {
       text = "\(path)  held\n"
       if text.columns > Self.width + 1 { text = "\(path)\n  held\n" }
     }
-    for lock in locks { lock.append(to: &text) }
+    for lock in locks { lock.append(to: &text, at: path) }
     switch kernel?.elsewhere ?? .none {
     case .held: text.append("    held     on another host, which the server does not name\n")
     case .unknown: text.append("  locks of other hosts are not seen here: there may be more\n")
@@ -45,7 +45,11 @@ extension PathReport {
       return presence?.phrase.map { ("free (no kernel lock)", [$0]) } ?? ("free", [])
     }
     let expiry = holder.expiryPhrase ?? "until it is released"
-    if hardlink.isHeld { return ("held \(holder.ownerPhrase)", [expiry]) }
+    if hardlink.isHeld {
+      let time = holder.liveness == .alive ? Job(of: holder, at: path)?.time : nil
+      let since = time.map { Message(" for \(spanText($0))") } ?? ""
+      return ("held \(holder.ownerPhrase)\(since)", [expiry])
+    }
     if hardlink.state == .stale { return ("stale: its owner is dead", [holder.ownerName]) }
     return ("\(expiry) and free to be taken", [holder.ownerName])
   }
@@ -76,9 +80,15 @@ extension ObservedLock {
     return " bytes \(range.start)-\(range.start + (range.length - 1))"
   }
 
-  fileprivate func append(to text: inout Message) {
+  /// `, held for 3h 5m`; nothing where nobody has it who could say.
+  private func timePhrase(_ path: ByteString) -> Message {
+    guard let job = Job(of: holders.map { $0.process }, at: path) else { return "" }
+    return job.time.map { ", held for \(spanText($0))" } ?? ", held since an unknown time"
+  }
+
+  fileprivate func append(to text: inout Message, at path: ByteString) {
     let number: Message = count > 1 ? ", \(Int64(count)) times" : ""
-    text.append("  \(mode.name), \(kind)\(rangePhrase)\(number)\n")
+    text.append("  \(mode.name), \(kind)\(rangePhrase)\(number)\(timePhrase(path))\n")
     for holder in holders {
       let unproven: StaticString = holder.isVerified ? "held" : "held?"
       holder.process.appendRow(unproven, to: &text)
@@ -99,16 +109,18 @@ extension ObservedLock {
   }
 
   fileprivate func appendTableRows(to table: inout Message) {
-    for holder in holders { appendTableRow(holder.process, kind, to: &table) }
-    if holders.isEmpty { appendTableRow(nil, kind, to: &table) }
+    let time = path.flatMap { Job(of: holders.map { $0.process }, at: $0)?.time }
+    let span = time.map { spanText($0) } ?? "?"
+    for holder in holders { appendTableRow(holder.process, kind, span, to: &table) }
+    if holders.isEmpty { appendTableRow(nil, kind, "?", to: &table) }
     for waiter in waiters {
-      for process in waiter.processes { appendTableRow(process, "waits", to: &table) }
-      if waiter.processes.isEmpty { appendTableRow(nil, "waits", to: &table) }
+      for process in waiter.processes { appendTableRow(process, "waits", "-", to: &table) }
+      if waiter.processes.isEmpty { appendTableRow(nil, "waits", "-", to: &table) }
     }
   }
 
   private func appendTableRow(
-    _ process: ObservedProcess?, _ kind: StaticString, to table: inout Message
+    _ process: ObservedProcess?, _ kind: StaticString, _ time: Message, to table: inout Message
   ) {
     var row = Message()
     row.append(process.map { "\($0.identifier)" } ?? "-", width: -8)
@@ -116,6 +128,7 @@ extension ObservedLock {
     row.append(process.map { Message(userName($0.user), upTo: 8) } ?? "-", width: 9)
     row.append("\(mode.name)", width: 6)
     row.append("\(kind)", width: 10)
+    row.append(time, width: 8)
     row.append(process.map { $0.commandText(upTo: 16) } ?? "-", width: 17)
     let path: Message =
       path.map { "\($0)\(rangePhrase)" } ?? "file \(Int64(bitPattern: file.inode))"
@@ -128,8 +141,7 @@ extension ObservedLock {
 }
 
 extension ObservedProcess {
-  /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: since when it has the lock
-  /// nobody knows.
+  /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: the age of the process.
   fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
     let age = max(.zero, WallTime.now.sinceZero - .seconds(startTime))
     var row: Message = "    "
@@ -137,7 +149,7 @@ extension ObservedProcess {
     row.append("\(identifier)", width: -9)
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
-    row.append("up \(spanText(age.wholeSeconds))", width: -10)
+    row.append("up \(spanText(.seconds(age.wholeSeconds)))", width: -10)
     text.append("\(row)  \(commandText(upTo: 38))\(stopRemark)\n")
   }
 }
@@ -145,7 +157,7 @@ extension ObservedProcess {
 extension LockInspection {
   /// All locks, a line for each process that has one or waits for it.
   var table: Message {
-    var table: Message = "     PID  USER     MODE  KIND      COMMAND          PATH\n"
+    var table: Message = "     PID  USER     MODE  KIND      HELD    COMMAND          PATH\n"
     for lock in locks { lock.appendTableRows(to: &table) }
     appendLimits(to: &table)
     return table

@@ -5,5 +5,5 @@ public func childProcesses(of process: Int32) -> [Int32] {
   guard let folder = try? ProcessFolder(process),
     let text = folder.read("task/" + number + "/children")
   else { return [] }
-  return decimalNumbers(text)
+  return text.split(separator: ascii(" ")).compactMap { $0.number() }
 }

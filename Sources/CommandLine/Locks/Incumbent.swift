@@ -1,0 +1,75 @@
+internal import Locking
+internal import SystemInterface
+
+/// Who has a lock that is wanted, as far as that can be seen.
+struct Incumbent {
+  private enum Who {
+    case job(Job)
+    case claim(HardlinkClaim)
+    case otherHost
+  }
+
+  private let who: Who
+  /// Since when it has the lock is asked of it.
+  private let time: Span?
+  private var others: Int64 = 0
+  private var expiry: Message = ""
+
+  /// Nil where nobody is seen.
+  init?(of request: LockRequest) {
+    if request.kind.hasClaim {
+      guard let claim = claimHolding(request) else { return nil }
+      let job = claim.liveness == .alive ? Job(of: claim, at: request.path) : nil
+      who = job.map { .job($0) } ?? .claim(claim)
+      time = job?.time
+      expiry = claim.expiryInBrackets
+      return
+    }
+    guard let inspection = try? inspectLocks(at: request.path) else { return nil }
+    var first: Job?
+    for lock in inspection.locks where lock.excludes(request) {
+      guard let job = Job(of: lock.holders.map { $0.process }, at: request.path) else { continue }
+      if first == nil { first = job } else { others += Int64(lock.count) }
+    }
+    if let first {
+      who = .job(first)
+    } else if inspection.elsewhere.isHeld {
+      who = .otherHost
+    } else {
+      return nil
+    }
+    time = first?.time
+  }
+
+  /// ` for 12s`, or nothing where it is not known.
+  private var timePhrase: Message { .phrase(" for ", time.map { spanText(.seconds($0.wholeSeconds)) }) }
+
+  private var othersPhrase: Message {
+    others == 0 ? "" : others == 1 ? " and another one" : " and \(others) others"
+  }
+
+  /// `held for 12s by rsync -a /srv/ backup:/srv/ (pid 4711, root)`, the command cut to a width. Without the
+  /// time it stays the same as long as this one has the lock.
+  func phrase(commandUpTo width: Int, withTime: Bool = true) -> Message {
+    let time = withTime ? timePhrase : ""
+    switch who {
+    case .job(let job):
+      let process = job.process
+      return
+        "held\(time) by \(process.commandText(upTo: width)) (pid \(process.identifier), \(userName(process.user))\(process.stopRemark))\(othersPhrase)"
+    case .claim(let claim): return "held \(claim.ownerPhrase)"
+    case .otherHost: return "held on another host"
+    }
+  }
+
+  /// `it is held by pid 4711 (rsync -a /srv/ backup:/srv/, root), for 12s`
+  var reason: Message {
+    let time = Message.phrase(",", time == nil ? nil : timePhrase)
+    switch who {
+    case .job(let job):
+      return "it is held by \(job.process.phrase(commandUpTo: 40))\(othersPhrase)\(time)\(expiry)"
+    case .claim(let claim): return "it is held \(claim.ownerPhrase)\(expiry)"
+    case .otherHost: return "it is held on another host"
+    }
+  }
+}
