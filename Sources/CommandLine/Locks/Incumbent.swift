@@ -42,7 +42,7 @@ struct Incumbent {
   }
 
   /// ` for 12s`, or nothing where it is not known.
-  private var timePhrase: Message { .phrase(" for ", time.map { spanText(.seconds($0.wholeSeconds)) }) }
+  private var timePhrase: Message { .phrase(" for ", time.map { spanText($0) }) }
 
   private var othersPhrase: Message {
     others == 0 ? "" : others == 1 ? " and another one" : " and \(others) others"

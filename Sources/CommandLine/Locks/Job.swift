@@ -54,8 +54,8 @@ struct Job {
     self.init(of: first, at: path)
   }
 
-  /// How long the lock has been held.
-  var time: Span? { since.map { max(.zero, .now - $0) } }
+  /// How long the lock has been held, in whole seconds.
+  var time: Span? { since.map { .seconds(max(.zero, .now - $0).wholeSeconds) } }
 
   /// What swlock has told the command.
   private static func since(_ process: ObservedProcess, _ path: ByteString) -> WallTime? {
