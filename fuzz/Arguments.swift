@@ -71,7 +71,7 @@ private func complaint(about lock: LockOptions) -> String? {
   if lock.range.start < 0 || lock.range.length < 0 { return "range \(lock.range)" }
   if let code = lock.conflictExitCode, !(0...255).contains(code) { return "exit status \(code)" }
   if let permissions = lock.permissions, permissions > 0o7777 { return "mode \(permissions)" }
-  let policy = lock.hardlink
+  let policy = lock.hardlink.hardlink
   return complaint(aboutDurations: [lock.timeout, policy.settle])
 }
 

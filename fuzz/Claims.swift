@@ -64,7 +64,7 @@ private func complaint(aboutContent content: [UInt8]) -> String? {
     if let claim = try LockName(path).look("lock") {
       if !claim.name.fileName.hasPrefix("lock|") { return "claim of \(claim.name.fileName)" }
     }
-    _ = try LockKind.flufl(HardlinkPolicy()).location(at: path).report()
+    _ = try LockKind.flufl(FluflPolicy()).location(at: path).report()
   } catch .refused {
     return nil
   } catch {

@@ -83,7 +83,7 @@ private func complaint(aboutFileOf modified: Int64) -> String? {
     try retryingOnInterrupt { futimens(file.number, [time, time]) }
     try? folder.unlink("lock")
     try folder.link(name, to: "lock")
-    let report = try LockKind.flufl(HardlinkPolicy()).location(at: path).report()
+    let report = try LockKind.flufl(FluflPolicy()).location(at: path).report()
     for text in [
       PathReport(path: path, hardlink: report).text,
       JSON.report(PathReport(path: path, hardlink: report)),

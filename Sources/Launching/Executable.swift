@@ -43,10 +43,9 @@ public func openDescriptors() throws(Errno) -> [Int32] {
   let own = dirfd(folder)
   var numbers: [Int32] = []
   while let entry = readdir(folder) {
-    let name = csystem_entry_name(entry)!
-    guard name.pointee != CChar(bitPattern: ascii(".")) else { continue }
-    let number = Int32(atoi(name))
-    if number != own { numbers.append(number) }
+    if let number: Int32 = CStringBytes(csystem_entry_name(entry)).number(), number != own {
+      numbers.append(number)
+    }
   }
   return ascending(numbers)
 }

@@ -197,13 +197,13 @@ extension ProcessSetup {
     }
     if let group = credentials.group {
       try check(.setgid, csystem_set_group(group))
-      guard csystem_is_group(group) != 0 else {
+      guard isGroup(group) else {
         throw LaunchError(step: .setgid, errno: .permissionNotGranted)
       }
     }
     if let user = credentials.user {
       try check(.setuid, csystem_set_user(user))
-      guard csystem_is_user(user) != 0, user == 0 || csystem_set_user(0) != 0 else {
+      guard isUser(user), user == 0 || csystem_set_user(0) != 0 else {
         throw LaunchError(step: .setuid, errno: .permissionNotGranted)
       }
     }

@@ -8,3 +8,39 @@ public func decimalDigits(_ value: UInt64) -> [UInt8] {
   } while rest > 0
   return digits.reversed()
 }
+
+extension Sequence where Element == UInt8 {
+  /// The number that these ASCII digits spell, `a` to `f` among them; nil for anything else, for nothing,
+  /// and for a number that does not fit.
+  public func number<Number: FixedWidthInteger>(radix: UInt64 = 10) -> Number? {
+    unsigned(radix: radix).flatMap { Number(exactly: $0) }
+  }
+
+  @inline(never)
+  private func unsigned(radix: UInt64) -> UInt64? {
+    var number: UInt64?
+    for byte in self {
+      guard let digit = digitValue(byte), digit < radix else { return nil }
+      let (product, tooLarge) = (number ?? 0).multipliedReportingOverflow(by: radix)
+      let (sum, overflow) = product.addingReportingOverflow(digit)
+      if tooLarge || overflow { return nil }
+      number = sum
+    }
+    return number
+  }
+}
+
+/// What an ASCII digit stands for, the lower-case letters of base 16 included.
+public func digitValue(_ byte: UInt8) -> UInt64? {
+  switch byte {
+  case ascii("0")...ascii("9"): UInt64(byte - ascii("0"))
+  case ascii("a")...ascii("f"): UInt64(byte - ascii("a") + 10)
+  default: nil
+  }
+}
+
+/// Whether it is a decimal digit.
+public func isDigit(_ byte: UInt8) -> Bool { byte &- ascii("0") < 10 }
+
+/// Whether it is one of base 16, in lower case.
+public func isHexadecimal(_ byte: UInt8) -> Bool { digitValue(byte) != nil }

@@ -30,7 +30,6 @@ public struct Errno: Error, Equatable, Sendable {
   public static var notADirectory: Errno { Errno(ENOTDIR) }
   public static var isADirectory: Errno { Errno(EISDIR) }
   public static var invalid: Errno { Errno(EINVAL) }
-  public static var executableBusy: Errno { Errno(ETXTBSY) }
   public static var noSpace: Errno { Errno(ENOSPC) }
   public static var quotaExceeded: Errno { Errno(EDQUOT) }
   public static var readOnlyFileSystem: Errno { Errno(EROFS) }
@@ -39,7 +38,6 @@ public struct Errno: Error, Equatable, Sendable {
   public static var notImplemented: Errno { Errno(ENOSYS) }
   public static var tooManyLinks: Errno { Errno(ELOOP) }
   public static var notSupported: Errno { Errno(EOPNOTSUPP) }
-  public static var directoryNotEmpty: Errno { Errno(ENOTEMPTY) }
   public static var linkCountTooLarge: Errno { Errno(EMLINK) }
   public static var argumentsTooLong: Errno { Errno(E2BIG) }
   public static var noDevice: Errno { Errno(ENXIO) }

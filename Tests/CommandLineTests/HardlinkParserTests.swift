@@ -21,7 +21,7 @@ private func complaint(_ words: [String]) -> (status: Int32, text: String)? {
   }
 }
 
-private func policy(_ words: String...) throws -> HardlinkPolicy {
+private func policy(_ words: String...) throws -> FluflPolicy {
   switch try parse(words) {
   case .run(let options): options.lock.hardlink
   case .acquire(let options), .release(let options), .refresh(let options),
@@ -38,10 +38,10 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
     #expect(run.lifetime == .seconds(60))
     let acquire = try policy("acquire", "-m", "hardlink", "l")
     #expect(acquire.lifetime == .seconds(15))
-    #expect(acquire.clockSlop == .seconds(10))
-    #expect(acquire.settle == .seconds(2))
-    #expect(acquire.shortestPoll == .milliseconds(10))
-    #expect(acquire.longestPoll == .seconds(2))
+    #expect(acquire.hardlink.clockSlop == .seconds(10))
+    #expect(acquire.hardlink.settle == .seconds(2))
+    #expect(acquire.hardlink.shortestPoll == .milliseconds(10))
+    #expect(acquire.hardlink.longestPoll == .seconds(2))
   }
 
   @Test func eachOptionReachesThePolicy() throws {
@@ -49,10 +49,10 @@ private func policy(_ words: String...) throws -> HardlinkPolicy {
       "acquire", "-mhardlink", "--lifetime=1m", "--clock-slop", "1", "--poll", "5ms:1s",
       "--settle=0", "--retry-errno", "EIO", "--retry-errno=ETIMEDOUT", "l")
     #expect(policy.lifetime == .seconds(60))
-    #expect(policy.clockSlop == .seconds(1))
-    #expect(policy.shortestPoll == .milliseconds(5))
-    #expect(policy.longestPoll == .seconds(1))
-    #expect(policy.settle == .zero)
+    #expect(policy.hardlink.clockSlop == .seconds(1))
+    #expect(policy.hardlink.shortestPoll == .milliseconds(5))
+    #expect(policy.hardlink.longestPoll == .seconds(1))
+    #expect(policy.hardlink.settle == .zero)
     #expect(policy.retriedErrors == [.inputOutput, Errno(ETIMEDOUT)])
   }
 

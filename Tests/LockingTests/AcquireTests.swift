@@ -99,7 +99,7 @@ import Testing
   }
 
   @Test func fallbackIsNotTakenWhereFlockWorks() throws {
-    let held = try acquire(request(.flock) { $0.fallback = .flufl(HardlinkPolicy()) })
+    let held = try acquire(request(.flock) { $0.fallback = .flufl(FluflPolicy()) })
     #expect(held.kind.kernelMode == .flock)
     try held.release()
   }

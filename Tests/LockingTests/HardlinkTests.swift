@@ -10,7 +10,7 @@ import Testing
 struct HardlinkWorld {
   let scratch: Scratch
   let lock: LockName
-  var policy = HardlinkPolicy()
+  var policy = FluflPolicy()
   var isPortage = false
 
   /// No process has it: it is above the largest that Linux gives.
@@ -19,8 +19,8 @@ struct HardlinkWorld {
   init() throws {
     scratch = try Scratch()
     lock = try LockName(scratch.path())
-    policy.clockSlop = .zero
-    policy.settle = .zero
+    policy.hardlink.clockSlop = .zero
+    policy.hardlink.settle = .zero
   }
 
   /// Another process that is alive.
@@ -32,7 +32,7 @@ struct HardlinkWorld {
     return request
   }
 
-  var kind: LockKind { isPortage ? .portage(policy) : .flufl(policy) }
+  var kind: LockKind { isPortage ? .portage(policy.hardlink) : .flufl(policy) }
 
   func location() throws -> HardlinkLocation { try kind.location(at: scratch.path()) }
 

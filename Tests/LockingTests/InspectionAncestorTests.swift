@@ -128,7 +128,7 @@ import Testing
       """
     let waiters = LockTable(Array(lines.utf8)).locks[0].waiters.map { entry in
       LockWaiter(
-        processes: [ObservedProcess(entry.process)!], mode: .flock, sharing: entry.sharing,
+        processes: [ObservedProcess(entry.process!)!], mode: .flock, sharing: entry.sharing,
         range: .wholeFile, depth: entry.depth)
     }
     let lock = ObservedLock(

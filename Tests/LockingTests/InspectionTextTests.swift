@@ -29,8 +29,9 @@ import Testing
     #expect(entry(line)?.range == .wholeFile)
   }
 
-  @Test func openFileLockNamesNobody() {
-    #expect(entry("12: OFDLCK ADVISORY  WRITE -1 00:2c:257 0 EOF")?.process == -1)
+  @Test func openFileLockNamesNobody() throws {
+    let lock = try #require(entry("12: OFDLCK ADVISORY  WRITE -1 00:2c:257 0 EOF"))
+    #expect(lock.process == nil)
   }
 
   @Test func rangeToTheLastByteOfAllIsOneToTheEnd() {

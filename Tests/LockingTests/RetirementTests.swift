@@ -15,7 +15,7 @@ import Testing
   private func retire(
     _ token: ByteString, _ purpose: Retirement.Purpose = .breaking(.stale)
   ) throws -> Retirement.Outcome {
-    let judge = Judge(claimant: try .current(), policy: world.policy)
+    let judge = Judge(claimant: try .current(), policy: world.policy.hardlink)
     return try Retirement(
       lock: world.lock, judge: judge, token: token, purpose: purpose
     ).perform()
@@ -228,7 +228,7 @@ import Testing
     try world.scratch.write("")
     try world.lock.folder.link("lock", to: "copy")
     var world = world
-    world.policy.longestPoll = .milliseconds(1)
+    world.policy.hardlink.longestPoll = .milliseconds(1)
     let patient = world.request { $0.patience = .until(.seconds(20)) }
     #expect(errorOfAcquiring(patient) == .refused(.notAClaim(.linkedFile)))
     #expect(try world.names() == ["copy", "lock"])

@@ -22,7 +22,7 @@ struct Main {
       FileHandle.standardError.write(Data("usage: see bench/hardlink\n".utf8))
       exit(64)
     }
-    let request = LockRequest(path: ByteString(words[1]), kind: .flufl(HardlinkPolicy()))
+    let request = LockRequest(path: ByteString(words[1]), kind: .flufl(FluflPolicy()))
     if words[2] == "increment" {
       _ = FileHandle.standardInput.readDataToEndOfFile()
       try increment(request, times, milliseconds)

@@ -33,13 +33,13 @@ enum LockMode: Equatable {
   var isInherited: Bool { kernelMode?.isInherited == true }
 
   func kind(
-    _ style: HardlinkStyle = .flufl, _ policy: HardlinkPolicy = HardlinkPolicy(),
+    _ style: HardlinkStyle = .flufl, _ policy: FluflPolicy = FluflPolicy(),
     range: ByteRange = .wholeFile
   ) -> LockKind {
     switch (self, style) {
     case (.kernel(let mode), _): .kernel(mode, range: range)
     case (.hardlink, .flufl): .flufl(policy)
-    case (.hardlink, .portage): .portage(policy)
+    case (.hardlink, .portage): .portage(policy.hardlink)
     }
   }
 }

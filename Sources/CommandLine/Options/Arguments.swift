@@ -24,6 +24,7 @@ final class Arguments {
   var message: ByteString?
   /// Without the lifetime.
   var hardlink = HardlinkPolicy()
+  var retriedErrors: [Errno] = []
   var style = HardlinkStyle.flufl
   /// Zero for none.
   var lifetime: Span?

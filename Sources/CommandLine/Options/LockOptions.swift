@@ -20,12 +20,12 @@ final class LockOptions {
   let progress: Progress
   let message: ByteString?
   let reentrant: Bool
-  let hardlink: HardlinkPolicy
+  let hardlink: FluflPolicy
   let style: HardlinkStyle
 
   /// - Parameter lifetime: that of a `hardlink` lock, unless another one was given.
   init(
-    _ arguments: Arguments, lifetime: Span? = HardlinkPolicy().lifetime
+    _ arguments: Arguments, lifetime: Span? = FluflPolicy().lifetime
   ) throws(Failure) {
     subcommand = arguments.subcommand
     mode = arguments.mode
@@ -44,7 +44,8 @@ final class LockOptions {
       arguments.has(.progress) ? .always : arguments.has(.quiet) ? .never : .onTerminal
     message = arguments.message
     reentrant = arguments.has(.reentrant)
-    var policy = arguments.hardlink
+    var policy = FluflPolicy(arguments.hardlink)
+    policy.retriedErrors = arguments.retriedErrors
     style = arguments.style
     policy.lifetime = style == .portage ? nil : arguments.lifetime ?? lifetime
     if policy.lifetime == .zero { policy.lifetime = nil }

@@ -103,7 +103,7 @@ package let optionTable: [OptionSpecification] = [
     "an error of reading the lock that is waited out, such as EIO; may be repeated", repeats: true,
     modes: .hardlinkOrAuto
   ) { (record, given) throws(Failure) in
-    record.hardlink.retriedErrors.append(try given.errorName())
+    record.retriedErrors.append(try given.errorName())
   },
   .init(
     .command, "c", "command", .shellCommand, .own, .run,

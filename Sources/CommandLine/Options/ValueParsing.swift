@@ -2,29 +2,19 @@ internal import Locking
 internal import SystemInterface
 
 /// The number that `digits` spell in `radix`; nil if they are not digits, none, or too many.
-func parseNumber(_ digits: ArraySlice<UInt8>, radix: Int64 = 10) -> Int64? {
-  if digits.isEmpty { return nil }
-  var value: Int64 = 0
-  for digit in digits {
-    let (worth, isSmaller) = digit.subtractingReportingOverflow(ascii("0"))
-    guard !isSmaller, Int64(worth) < radix else { return nil }
-    let (product, tooLarge) = value.multipliedReportingOverflow(by: radix)
-    let (sum, overflow) = product.addingReportingOverflow(Int64(worth))
-    if tooLarge || overflow { return nil }
-    value = sum
-  }
-  return value
+func parseNumber(_ digits: ArraySlice<UInt8>, radix: UInt64 = 10) -> Int64? {
+  digits.number(radix: radix)
 }
 
 /// A DURATION: `10`, `1.5`, `250ms`, `90s`, `5m`, `2h`, `1d`; the longest span, which is 292 years, for
 /// what is longer.
 func parseDuration(_ text: ByteString) -> Span? {
   let bytes = text.bytes
-  let whole = bytes.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+  let whole = bytes.prefix(while: isDigit)
   var rest = bytes.dropFirst(whole.count)
   var fraction: ArraySlice<UInt8> = []
   if rest.first == ascii(".") {
-    fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+    fraction = rest.dropFirst().prefix(while: isDigit)
     rest = rest.dropFirst(fraction.count + 1)
   }
   guard !whole.isEmpty || !fraction.isEmpty, var unit = unit(ByteString(rest)) else { return nil }

@@ -93,7 +93,7 @@ private func scaled(
   var isFraction = false
   var rest = text
   while let byte = rest.first {
-    if let digit = digitValue(byte), Double(digit) < radix {
+    if let digit = digitValue(isUpperCase(byte) ? byte | 0x20 : byte), Double(digit) < radix {
       hasDigits = true
       let isInValue = value < 1e30
       if isInValue { value = value * radix + Double(digit) }
@@ -127,11 +127,10 @@ private func takeExponent(_ text: inout ArraySlice<UInt8>, letter: UInt8) -> Int
     isNegative = sign == ascii("-")
     rest = rest.dropFirst()
   }
-  let digits = rest.prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+  let digits = rest.prefix(while: isDigit)
   if digits.isEmpty { return 0 }
   text = rest.dropFirst(digits.count)
-  var value: Int64 = 0
-  for digit in digits { value = min(value * 10 + Int64(digit - ascii("0")), Int64(Int32.max)) }
+  let value = Int64(digits.number() ?? Int32.max)
   return isNegative ? -value : value
 }
 
@@ -145,13 +144,7 @@ private func powered(_ value: Double, _ base: Double, _ exponent: Int) -> Double
   return result
 }
 
-private func digitValue(_ byte: UInt8) -> UInt8? {
-  switch byte {
-  case ascii("0")...ascii("9"): byte - ascii("0")
-  case ascii("A")...ascii("F"), ascii("a")...ascii("f"): (byte | 0x20) - ascii("a") + 10
-  default: nil
-  }
-}
+private func isUpperCase(_ byte: UInt8) -> Bool { (ascii("A")...ascii("Z")).contains(byte) }
 
 /// isspace(3), in the C locale.
 private func isSpace(_ byte: UInt8) -> Bool {
@@ -166,7 +159,7 @@ func byteCount(_ text: ByteString) throws(NumberError) -> UInt64 {
   var suffix = rest
   var fraction: ArraySlice<UInt8> = []
   if rest.first == ascii("."), rest.count > 1 {
-    fraction = rest.dropFirst().prefix { $0 >= ascii("0") && $0 <= ascii("9") }
+    fraction = rest.dropFirst().prefix(while: isDigit)
     suffix = rest.dropFirst(1 + fraction.count)
   }
   let (product, unit) = try product(whole, suffix)
@@ -205,9 +198,8 @@ private func product(
   var value = count
   var unit: UInt64 = 1
   for _ in 0...power {
-    let (product, overflow) = value.multipliedReportingOverflow(by: base)
-    if overflow { throw .outOfRange }
-    value = product
+    if value > UInt64.max / base { throw .outOfRange }
+    value *= base
     if unit <= UInt64.max / base { unit *= base }
   }
   return (value, unit)
@@ -218,12 +210,8 @@ private func product(
 private func part(_ digits: ArraySlice<UInt8>, of unit: UInt64) throws(NumberError) -> UInt64 {
   let significant = digits.drop { $0 == ascii("0") }
   let zeros = digits.count - significant.count
-  var value: UInt64 = 0
-  for digit in significant {
-    let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-    let (sum, overflow) = product.addingReportingOverflow(UInt64(digit - ascii("0")))
-    if tooLarge || overflow { throw .outOfRange }
-    value = sum
+  guard var value: UInt64 = significant.isEmpty ? 0 : significant.number() else {
+    throw .outOfRange
   }
   var divisor: UInt64 = 10
   while divisor < value { lengthen(&divisor, &value) }

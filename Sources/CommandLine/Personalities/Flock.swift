@@ -185,7 +185,7 @@ extension Flock {
   }
 
   private func report(since start: Deadline) -> Message {
-    let microseconds = max(0, (Deadline.now - start).nanoseconds / 1000)
+    let microseconds = max(0, (Deadline.now - start).wholeMicroseconds)
     let digits = decimalDigits(UInt64(microseconds % 1_000_000))
     let zeros = [UInt8](repeating: ascii("0"), count: 6 - digits.count)
     let seconds = ByteString(decimal: microseconds / 1_000_000)

@@ -56,8 +56,7 @@ public final class Keyboard {
   }
 
   private func isRaw(_ now: termios) -> Bool {
-    var now = now
-    return state.pointee.isRaw && csystem_same_modes(&now, &state.pointee.raw) != 0
+    state.pointee.isRaw && now.hasModes(of: state.pointee.raw)
   }
 
   // MARK: - The modes of the pseudo-terminal
@@ -76,10 +75,10 @@ public final class Keyboard {
   /// The same once this one is taken, if it was not ours before and the command has left the modes of
   /// the pseudo-terminal alone.
   func lendModesLate(to master: Int32) {
-    guard var provisional else { return }
+    guard let provisional else { return }
     self.provisional = nil
     var now = termios()
-    if tcgetattr(master, &now) == 0, csystem_same_modes(&now, &provisional) != 0 {
+    if tcgetattr(master, &now) == 0, now.hasModes(of: provisional) {
       tcsetattr(master, TCSANOW, &state.pointee.usual)
     }
   }

@@ -47,9 +47,7 @@ public final class RelayPlan {
 
   /// Gives the pseudo-terminal the size of `sizeModel`.
   public func copySize() {
-    if let sizeModel, let terminal {
-      csystem_copy_window_size(sizeModel, terminal.master)
-    }
+    if let sizeModel, let terminal { copyWindowSize(from: sizeModel, to: terminal.master) }
   }
 
   /// In the process that started the command.

@@ -267,7 +267,7 @@ extension RelayLoop {
         // The terminal has gone.
         var modes = termios()
         tcgetattr(keys.output, &modes)
-        keys.replacePending(with: csystem_end_character(&modes))
+        keys.replacePending(with: modes.endCharacter)
         try? keys.flush()
         return endKeys()
       }
@@ -296,6 +296,6 @@ extension RelayLoop {
 
   private func copySize() {
     guard let sizeModel, let terminal = streams.first, terminal.isOpen else { return }
-    csystem_copy_window_size(sizeModel, terminal.input)
+    copyWindowSize(from: sizeModel, to: terminal.input)
   }
 }

@@ -67,26 +67,21 @@ struct ClaimExpiry: Equatable {
   }
 }
 
-extension BoundClaim {
-  var wasAbandoned: Bool {
-    status.modificationTime.sinceZero == .zero && !name.isUnreadable
-  }
-
-  /// How long it lasts from its last change on, if nobody refreshes it; nil: until it is released. Of
-  /// another program's claim nothing is known, and this is nil as well.
-  var lifetime: Span? { changedLifetime ?? name.details?.lifetime }
+extension ClaimName {
+  /// `BoundClaim.lifetime`
+  func lifetime(_ status: FileStatus) -> Span? { changedLifetime(status) ?? details?.lifetime }
 
   /// The lifetime that was given to it later, if that is another one than its name's; inside, nil: none.
   ///
   /// It agrees with what the other two times say of it, so that no other access can be taken for it.
-  private var changedLifetime: Span?? {
+  fileprivate func changedLifetime(_ status: FileStatus) -> Span?? {
     let (expiry, access) = (status.modificationSeconds, status.accessSeconds)
     if expiry == ClaimExpiry.changedToNever.seconds, access == ClaimExpiry.never.seconds {
       return .some(nil)
     }
     let length = access &- expiry &- ClaimExpiry.mark
     let difference = expiry &- status.changeTime.sinceZero.wholeSeconds &- length
-    guard name.details != nil, length > 0, length < ClaimExpiry.never.seconds,
+    guard details != nil, length > 0, length < ClaimExpiry.never.seconds,
       difference.magnitude <= Self.tolerance
     else { return nil }
     return .some(.seconds(length))
@@ -94,13 +89,23 @@ extension BoundClaim {
 
   /// Of times that were rounded, and of a clock that is not exactly the folder's, in seconds.
   private static let tolerance: UInt64 = 4
+}
+
+extension BoundClaim {
+  var wasAbandoned: Bool {
+    status.modificationTime.sinceZero == .zero && !name.isUnreadable
+  }
+
+  /// How long it lasts from its last change on, if nobody refreshes it; nil: until it is released. Of
+  /// another program's claim nothing is known, and this is nil as well.
+  var lifetime: Span? { name.lifetime(status) }
 
   /// The end of a lifetime that is longer than what is left of it: so that the claim looks as if it had just
   /// been refreshed; nil where it does so already.
   func freshExpiry(_ now: WallTime, lasting span: Span) -> ClaimExpiry? {
     let plain = ClaimExpiry(now + span)
     if plain.seconds <= status.modificationSeconds { return nil }
-    return changedLifetime == nil ? plain : ClaimExpiry(now, span, of: name)
+    return name.changedLifetime(status) == nil ? plain : ClaimExpiry(now, span, of: name)
   }
 
   /// When its lifetime ends, as it says itself, which is what flufl.lock sees; nil: never. A later time

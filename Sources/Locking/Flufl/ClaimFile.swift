@@ -7,7 +7,7 @@ internal import CSystem
 final class ClaimFile {
   let name: ClaimName
   private let lock: LockName
-  private var descriptor: FileDescriptor
+  private var descriptor: FileDescriptor?
   /// Nil: none.
   private(set) var lifetime: Span?
   private(set) var clock: FolderClock
@@ -16,7 +16,14 @@ final class ClaimFile {
   private(set) var deadline: BootTime
 
   var token: ByteString { name.token }
-  var number: Int32 { descriptor.number }
+
+  /// Of the open file; throws EBADF once it is closed.
+  var number: Int32 {
+    get throws(Errno) {
+      guard let number = descriptor?.number else { throw .badDescriptor }
+      return number
+    }
+  }
 
   /// File times are coarser than clocks.
   private static let margin = Span.milliseconds(10)
@@ -36,7 +43,7 @@ final class ClaimFile {
     self.name = name
     self.lock = lock
     self.lifetime = lifetime
-    self.descriptor = descriptor
+    self.descriptor = consume descriptor
     clock = .local()
     deadline = .distantPast
     do throws(LockError) {
@@ -71,14 +78,15 @@ final class ClaimFile {
   }
 
   private func setAttributes(_ permissions: UInt32?, _ group: UInt32?) throws(LockError) {
-    let number = number
     if let group {
       try step(.fchown) { () throws(Errno) in
+        let number = try number
         _ = try retryingOnInterrupt { fchown(number, uid_t.max, group) }
       }
     }
     if let permissions {
       try step(.fchmod) { () throws(Errno) in
+        let number = try number
         _ = try retryingOnInterrupt { fchmod(number, permissions) }
       }
     }
@@ -87,8 +95,8 @@ final class ClaimFile {
   /// Writes the content, and learns from its time stamp what time it is for the folder.
   private func fill() throws(LockError) -> FileStatus {
     let content = Array(lock.path(of: name.fileName).bytes)
-    let number = number
     try step(.write) { () throws(Errno) in
+      let number = try number
       try writeAll(content, to: number)
       // A server that has no room says so only now.
       if lock.isShared { _ = try retryingOnInterrupt { fsync(number) } }
@@ -99,7 +107,7 @@ final class ClaimFile {
   @discardableResult
   private func lookAtClock() throws(LockError) -> FileStatus {
     let before = BootTime.now
-    let status = try step(.fstat) { () throws(Errno) in try lock.status(of: descriptor) }
+    let status = try step(.fstat) { () throws(Errno) in try lock.status(of: number) }
     clock = FolderClock(stamp: status.changeTime, bootTime: before)
     return status
   }
@@ -126,9 +134,10 @@ final class ClaimFile {
     self.lock = lock
     self.lifetime = lifetime
     descriptor = try step(.open) { () throws(Errno) in
-      FileDescriptor(
+      let original = try bound.number
+      return FileDescriptor(
         taking: try retryingOnInterrupt {
-          csystem_fcntl(bound.descriptor.number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+          csystem_fcntl(original, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
         })
     }
     clock = .local()
@@ -158,8 +167,8 @@ final class ClaimFile {
   /// one would have ended before this process learns of it.
   private func lengthen() throws(LockError) {
     guard let lifetime else { return }
-    let status = try step(.fstat) { [number] () throws(Errno) in try FileStatus(of: number) }
-    let given = BoundClaim(name, status, FileDescriptor(taking: -1)).lifetime
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    let given = name.lifetime(status)
     if given.map({ $0 > lifetime }) ?? true { self.lifetime = given }
   }
 
@@ -183,7 +192,6 @@ final class ClaimFile {
   }
 
   private func set(_ expiry: ClaimExpiry) throws(LockError) {
-    let number = number
     try step(.touch) { () throws(Errno) in try expiry.set(on: number) }
   }
 
@@ -200,13 +208,13 @@ final class ClaimFile {
     do throws(Errno) {
       try lock.folder.unlink(name.fileName)
     } catch {
-      if error != .missing { lock.abandon(name, number) }
+      if error != .missing { lock.abandon(name, try? number) }
     }
   }
 
   /// As of `BoundClaim`, on a file system of that kind.
   func closeBeforeUnlinking() {
-    if lock.isShared { descriptor = FileDescriptor(taking: -1) }
+    if lock.isShared { descriptor = nil }
   }
 
   enum Identity {
@@ -220,7 +228,6 @@ final class ClaimFile {
   /// What this file is to the one of that name, to which it was linked. Where a file system does not tell
   /// which files are the same, a change of the one is a change of the other.
   func identity(at name: ByteString) throws(LockError) -> Identity {
-    let number = number
     let own = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
     if (try? lock.status(of: name))?.identity == own.identity { return .same }
     guard try lock.isBound(name, to: token) else { return .other }

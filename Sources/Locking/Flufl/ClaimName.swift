@@ -67,7 +67,7 @@ struct ClaimName: Equatable {
     let fields = name.dropFirst(base.count + 1).split(
       separator: Self.separator, maxSplits: 3, omittingEmptySubsequences: false)
     guard fields.count == 3, !fields[0].isEmpty,
-      let number = decimalNumber(fields[1]), let process = Int32(exactly: number),
+      let process: Int32 = fields[1].number(),
       let random = Self.read(random: fields[2])
     else { return nil }
     fileName = ByteString(name)
@@ -89,13 +89,13 @@ struct ClaimName: Equatable {
     guard
       fields.count == 5 || fields.count == 7
         || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
-      let milliseconds = decimalNumber(fields[1]), let start = decimalNumber(fields[2]),
-      let namespace = decimalNumber(fields[3]), fields[4].allSatisfy(isHexadecimal)
+      let milliseconds: UInt64 = fields[1].number(), let start: UInt64 = fields[2].number(),
+      let namespace: UInt64 = fields[3].number(), fields[4].allSatisfy(isHexadecimal)
     else { return nil }
     var other: ProcessMark?
     if fields.count > 5 {
-      guard let number = decimalNumber(fields[5]), let identifier = Int32(exactly: number),
-        identifier > 0, let start = decimalNumber(fields[6])
+      guard let identifier: Int32 = fields[5].number(),
+        identifier > 0, let start: UInt64 = fields[6].number()
       else { return nil }
       other = ProcessMark(identifier, start: start)
     }
@@ -162,8 +162,6 @@ package func randomToken() throws(Errno) -> ByteString {
   guard count == size else { throw .inputOutput }
   return hexadecimal(random.0) + hexadecimal(random.1)
 }
-
-private func isDigit(_ byte: UInt8) -> Bool { byte &- ascii("0") < 10 }
 
 /// All 16 digits.
 private func hexadecimal(_ word: UInt64) -> ByteString {

@@ -3,7 +3,7 @@ internal import CSystem
 /// Takes a `hardlink` lock in flufl.lock's style: A1 to A3 of docs/hardlink.md.
 struct FluflAcquisition {
   private let request: LockRequest
-  private let policy: HardlinkPolicy
+  private let policy: FluflPolicy
   private let lock: LockName
   private let judge: Judge
   private var claim: ClaimFile?
@@ -14,7 +14,7 @@ struct FluflAcquisition {
   /// Whether the lock was won while another process was about to hand it over, and given back for that.
   private var hasYielded = false
 
-  init(_ request: LockRequest, _ policy: HardlinkPolicy) throws(LockError) {
+  init(_ request: LockRequest, _ policy: FluflPolicy) throws(LockError) {
     self.request = request
     self.policy = policy
     lock = try LockName(request.path)
@@ -23,7 +23,7 @@ struct FluflAcquisition {
     try lock.checkRoom()
     judge = Judge(
       claimant: try .current(for: request.owner, partner: request.partner),
-      policy: policy)
+      policy: policy.hardlink)
   }
 
   consuming func perform() throws(LockError) -> FluflHold {
@@ -39,7 +39,7 @@ struct FluflAcquisition {
   }
 
   private mutating func take() throws(LockError) -> FluflHold {
-    var wait = HolderWait(lock, judge, request)
+    var wait = HardlinkWait(lock, judge, request)
     while true {
       // Elsewhere only the server knows whether it is free, and tells by letting it be taken or not.
       if lock.isShared {
@@ -208,7 +208,7 @@ extension FluflAcquisition {
   /// - Returns: whether there are claims of other programs.
   private mutating func tidy(_ own: ClaimFile) throws(LockError) -> Bool {
     let judge = judge.judgingMany()
-    let watch = HolderWatch(judge, interruption: request.interruption)
+    let watch = ReleaseWatch(judge, interruption: request.interruption)
     var armed: [ByteString] = []
     let names = try lock.claimNames(watch, armed: &armed)
     if lock.isShared {
@@ -239,8 +239,8 @@ extension FluflAcquisition {
   /// flufl.lock breaks and releases by looking first and unlinking then: one that has looked at the
   /// lock before us may still be about to unlink it. The lock is ours once that time has passed.
   private func settle(_ own: ClaimFile) throws(LockError) -> Bool {
-    let end = Deadline.after(policy.settle)
-    let watch = HolderWatch(judge, interruption: request.interruption)
+    let end = Deadline.after(judge.policy.settle)
+    let watch = ReleaseWatch(judge, interruption: request.interruption)
     while !end.hasPassed {
       if case .until(let deadline) = request.patience, deadline.hasPassed { throw .unsettled }
       let refreshed = policy.lifetime.map { $0 / 3 } ?? .longest
@@ -268,7 +268,7 @@ extension FluflAcquisition {
       // Its owner runs, or another program's rules are not kept to on the strength of a clock. If
       // the whole lifetime and the slop were watched, an owner has missed all its refreshes.
       guard let lifetime = held.lifetime,
-        time > lifetime, time - lifetime > policy.clockSlop
+        time > lifetime, time - lifetime > judge.policy.clockSlop
       else { return false }
       rule = .staleOrUnchanged(since: held.status.changeTime)
     }

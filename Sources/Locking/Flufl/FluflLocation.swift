@@ -2,9 +2,12 @@ internal import CSystem
 
 /// The place of a lock in flufl.lock's style.
 final class FluflLocation: HardlinkLocation {
+  private let fluflPolicy: FluflPolicy
+
   /// - Throws: `refused(.separatorInPath)`, `system(.folder, ...)`.
-  override init(_ path: ByteString, _ policy: HardlinkPolicy) throws(LockError) {
-    try super.init(path, policy)
+  init(_ path: ByteString, _ policy: FluflPolicy) throws(LockError) {
+    fluflPolicy = policy
+    try super.init(path, policy.hardlink)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
   }
 
@@ -45,7 +48,7 @@ final class FluflLocation: HardlinkLocation {
   }
 
   private func abandon(_ held: BoundClaim) {
-    try? ClaimExpiry.abandoned.set(on: held.descriptor.number)
+    try? ClaimExpiry.abandoned.set(on: held.number)
     _ = lock.removeOwnName(of: held)
   }
 
@@ -73,7 +76,7 @@ final class FluflLocation: HardlinkLocation {
   /// The lifetime that is asked for, zero for none, or else the claim's own.
   private func span(_ asked: Span?, of held: BoundClaim) -> Span? {
     if let asked { return asked == .zero ? nil : asked }
-    return held.name.isForeign ? policy.lifetime : held.lifetime
+    return held.name.isForeign ? fluflPolicy.lifetime : held.lifetime
   }
 
   private func isShorter(_ one: Span?, than other: Span?) -> Bool {
@@ -102,7 +105,7 @@ final class FluflLocation: HardlinkLocation {
     let held = try claim(of: .thisProcess, judge)
     let hold = FluflHold(lock, judge, try ClaimFile(adopting: held, lock))
     try hold.refresh()
-    return HeldLock(hold, .flufl(policy))
+    return HeldLock(hold, .flufl(fluflPolicy))
   }
 
   // MARK: - For everybody
@@ -170,13 +173,13 @@ final class FluflLocation: HardlinkLocation {
 ///
 /// - Returns: what time it was for the folder then.
 private func touch(_ claim: BoundClaim, for span: Span?) throws(LockError) -> WallTime {
-  let descriptor = claim.descriptor.number
   var now = FolderClock.local().now
   for _ in 0..<2 {
     let expiry = ClaimExpiry(now, span, of: claim.name)
     let status = try step(.touch) { () throws(Errno) in
-      try expiry.set(on: descriptor)
-      return try FileStatus(of: descriptor)
+      let number = try claim.number
+      try expiry.set(on: number)
+      return try FileStatus(of: number)
     }
     let difference = status.changeTime - now
     now = status.changeTime

@@ -28,7 +28,7 @@ extension Retirement {
 
   private func take(_ claim: ClaimFile) throws(LockError) -> Bool {
     let end = Deadline.after(Self.longestGap)
-    let watch = HolderWatch(judge, interruption: interruption)
+    let watch = ReleaseWatch(judge, interruption: interruption)
     // It was never linked, so this is no refresh.
     try claim.start()
     while true {

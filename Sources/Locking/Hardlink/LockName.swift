@@ -27,14 +27,6 @@ final class LockName {
     isShared = (try? self.folder.isSeenByOtherHosts()) != false
   }
 
-  /// Who may take the lock away from claim `token` links a claim of its own to this name.
-  func retireName(_ token: ByteString) -> ByteString { rightPrefix + "retire-" + token }
-  /// Through this name the holder of a right leaves, with what it took. A folder of that name keeps
-  /// it from ever doing so.
-  func exitName(_ token: ByteString) -> ByteString { rightPrefix + "exit-" + token }
-  /// A claim that is to take the lock over has this name until then.
-  func armName(_ token: ByteString) -> ByteString { rightPrefix + "arm-" + token }
-
   /// Refuses a name that leaves no room for all others.
   func checkRoom() throws(LockError) {
     if base.count > Self.longestBase { throw .refused(.nameTooLong(limit: Self.longestBase)) }
@@ -54,33 +46,10 @@ final class LockName {
   /// than `.BASE.swlock-aside-HOST-PID-TOKEN`, is a little shorter with a host's name of 64 bytes.
   private static let longestBase = Int(NAME_MAX) - 120 - 8
 
-  var rightPrefix: ByteString { "." + base + ".swlock-" }
-
   /// The path of a file beside the lock.
   func path(of name: ByteString) -> ByteString {
     ByteString(path.bytes.dropLast(base.count)) + name
   }
-}
-
-/// What a name of the protocol was bound to, seen through one open descriptor.
-final class BoundClaim {
-  let name: ClaimName
-  let status: FileStatus
-  private(set) var descriptor: FileDescriptor
-
-  init(
-    _ name: ClaimName, _ status: FileStatus, _ descriptor: consuming FileDescriptor
-  ) {
-    self.name = name
-    self.status = status
-    self.descriptor = descriptor
-  }
-
-  /// An NFS client gives a file that is open another name instead of removing it, which takes three calls
-  /// more.
-  func closeBeforeUnlinking() { descriptor = FileDescriptor(taking: -1) }
-
-  var token: ByteString { name.token }
 }
 
 // MARK: - What is there now
@@ -98,9 +67,9 @@ extension LockName {
   }
 
   /// Of a file in the folder that is open.
-  func status(of descriptor: borrowing FileDescriptor) throws(Errno) -> FileStatus {
-    if isShared { try askServer(in: descriptor.number) }
-    return try FileStatus(of: descriptor.number)
+  func status(of descriptor: Int32) throws(Errno) -> FileStatus {
+    if isShared { try askServer(in: descriptor) }
+    return try FileStatus(of: descriptor)
   }
 
   /// Whether the folder was removed, and every lock in it.
@@ -124,87 +93,9 @@ extension LockName {
   var guessedClock: FolderClock { FolderClock.local(isGuess: isShared) }
 }
 
+// MARK: - Opening
+
 extension LockName {
-  /// What stands at `name` in the folder; nil when nothing does.
-  ///
-  /// Opened, looked at and read through one descriptor, so that all belongs to one file. A file that
-  /// lost its content in a crash of the machine is known by the claim's own name, which is another
-  /// link to it. So is the claim of a flufl.lock that separates the parts of the name by something else.
-  ///
-  /// - Throws: `refused(.notAClaim)` for anything that is no claim of this lock.
-  func look(_ name: ByteString) throws(LockError) -> BoundClaim? {
-    var restarts = 0
-    var leaseWait = LeaseWait(.never)
-    while true {
-      do throws(LockError) {
-        return try lookOnce(name)
-      } catch .system(_, .staleHandle) where restarts < maximumRestarts {
-        restarts += 1
-        // Opening it may not have reached the server (a delegation), but this does.
-        do throws(Errno) {
-          _ = try status(of: name)
-        } catch .missing {
-          return nil
-        } catch {}
-      } catch .system(.open, .wouldBlock) {
-        try leaseWait.pause()
-      } catch .refused(.notAClaim(let obstacle)) where name != base {
-        throw .refused(.obstructed(name: name, obstacle))
-      }
-    }
-  }
-
-  private func lookOnce(_ name: ByteString) throws(LockError) -> BoundClaim? {
-    if isShared, isGone { return nil }
-    guard let descriptor = try openIfPresent(name) else { return nil }
-    let status = try step(.fstat) { () throws(Errno) in try self.status(of: descriptor) }
-    let limit = Int(PATH_MAX) + 1
-    guard status.kind == .regular, status.size <= limit else { throw refusal(name, status) }
-    let content = try step(.read) { () throws(Errno) in try descriptor.readAll(limit: limit) }
-    if content.isEmpty {
-      // The folder of any other lock file may be large.
-      guard status.linkCount > 1, let claim = try claimName(of: status.identity) else {
-        throw refusal(name, status)
-      }
-      return BoundClaim(claim, status, descriptor)
-    }
-    guard let last = Self.fileName(inContent: content) else { throw refusal(name, status) }
-    if let claim = ClaimName(last.bytes, base: base) {
-      if try isOnlyRemembered(claim, status, at: name) { throw .system(.open, .staleHandle) }
-      return BoundClaim(claim, status, descriptor)
-    }
-    // Any file with two links would do otherwise.
-    guard status.linkCount > 1, last != name,
-      (try? self.status(of: last))?.identity == status.identity
-    else { throw refusal(name, status) }
-    return BoundClaim(ClaimName(unreadable: last), status, descriptor)
-  }
-
-  /// Whether a claim is not at `name` any more, although the client still takes it to be: it has no name but
-  /// its own. A change of the folder is not noticed where it was changed twice in one tick of its clock.
-  private func isOnlyRemembered(
-    _ claim: ClaimName, _ seen: FileStatus, at name: ByteString
-  ) throws(LockError) -> Bool {
-    guard isShared, seen.linkCount < 2, name != claim.fileName else { return false }
-    return (try? self.status(of: claim.fileName))?.identity == seen.identity
-  }
-
-  /// Of a file that is still there as it was seen. One that has lost a name since may have been a claim whose
-  /// lock was released meanwhile: that is looked at again.
-  private func refusal(_ name: ByteString, _ seen: FileStatus) -> LockError {
-    let status = try? self.status(of: name)
-    let isSame = status?.identity == seen.identity && status?.linkCount == seen.linkCount
-    return isSame ? .refused(.notAClaim(Obstacle(seen))) : .system(.open, .staleHandle)
-  }
-
-  /// The last component of the path that a claim has as its content. flufl.lock writes the path as it was
-  /// given, which may be a relative one.
-  private static func fileName(inContent content: [UInt8]) -> ByteString? {
-    let last = content.split(separator: ascii("/"), omittingEmptySubsequences: false).last
-    guard !content.contains(0), let last, !last.isEmpty else { return nil }
-    return ByteString(last)
-  }
-
   /// Opens a file that may be anything, for reading; nil where there is none.
   func openIfPresent(_ name: ByteString) throws(LockError) -> FileDescriptor? {
     if name == base { try refuseDevice() }
@@ -230,129 +121,6 @@ extension LockName {
       throw .refused(.notAClaim(.special))
     case .regular, .directory, .symbolicLink: return
     }
-  }
-
-  /// The name of the claim that is a link to this file.
-  private func claimName(of identity: FileIdentity) throws(LockError) -> ClaimName? {
-    for name in try claimNames() {
-      if let status = try? self.status(of: name.fileName), status.identity == identity {
-        return name
-      }
-    }
-    return nil
-  }
-
-  /// Every claim for this lock in the folder.
-  ///
-  /// - Parameter watch: hears what interrupts a look that takes long.
-  func claimNames(_ watch: HolderWatch? = nil) throws(LockError) -> [ClaimName] {
-    var armed: [ByteString] = []
-    return try claimNames(watch, armed: &armed)
-  }
-
-  /// - Parameter armed: is given all arm names as well.
-  func claimNames(
-    _ watch: HolderWatch?, armed: inout [ByteString]
-  ) throws(LockError) -> [ClaimName] {
-    let arms = armName("")
-    let all = try step(.read) { () throws(Errno) in try self.names() }
-    var names: [ClaimName] = []
-    while let name = try step(.read, { () throws(Errno) in try all.next() }) {
-      if let claim = ClaimName(name.bytes, base: base) {
-        names.append(claim)
-      } else if name.bytes.starts(with: arms.bytes) {
-        armed.append(name)
-      } else if ClaimName.mayBeUnreadable(name, base: base) {
-        try watch?.pause(.zero)
-        if namesItself(name) { names.append(ClaimName(unreadable: name)) }
-      }
-    }
-    return names
-  }
-
-  /// Whether one of these is the claim of another program. A folder of such a name is not, for one.
-  func hasForeignClaim(
-    among names: [ClaimName], _ watch: HolderWatch? = nil
-  ) throws(LockError) -> Bool {
-    for name in names where name.isForeign {
-      try watch?.pause(.zero)
-      if (try? status(of: name.fileName))?.kind == .regular { return true }
-    }
-    return false
-  }
-
-  /// Whether the content of that file is its own path, as a claim's is.
-  private func namesItself(_ name: ByteString) -> Bool {
-    guard let status = try? self.status(of: name), status.kind == .regular,
-      status.size >= name.count, status.size <= Int64(PATH_MAX),
-      let file = try? openIfPresent(name), let content = try? file.readAll(limit: Int(PATH_MAX))
-    else { return false }
-    return Self.fileName(inContent: content) == name
-  }
-
-  /// Whether L is still `token` when no client that looks first and unlinks then, as flufl.lock does, can
-  /// be about to remove it any more; true at once where there is no such client.
-  /// The claim is refreshed meanwhile.
-  func hasSettled(_ claim: ClaimFile, _ policy: HardlinkPolicy) throws(LockError) -> Bool {
-    guard try hasForeignClaim(among: claimNames()) else { return true }
-    let end = Deadline.after(policy.settle)
-    while !end.hasPassed {
-      Deadline.after(min(end.remaining, claim.lifetime.map { $0 / 3 } ?? .longest)).sleep()
-      guard try claim.refresh() else { return false }
-    }
-    return try isBound(base, to: claim.token)
-  }
-
-  /// Whether the claim's own name leads to that file. L may name any file, of anybody.
-  func isOwnName(of claim: BoundClaim) throws(Errno) -> Bool {
-    let status = try status(of: claim.name.fileName)
-    if status.identity == claim.status.identity { return true }
-    // Not every file system tells which files are the same.
-    return status.owner == claim.status.owner && status.kind == .regular
-      && (try? look(claim.name.fileName))??.name == claim.name
-  }
-
-  /// Removes the claim's own name. If that cannot be, the claim is given up, so that nobody takes it for that
-  /// of one who waits.
-  ///
-  /// - Returns: whether nothing of it is left.
-  func removeOwnName(of claim: BoundClaim) -> Bool {
-    do throws(Errno) {
-      if try isOwnName(of: claim) { try folder.unlink(claim.name.fileName) }
-    } catch {
-      if error == .missing { return true }
-      abandon(claim.name, claim.descriptor.number)
-      return false
-    }
-    return true
-  }
-
-  /// Gives a claim up whose own name cannot be removed: nobody is to take it for that of one who waits.
-  func abandon(_ name: ClaimName, _ descriptor: Int32) {
-    do throws(Errno) {
-      try ClaimExpiry.abandoned.set(on: descriptor)
-    } catch {
-      guard error == .badDescriptor, let file = try? openIfPresent(name.fileName) else { return }
-      try? ClaimExpiry.abandoned.set(on: file.number)
-    }
-  }
-
-  /// Whether the file of that name is a claim, or one that was never filled, without another link.
-  func isUnlinkedClaim(_ name: ClaimName) throws(LockError) -> Bool {
-    guard let status = try? self.status(of: name.fileName), status.kind == .regular,
-      status.linkCount == 1
-    else { return false }
-    if status.size == 0 { return true }
-    do throws(LockError) {
-      return try look(name.fileName)?.name == name
-    } catch .refused {
-      return false
-    }
-  }
-
-  /// Whether `name` is bound to the claim `token`.
-  func isBound(_ name: ByteString, to token: ByteString) throws(LockError) -> Bool {
-    try look(name)?.token == token
   }
 }
 

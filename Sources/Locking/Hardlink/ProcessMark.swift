@@ -64,8 +64,8 @@ struct ProcessMark: Equatable {
     guard fields.count > 19 else { return 0 }
     // A zombie is dead; but the state is that of the first thread, and others may go on.
     if fields[0].first == ascii("X") { throw .noProcess }
-    if fields[0].first == ascii("Z"), (decimalNumber(fields[17]) ?? 0) < 2 { throw .noProcess }
-    return isTimeShifted ? 0 : decimalNumber(fields[19]) ?? 0
+    if fields[0].first == ascii("Z"), (fields[17].number() ?? 0) < 2 { throw .noProcess }
+    return isTimeShifted ? 0 : fields[19].number() ?? 0
   }
 }
 
@@ -78,7 +78,7 @@ extension ProcessMark {
   }()
 
   /// Whether /proc shows all processes of the machine, to this process.
-  fileprivate static var seesAll: Bool {
+  static var seesAll: Bool {
     guard
       let namespace = try? FileStatus(at: "/proc/self/ns/pid", followingLinks: true),
       namespace.identity.inode == 0xefff_fffc, procIs(of: getpid()),
@@ -90,7 +90,7 @@ extension ProcessMark {
 
   /// The numbers of a process, from this pid namespace's to its own (proc(5), status, NSpid); nil for one
   /// that has gone, or cannot be read. One that has ended has none.
-  fileprivate static func namespaceNumbers(of process: ByteString) -> [UInt64]? {
+  static func namespaceNumbers(of process: ByteString) -> [UInt64]? {
     let path: ByteString = "/proc/" + process + "/status"
     guard let file = try? FileDescriptor.open(path, O_RDONLY),
       let text = try? file.readAll(limit: 1 << 14)
@@ -104,7 +104,7 @@ extension ProcessMark {
       for word in line.dropFirst(key.count).split(whereSeparator: {
         $0 == ascii("\t") || $0 == ascii(" ")
       }) {
-        if let number = decimalNumber(word) { numbers.append(number) }
+        if let number: UInt64 = word.number() { numbers.append(number) }
       }
     }
     return numbers
@@ -117,62 +117,12 @@ extension ProcessMark {
   }
 
   /// Whether /proc shows this process by its own number: that of this pid namespace.
-  fileprivate static func procIs(of own: Int32) -> Bool {
+  static func procIs(of own: Int32) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 16)
     let length = buffer.withUnsafeMutableBytes { buffer in
       readlink("/proc/self", buffer.baseAddress!.assumingMemoryBound(to: CChar.self), buffer.count)
     }
-    return length > 0 && decimalNumber(buffer.prefix(length)) == UInt64(own)
-  }
-}
-
-/// One look at all processes of this host, when it is first needed, for any number of questions: it costs
-/// as much as a second or more where there are many.
-///
-/// What it does not show may have been started since. So it is asked about processes that have left
-/// something which was seen before.
-final class ProcessCensus {
-  /// By number, who has it: see `Bearer`. Nil where not all processes can be seen.
-  private lazy var bearers: [UInt8]? = Self.look()
-
-  private enum Bearer {
-    /// The process that has this number in this pid namespace.
-    static let here: UInt8 = 1
-    /// One that has it in another.
-    static let elsewhere: UInt8 = 2
-  }
-
-  private static func look() -> [UInt8]? {
-    guard ProcessMark.seesAll, let folder = try? Folder("/proc") else { return nil }
-    var bearers: [UInt8] = []
-    do throws(Errno) {
-      let names = try folder.names()
-      while let name = try names.next() {
-        guard let own = decimalNumber(name.bytes[...]) else { continue }
-        for number in ProcessMark.namespaceNumbers(of: name) ?? [] where number < Self.limit {
-          let index = Int(number)
-          while bearers.count <= index { bearers.append(0) }
-          bearers[index] |= number == own ? Bearer.here : Bearer.elsewhere
-        }
-      }
-    } catch {
-      return nil
-    }
-    return bearers
-  }
-
-  /// No process has a higher number (proc(5), pid_max).
-  private static let limit: UInt64 = 1 << 22
-
-  /// Whether for certain no process on this host calls itself `identifier`, in whatever pid namespace: what
-  /// a number without more to it needs to be dead. Only the first namespace sees all the others.
-  ///
-  /// - Parameter ignoringOwn: leave out the one that has this number in this namespace.
-  func lacks(_ identifier: Int32, ignoringOwn: Bool = false) -> Bool {
-    guard let bearers else { return false }
-    let index = Int(identifier)
-    guard index < bearers.count else { return true }
-    return bearers[index] & (ignoringOwn ? Bearer.elsewhere : ~0) == 0
+    return length > 0 && buffer.prefix(length).number() == own
   }
 }
 
@@ -182,33 +132,6 @@ public func procShowsThisNamespace() -> Bool {
   ProcessMark.procIs(of: getpid()) || access("/proc/1", F_OK) != 0
 }
 
-/// This machine since its last start, and the pid namespace of this process: where a process number
-/// means something.
-struct Realm: Equatable {
-  /// The inode number of the pid namespace (namespaces(7)); 0: not known.
-  let namespace: UInt64
-  /// The first half of the boot id (random(4)), in hexadecimal digits; empty: not known.
-  let boot: ByteString
-
-  static let unknown = Realm(namespace: 0, boot: "")
-
-  /// `unknown` where /proc does not tell.
-  static func current() throws(Errno) -> Realm {
-    do throws(Errno) {
-      let namespace = try FileStatus(at: "/proc/self/ns/pid", followingLinks: true)
-      let file = try FileDescriptor.open("/proc/sys/kernel/random/boot_id", O_RDONLY)
-      let boot = try file.readAll(limit: 64)
-      return Realm(
-        namespace: namespace.identity.inode,
-        boot: ByteString(boot.filter { isHexadecimal($0) }.prefix(16)))
-    } catch  where error == .missing || error == .accessDenied {
-      return .unknown
-    }
-  }
-
-  var isKnown: Bool { namespace != 0 && !boot.isEmpty }
-}
-
 extension BootTime {
   /// A time in clock ticks, as /proc/PID/stat has it (sysconf(3), _SC_CLK_TCK).
   init(ticks: UInt64) {
@@ -216,22 +139,4 @@ extension BootTime {
     let rest = Span.seconds(Int64(ticks % frequency)) / Int64(frequency)
     self.init(sinceZero: .seconds(Int64(clamping: ticks / frequency)) + rest)
   }
-}
-
-/// The number that these digits spell in base 10; nil for anything else, or too large a number.
-func decimalNumber(_ digits: ArraySlice<UInt8>) -> UInt64? {
-  if digits.isEmpty { return nil }
-  var value: UInt64 = 0
-  for digit in digits {
-    guard digit >= ascii("0"), digit <= ascii("9") else { return nil }
-    let (product, tooLarge) = value.multipliedReportingOverflow(by: 10)
-    let (sum, overflow) = product.addingReportingOverflow(UInt64(digit - ascii("0")))
-    if tooLarge || overflow { return nil }
-    value = sum
-  }
-  return value
-}
-
-func isHexadecimal(_ byte: UInt8) -> Bool {
-  (byte >= ascii("0") && byte <= ascii("9")) || (byte >= ascii("a") && byte <= ascii("f"))
 }

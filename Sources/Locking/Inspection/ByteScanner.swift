@@ -1,5 +1,3 @@
-internal import CSystem
-
 /// Reads the fields of a line that the kernel wrote (proc(5)).
 ///
 /// Nothing here traps, whatever the bytes are: what does not fit is nil.
@@ -38,17 +36,9 @@ struct ByteScanner {
 
   /// Digits in base 10 or 16, without a prefix; nil where there are none or they do not fit.
   mutating func unsigned(radix: UInt64 = 10) -> UInt64? {
-    var value: UInt64 = 0
-    var isEmpty = true
-    while position < bytes.endIndex, let digit = Self.digit(bytes[position]), digit < radix {
-      let (product, overflow) = value.multipliedReportingOverflow(by: radix)
-      let (sum, carry) = product.addingReportingOverflow(digit)
-      if overflow || carry { return nil }
-      value = sum
-      isEmpty = false
-      position += 1
-    }
-    return isEmpty ? nil : value
+    let digits = bytes[position...].prefix { (digitValue($0) ?? radix) < radix }
+    position = digits.endIndex
+    return digits.number(radix: radix)
   }
 
   mutating func int32() -> Int32? {
@@ -58,57 +48,4 @@ struct ByteScanner {
   }
 
   private static func isSpace(_ byte: UInt8) -> Bool { byte == ascii(" ") || byte == ascii("\t") }
-
-  private static func digit(_ byte: UInt8) -> UInt64? {
-    switch byte {
-    case ascii("0")...ascii("9"): UInt64(byte - ascii("0"))
-    case ascii("a")...ascii("f"): UInt64(byte - ascii("a") + 10)
-    default: nil
-    }
-  }
-}
-
-/// The lines of a text, without their ends; the last one may lack its end.
-struct Lines: Sequence, IteratorProtocol {
-  private var rest: ArraySlice<UInt8>
-
-  init(_ text: [UInt8]) {
-    rest = text[...]
-  }
-
-  mutating func next() -> ArraySlice<UInt8>? {
-    if rest.isEmpty { return nil }
-    guard let end = rest.firstIndex(of: ascii("\n")) else {
-      defer { rest = [] }
-      return rest
-    }
-    defer { rest = rest[(end + 1)...] }
-    return rest[..<end]
-  }
-}
-
-extension ArraySlice where Element == UInt8 {
-  /// The next line that has `part` in it (memmem(3)); it and all before it are removed.
-  mutating func popLine(with part: ByteString) -> ArraySlice<UInt8>? {
-    let found: Int? = withUnsafeBytes { text in
-      part.bytes.withUnsafeBytes { part in
-        guard let start = text.baseAddress, let sought = part.baseAddress,
-          let place = memmem(start, text.count, sought, part.count)
-        else { return nil }
-        return UnsafeRawPointer(place) - start
-      }
-    }
-    guard let found else { return nil }
-    let place = startIndex + found
-    let start = self[..<place].lastIndex(of: ascii("\n")).map { $0 + 1 } ?? startIndex
-    let end = self[place...].firstIndex(of: ascii("\n")) ?? endIndex
-    defer { self = self[end...] }
-    return self[start..<end]
-  }
-
-  /// What follows `key` at the start of the line and the spaces behind it; nil without the key.
-  func value(of key: StaticString) -> ArraySlice<UInt8>? {
-    guard starts(with: key.utf8) else { return nil }
-    return dropFirst(key.utf8CodeUnitCount).drop { $0 == ascii(" ") || $0 == ascii("\t") }
-  }
 }

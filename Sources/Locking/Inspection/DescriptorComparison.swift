@@ -34,7 +34,7 @@ struct DescriptorComparison {
       if csystem_compare_tables(process, process) != 0 { return nil }
       references.append(
         Reference(
-          process: process, descriptor: record.lock.entry.mode == .posix ? nil : descriptor,
+          process: process, descriptor: record.lock.entry.mode.belongsToProcess ? nil : descriptor,
           information: "fdinfo/" + ByteString(decimal: descriptor), lock: record.lock.entry))
     }
     self.references = references

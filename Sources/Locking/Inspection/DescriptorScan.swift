@@ -82,7 +82,7 @@ extension ProcessFolder {
     var count = 0
     while let entry = readdir(folder) {
       let name = csystem_entry_name(entry)!
-      if name[0] == CChar(ascii(".")) { continue }
+      guard let descriptor: Int32 = CStringBytes(name).number() else { continue }
       count += 1
       let identity: FileIdentity?
       do throws(Errno) {
@@ -96,7 +96,7 @@ extension ProcessFolder {
         continue  // closed meanwhile, or that
       }
       if let identity, wanted.contains(identity.inode) {
-        found.append(ScannedDescriptor(number: atoi(name), identity: identity))
+        found.append(ScannedDescriptor(number: descriptor, identity: identity))
       }
     }
     return count

@@ -35,7 +35,7 @@ struct LockSurvey {
     } else {
       wanted = .all
     }
-    hasUnnamedWaiters = locks.contains { $0.waiters.contains { $0.process == -1 } }
+    hasUnnamedWaiters = locks.contains { $0.waiters.contains { $0.process == nil } }
   }
 
   // MARK: - Looking at processes
@@ -72,8 +72,9 @@ struct LockSurvey {
     guard file != nil else { return [] }
     var lockers: [Int32] = []
     for record in records.records.prefix(16) {
-      let locker = record.lock.entry.process
-      if locker > 0, !lockers.contains(locker) { lockers.append(locker) }
+      if let locker = record.lock.entry.process, locker > 0, !lockers.contains(locker) {
+        lockers.append(locker)
+      }
     }
     return lockers
   }
@@ -119,10 +120,9 @@ struct LockSurvey {
   /// Those that the table names, and that may not be looked at.
   mutating func addLockersThatCannotBeRead() {
     for index in records.records.indices {
-      let locker = records.records[index].lock.entry.process
-      guard locker > 0, unreadable.contains(locker), let facts = ObservedProcess(locker) else {
-        continue
-      }
+      guard let locker = records.records[index].lock.entry.process, locker > 0,
+        unreadable.contains(locker), let facts = ObservedProcess(locker)
+      else { continue }
       records.add(facts, nil, to: index)
     }
   }
@@ -169,9 +169,9 @@ struct LockSurvey {
 
   private func waiter(_ entry: LockTableEntry, _ file: FileIdentity?) -> LockWaiter {
     var processes: [ObservedProcess] = []
-    if entry.process > 0 {
-      if let process = ObservedProcess(entry.process) { processes = [process] }
-    } else if entry.process == -1 {
+    if let waiter = entry.process {
+      if waiter > 0, let process = ObservedProcess(waiter) { processes = [process] }
+    } else {
       for opener in openers where file == nil || opener.descriptor.identity == file {
         if processes.last?.identifier != opener.process,
           let folder = try? ProcessFolder(opener.process),

@@ -5,9 +5,9 @@ struct LockTableEntry: Equatable {
   let depth: Int
   let mode: KernelMode
   let sharing: Sharing
-  /// Who took it or waits for it. -1 for all OFD locks; 0: nobody of this pid namespace; below that:
+  /// Who took it or waits for it. Nil for all OFD locks; 0: nobody of this pid namespace; below that:
   /// another host.
-  let process: Int32
+  let process: Int32?
   /// Of the file system as the kernel knows it, which is not stat(2)'s on btrfs and overlay.
   let device: UInt64
   let inode: UInt64
@@ -25,7 +25,8 @@ struct LockTableEntry: Equatable {
     } else {
       depth = 0
     }
-    guard let mode = Self.mode(kind) else { return nil }
+    guard let mode = KernelMode.allCases.first(where: { kind.elementsEqual($0.tableName.utf8) })
+    else { return nil }
     self.mode = mode
     _ = scanner.word()  // ADVISORY
 
@@ -45,23 +46,16 @@ struct LockTableEntry: Equatable {
       let device = deviceNumber(major: major, minor: minor),
       let range = Self.range(&scanner)
     else { return nil }
-    self.process = process
+    self.process = process == Self.unnamed ? nil : process
     self.device = device
     self.inode = inode
     self.range = range
   }
 
+  private static let unnamed: Int32 = -1
   private static let arrow: StaticString = "->"
   private static let write: StaticString = "WRITE"
   private static let read: StaticString = "READ"
-
-  private static func mode(_ kind: ArraySlice<UInt8>) -> KernelMode? {
-    let names: [(StaticString, KernelMode)] = [
-      ("FLOCK", .flock), ("POSIX", .posix), ("OFDLCK", .ofd),
-    ]
-    for (name, mode) in names where kind.elementsEqual(name.utf8) { return mode }
-    return nil
-  }
 
   /// `START END`, where END is the last byte of it or `EOF`.
   private static func range(_ scanner: inout ByteScanner) -> ByteRange? {
@@ -74,24 +68,17 @@ struct LockTableEntry: Equatable {
       return scanner.word().elementsEqual(text.utf8) ? ByteRange(start: start, length: 0) : nil
     }
     guard let last = Int64(exactly: end), last >= start else { return nil }
-    let (length, overflow) = (last - start).addingReportingOverflow(1)
-    return overflow ? ByteRange(start: start, length: 0) : ByteRange(start: start, length: length)
+    return ByteRange(start: start, length: last - start == Int64.max ? 0 : last - start + 1)
   }
 }
 
 extension LockTableEntry {
   /// Equal for lines that cannot be told apart, such as two shared OFD locks of one range.
   var key: (UInt64, UInt64, UInt64, UInt64, UInt64) {
-    let kind: UInt64 =
-      switch mode {
-      case .flock: 0
-      case .posix: 1
-      case .ofd: 2
-      }
-    return (
+    (
       inode, device,
-      kind << 33 | (sharing == .shared ? 1 << 32 : 0)
-        | UInt64(UInt32(bitPattern: process)),
+      mode.number << 33 | (sharing == .shared ? 1 << 32 : 0)
+        | UInt64(UInt32(bitPattern: process ?? Self.unnamed)),
       UInt64(bitPattern: range.start), UInt64(bitPattern: range.length)
     )
   }

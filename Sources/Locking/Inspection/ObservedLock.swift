@@ -27,20 +27,16 @@ public struct ObservedLock: Equatable, Sendable {
   /// Locks with a claim are another matter.
   public func excludes(_ request: LockRequest) -> Bool {
     guard sharing == .exclusive || request.sharing == .exclusive else { return false }
-    guard case .kernel(let other, let range) = request.kind, mode.isRecordLock == other.isRecordLock
-    else {
-      return false
-    }
-    return !mode.isRecordLock || self.range.overlaps(range)
+    guard mode.isRecordLock == request.kind.kernelMode?.isRecordLock else { return false }
+    return !mode.isRecordLock || range.overlaps(request.kind.range)
   }
 }
 
 extension ObservedLock {
   /// Whether who has this lock has all that `request` asks for.
   public func covers(_ request: LockRequest) -> Bool {
-    guard case .kernel(_, let range) = request.kind, excludes(request) else { return false }
-    return (sharing == .exclusive || request.sharing == .shared)
-      && (!mode.isRecordLock || self.range.contains(range))
+    excludes(request) && (sharing == .exclusive || request.sharing == .shared)
+      && (!mode.isRecordLock || range.contains(request.kind.range))
   }
 }
 
@@ -53,12 +49,12 @@ public enum Locker: Equatable, Sendable {
   /// A process without a number in this pid namespace, or one of another host.
   case elsewhere
 
-  init(_ number: Int32) {
-    switch number {
-    case -1: self = .openFile
-    case 1...: self = .process(number)
-    default: self = .elsewhere
+  init(_ number: Int32?) {
+    guard let number else {
+      self = .openFile
+      return
     }
+    self = number > 0 ? .process(number) : .elsewhere
   }
 }
 
@@ -84,25 +80,4 @@ public struct LockWaiter: Equatable, Sendable {
   public let range: ByteRange
   /// 1: waits for the lock itself; 2: for a waiter of depth 1, the last one before it; and so on.
   public let depth: Int
-}
-
-/// What was found, and how much could be looked at.
-public struct LockInspection: Equatable, Sendable {
-  /// In the order of /proc/locks.
-  public let locks: [ObservedLock]
-  /// The processes whose descriptors may not be looked at (ptrace(2), access mode checks). Each may
-  /// have inherited any lock that is not `posix`.
-  public let unreadable: [Int32]
-  /// Whether this is the machine's first pid namespace. In any other one, locks that were taken
-  /// outside it, or by a process that has ended, are seen only where a process in it has them.
-  public let seesAllNamespaces: Bool
-  /// What other hosts have on the file; `none` where all locks were looked for.
-  public internal(set) var elsewhere = LocksElsewhere.none
-
-  public var isPartial: Bool {
-    !unreadable.isEmpty || !seesAllNamespaces || elsewhere == .unknown
-  }
-
-  /// Whether somebody has a lock, on this host or another.
-  public var hasHolder: Bool { !locks.isEmpty || elsewhere.isHeld }
 }

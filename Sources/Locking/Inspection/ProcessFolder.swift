@@ -64,8 +64,8 @@ struct ProcessFolder: ~Copyable {
         if error.code != 0, error != .missing, error != .noProcess { throw error }
         return numbers
       }
-      let number = atoi(csystem_entry_name(entry))
-      if number > 0 || csystem_entry_name(entry)[0] == CChar(ascii("0")) { numbers.append(number) }
+      let name = CStringBytes(csystem_entry_name(entry))
+      if let number: Int32 = name.number() { numbers.append(number) }
     }
   }
 }

@@ -14,7 +14,7 @@ struct ProcessImage: Equatable {
     for field in 23...50 {
       let word = scanner.word()
       if field == 28 || field == 48 || field == 50 {
-        guard let value = decimalNumber(word), value > 0 else { return nil }
+        guard let value: UInt64 = word.number(), value > 0 else { return nil }
         fields.append(value)
       }
     }

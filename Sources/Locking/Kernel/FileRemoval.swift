@@ -47,14 +47,11 @@ struct FileRemoval: Sendable {
   /// - Parameter isDryRun: only find out.
   /// - Throws: as `WriteLease`; `system`. Then the file is where it was.
   func perform(isDryRun: Bool = false) throws(LockError) -> RemovalOutcome {
-    var random =
-      UInt32(truncatingIfNeeded: BootTime.now.sinceZero.nanoseconds) ^ UInt32(bitPattern: getpid())
-      << 8
+    var jitter = Jitter()
     for _ in 1..<Self.maximumAttempts {
       let outcome = try attempt(isDryRun)
       if outcome != .inUse { return outcome }
-      random = random &* 1_664_525 &+ 1_013_904_223
-      usleep(50 + random >> 16 % 256)
+      (.microseconds(50) + jitter.span(upTo: .microseconds(256))).pause()
     }
     return try attempt(isDryRun)
   }

@@ -17,8 +17,7 @@ public struct KernelLock: Sendable {
     self.range = range
   }
 
-  /// Microseconds.
-  private static let pollInterval: UInt32 = 20_000
+  private static let pollInterval = Span.milliseconds(20)
 
   /// Between two questions to a server.
   private static let longestPause = Span.milliseconds(250)
@@ -82,7 +81,7 @@ public struct KernelLock: Sendable {
       }
       if waiting {
         if !polling { throw .busy }
-        usleep(Self.pollInterval)
+        Self.pollInterval.pause()
       }
       return false
     }

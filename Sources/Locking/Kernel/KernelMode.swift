@@ -7,12 +7,33 @@ public enum KernelMode: Equatable, Sendable, CaseIterable {
   /// fcntl(2) F_OFD_SETLK: belongs to the open file, which a child inherits.
   case ofd
 
+  /// Whether it is the process's, which never excludes itself, and not an open file's.
+  var belongsToProcess: Bool { self == .posix }
+
   /// Whether a process that inherits the descriptor holds the lock as well.
-  public var isInherited: Bool { self != .posix }
+  public var isInherited: Bool { !belongsToProcess }
 
   /// Whether it is a lock of a range of bytes, as fcntl(2) has it.
   public var isRecordLock: Bool { self != .flock }
 
   /// Whether the kernel notes which process took it.
   public var namesLocker: Bool { self != .ofd }
+
+  /// What /proc/locks calls it (proc(5)).
+  var tableName: StaticString {
+    switch self {
+    case .flock: "FLOCK"
+    case .posix: "POSIX"
+    case .ofd: "OFDLCK"
+    }
+  }
+
+  /// For keys: another one for each.
+  var number: UInt64 {
+    switch self {
+    case .flock: 0
+    case .posix: 1
+    case .ofd: 2
+    }
+  }
 }

@@ -10,7 +10,7 @@ struct WakeupTimer: ~Copyable {
   private let timer: Int32
   private let previousMask: SignalSet.Mask
 
-  private static let interval = 10_000_000
+  private static let interval = Span.milliseconds(10)
 
   static func start(_ deadline: Deadline) throws(Errno) -> WakeupTimer {
     let signal = csystem_wakeup_signal()
@@ -30,7 +30,7 @@ struct WakeupTimer: ~Copyable {
     let first = max(.nanoseconds(1), deadline.sinceZero).timeSpecification
     var times = itimerspec()
     times.it_value = timespec(tv_sec: first.seconds, tv_nsec: first.nanoseconds)
-    times.it_interval.tv_nsec = interval
+    times.it_interval.tv_nsec = interval.timeSpecification.nanoseconds
     try retryingOnInterrupt { csystem_set_timer(timer.timer, TIMER_ABSTIME, &times) }
     return timer
   }

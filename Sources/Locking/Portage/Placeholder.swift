@@ -50,7 +50,7 @@ struct Placeholder: Equatable {
   ) -> (base: ByteString, host: ByteString, process: Int32)? {
     guard bytes.first == ascii("."), let position = position(of: mark, in: bytes),
       let dash = bytes.lastIndex(of: ascii("-")), dash > position + mark.count,
-      let number = decimalNumber(bytes[(dash + 1)...]), let process = Int32(exactly: number),
+      let process: Int32 = bytes[(dash + 1)...].number(),
       process > 0
     else { return nil }
     return (

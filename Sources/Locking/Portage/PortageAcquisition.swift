@@ -19,7 +19,7 @@ struct PortageAcquisition {
   }
 
   func perform() throws(LockError) -> PortageHold {
-    var wait = HolderWait(lock, judge, request)
+    var wait = HardlinkWait(lock, judge, request)
     var restarts = 0
     var unexplained: (status: FileStatus, looks: Int)?
     while true {
@@ -53,7 +53,7 @@ struct PortageAcquisition {
         if let unexplained, unexplained.looks > 3 { throw .refused(.notAClaim(.linkedFile)) }
         if request.patience == .never, restarts < maximumRestarts {
           restarts += 1
-          usleep(10_000)
+          Span.milliseconds(10).pause()
           continue
         }
       }
@@ -91,8 +91,8 @@ struct PortageAcquisition {
     }
     let status: FileStatus
     do throws(Errno) {
-      status = try lock.status(of: descriptor)
-    } catch .staleHandle {
+      status = try lock.status(of: descriptor.number)
+    } catch  where error == .staleHandle || error == .missing {
       // Removed on another host, of which the client hears by being asked for the name.
       _ = try? lock.fileStatus()
       return nil

@@ -5,12 +5,17 @@ public enum LockKind: Sendable {
   case kernel(KernelMode, range: ByteRange = .wholeFile)
   /// link(2), for file systems whose kernel locks mean nothing: a claim file that names its owner, as
   /// flufl.lock has it, `PATH|HOST|PID|RANDOM`. Locks have a lifetime.
-  indirect case flufl(HardlinkPolicy)
+  indirect case flufl(FluflPolicy)
   /// The same as portage has it, `.NAME.hardlock-HOST-PID`. Locks last until they are released.
   indirect case portage(HardlinkPolicy)
 
   /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of.
   public var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
+
+  /// What part of the file it is of.
+  public var range: ByteRange {
+    if case .kernel(_, let range) = self { range } else { .wholeFile }
+  }
 
   /// Whether a process that inherits a descriptor holds the lock as well.
   public var isInherited: Bool { kernelMode?.isInherited == true }

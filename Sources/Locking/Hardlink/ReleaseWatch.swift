@@ -3,23 +3,13 @@ internal import CSystem
 /// Sleeps until a lock may have become free: its claim's file was changed or moved on this host, or a
 /// process of this host that holds it has ended. Other hosts are not heard of; the caller looks
 /// again from time to time.
-final class HolderWatch {
+final class ReleaseWatch {
   private let judge: Judge
   private let interruption: Int32?
-  /// Number -1, which is none, before it is needed, or where too many are in use: then the caller's
-  /// looking has to do.
-  private var notifier = FileDescriptor(taking: -1)
+  /// Nil before it is needed, or where too many are in use: then the caller's looking has to do.
+  private var notifier: FileNotifier?
   private var watched: ByteString?
-  private var watch: Int32 = -1
-  private var owners: [Owner] = []
-
-  private final class Owner {
-    let handle: FileDescriptor
-
-    init(_ handle: consuming FileDescriptor) {
-      self.handle = handle
-    }
-  }
+  private var holders: [ProcessHandle] = []
 
   init(_ judge: Judge, interruption: Int32?) {
     self.judge = judge
@@ -32,7 +22,7 @@ final class HolderWatch {
     if watched == claim.token { return true }
     end()
     watched = claim.token
-    watchFile(claim.descriptor.number)
+    if let number = try? claim.number { watchFile(number) }
     if judge.liveness(of: claim.name) == .alive {
       watchProcess(claim.name.process)
       if let partner = claim.name.details?.partner { watchProcess(partner.identifier) }
@@ -51,54 +41,46 @@ final class HolderWatch {
     return false
   }
 
-  /// The file itself, not the folder, where much happens that is none of our business. A rename of it
-  /// moves it; a new link and an unlink change its link count.
   private func watchFile(_ descriptor: Int32) {
-    if notifier.number < 0 {
-      notifier = FileDescriptor(taking: inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK)))
-      if notifier.number < 0 { return }
-    }
-    let file: ByteString = "/proc/self/fd/" + ByteString(decimal: descriptor)
-    watch = file.withCString {
-      inotify_add_watch(
-        notifier.number, $0, UInt32(IN_MOVE_SELF) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF))
-    }
+    if notifier == nil { notifier = FileNotifier() }
+    notifier?.begin(descriptor)
   }
 
   private func watchProcess(_ identifier: Int32) {
-    let handle = csystem_open_process(identifier)
-    if handle >= 0 { owners.append(Owner(FileDescriptor(taking: handle))) }
+    if let handle = try? ProcessHandle(identifier) { holders.append(handle) }
   }
 
   /// Forgets what was watched.
   func end() {
     if watched == nil { return }
-    if watch >= 0 { inotify_rm_watch(notifier.number, watch) }
-    watch = -1
+    notifier?.end()
     watched = nil
-    owners = []
+    holders = []
   }
 
   /// Sleeps for `span` at most (ppoll(2)).
   ///
   /// - Throws: `interrupted` once the caller's descriptor can be read.
   func sleep(_ span: Span) throws(LockError) {
-    var numbers = [interruption ?? -1, notifier.number]
-    for owner in owners { numbers.append(owner.handle.number) }
+    var numbers = holders.map { $0.number }
+    if let notifier { numbers.append(notifier.number) }
     let readable = try poll(numbers, span)
-    if readable.contains(notifier.number) { drain() }
+    if let notifier, readable.contains(notifier.number) { notifier.drain() }
     // Not to be woken by it again, also where nobody may see that it is a zombie.
-    owners.removeAll { readable.contains($0.handle.number) }
+    holders.removeAll { readable.contains($0.number) }
   }
 
   /// Sleeps for `span`, whatever becomes of the lock meanwhile.
   func pause(_ span: Span) throws(LockError) {
-    _ = try poll([interruption ?? -1], span)
+    _ = try poll([], span)
   }
 
-  /// Returns those of `descriptors` that can be read; the first of them is the interruption.
+  /// Returns those of `descriptors` that can be read.
   private func poll(_ descriptors: [Int32], _ span: Span) throws(LockError) -> [Int32] {
     var polled: [pollfd] = []
+    if let interruption {
+      polled.append(pollfd(fd: interruption, events: Int16(POLLIN), revents: 0))
+    }
     for number in descriptors {
       polled.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
     }
@@ -107,14 +89,44 @@ final class HolderWatch {
     let count = ppoll(&polled, nfds_t(polled.count), &timeout, nil)
     // Interrupted: the caller looks again, which does no harm.
     if count < 0 { return [] }
-    if polled[0].revents != 0 { throw .interrupted }
+    if interruption != nil, polled[0].revents != 0 { throw .interrupted }
     var readable: [Int32] = []
     for entry in polled where entry.revents != 0 { readable.append(entry.fd) }
     return readable
   }
+}
 
-  private func drain() {
+/// Hears of what becomes of one open file (inotify(7)).
+private final class FileNotifier {
+  private let descriptor: FileDescriptor
+  private var watch: Int32?
+
+  init?() {
+    let number = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+    if number < 0 { return nil }
+    descriptor = FileDescriptor(taking: number)
+  }
+
+  var number: Int32 { descriptor.number }
+
+  /// The file itself, not the folder, where much happens that is none of our business. A rename of it
+  /// moves it; a new link and an unlink change its link count.
+  func begin(_ file: Int32) {
+    let path: ByteString = "/proc/self/fd/" + ByteString(decimal: file)
+    let added = path.withCString {
+      inotify_add_watch(
+        number, $0, UInt32(IN_MOVE_SELF) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF))
+    }
+    watch = added < 0 ? nil : added
+  }
+
+  func end() {
+    if let watch { inotify_rm_watch(number, watch) }
+    watch = nil
+  }
+
+  func drain() {
     var buffer = [UInt8](repeating: 0, count: 4096)
-    while read(notifier.number, &buffer, buffer.count) > 0 {}
+    while read(number, &buffer, buffer.count) > 0 {}
   }
 }

@@ -1,15 +1,13 @@
-internal import CSystem
-
 /// How one who wants a `hardlink` lock waits for it: for what, and how long until the next look.
 ///
 /// Within the bounds of the patience, and with no more looks than needed: a holder that stays is
-/// watched (`HolderWatch`); where holders take turns so quickly that this one comes too late each
+/// watched (`ReleaseWatch`); where holders take turns so quickly that this one comes too late each
 /// time, watching would only wake all that wait at each of them, and so they look at random times.
-struct HolderWait {
+struct HardlinkWait {
   private let patience: Patience
   private let slop: Span
   private let lock: LockName
-  private let watch: HolderWatch
+  private let watch: ReleaseWatch
   private var backoff: Backoff
   private var seen: (token: ByteString, changeTime: WallTime, since: BootTime)?
   /// How many holders have come and gone while this one waited.
@@ -28,7 +26,7 @@ struct HolderWait {
     self.lock = lock
     patience = request.patience
     slop = judge.policy.clockSlop
-    watch = HolderWatch(judge, interruption: request.interruption)
+    watch = ReleaseWatch(judge, interruption: request.interruption)
     backoff = Backoff(judge.policy)
   }
 
@@ -114,19 +112,17 @@ struct HolderWait {
   }
 }
 
-/// Pauses that grow, with jitter: so that those who wait for the same thing on many hosts do not all
-/// look at the same moment.
+/// Pauses that grow.
 private struct Backoff {
   private let longest: Span
   private let shortest: Span
   private var current: Span
-  private var state: UInt64
+  private var jitter = Jitter()
 
   init(_ policy: HardlinkPolicy) {
     shortest = max(.milliseconds(1), policy.shortestPoll)
     longest = max(shortest, policy.longestPoll)
     current = shortest
-    state = UInt64(bitPattern: BootTime.now.sinceZero.nanoseconds) ^ (UInt64(getpid()) << 40) | 1
   }
 
   mutating func reset() { current = shortest }
@@ -138,11 +134,5 @@ private struct Backoff {
     return pause / 2 + random(upTo: pause / 2)
   }
 
-  /// xorshift64
-  mutating func random(upTo limit: Span) -> Span {
-    state ^= state << 13
-    state ^= state >> 7
-    state ^= state << 17
-    return .nanoseconds(Int64(state % (UInt64(limit.nanoseconds) + 1)))
-  }
+  mutating func random(upTo limit: Span) -> Span { jitter.span(upTo: limit) }
 }

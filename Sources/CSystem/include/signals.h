@@ -1,0 +1,58 @@
+// Signals, and timers that send them.
+#ifndef SWLOCK_SIGNALS_H
+#define SWLOCK_SIGNALS_H
+
+#include "libc.h"
+
+typedef void (*csystem_signal_handler)(int);
+static inline csystem_signal_handler csystem_signal_default(void) { return SIG_DFL; }
+static inline int csystem_set_handler(int signal, csystem_signal_handler handler) {
+  struct sigaction action = {.sa_handler = handler};
+  return sigaction(signal, &action, NULL);
+}
+static inline int csystem_signal_count(void) { return _NSIG; }
+// Sets any signal to SIG_DFL: the system call itself, since glibc's sigaction(2) refuses 32 and 33,
+// which its own posix_spawn(3) leaves ignored in what it starts. The kernel's structure is all zeros.
+static inline int csystem_reset_signal(int signal) {
+  static const unsigned long action[8];
+  return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
+}
+
+static inline int csystem_is_ignored(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+static inline int csystem_has_handler(int signal) {
+  struct sigaction action;
+  return sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
+         action.sa_handler != SIG_DFL;
+}
+
+static inline int csystem_signal_descriptor(const sigset_t *signals) {
+  return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+static inline pid_t csystem_signal_sender(const siginfo_t *information) {
+  return information->si_pid;
+}
+// Timers on CLOCK_MONOTONIC that send `signal` to the calling thread only. The system calls
+// themselves: glibc's wrappers bring its threads with them into a static binary.
+static inline int csystem_create_timer(int clock, int signal, int *timer) {
+  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
+  event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+  return (int)syscall(SYS_timer_create, clock, &event, timer);
+}
+
+static inline int csystem_create_thread_timer(int signal, int *timer) {
+  return csystem_create_timer(CLOCK_MONOTONIC, signal, timer);
+}
+// The same on CLOCK_BOOTTIME, which goes on while the machine is suspended.
+static inline int csystem_create_boot_timer(int signal, int *timer) {
+  return csystem_create_timer(CLOCK_BOOTTIME, signal, timer);
+}
+static inline int csystem_set_timer(int timer, int flags, const struct itimerspec *times) {
+  return (int)syscall(SYS_timer_settime, timer, flags, times, NULL);
+}
+static inline int csystem_delete_timer(int timer) { return (int)syscall(SYS_timer_delete, timer); }
+static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
+
+#endif

@@ -1,0 +1,59 @@
+/// What stands in a claim: who holds a lock, or waits for it.
+public struct HardlinkClaim: Equatable, Sendable {
+  /// Of the claim's own file, in the lock's folder.
+  public let fileName: ByteString
+  public let host: ByteString
+  /// 0 where it is held for nobody.
+  public let process: Int32
+  /// A second process for which it is held.
+  public let partner: Int32?
+  /// Who made it: the owner of its file (stat(2)).
+  public let user: UInt32
+  public let liveness: Liveness
+  /// Whether another program than swlock made it.
+  public let isForeign: Bool
+  /// Whether `remaining` is by the clock that the claim was stamped by, and not by this host's, which may be
+  /// another one on a file system that hosts share.
+  public let isExpiryCertain: Bool
+  /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
+  /// never.
+  public let expiry: Int64?
+  /// How long it is until then, negative when it has passed; nil: never.
+  public let remaining: Span?
+  /// Whether its host's name is one that this host has, but not alone: such as `localhost`. Then nothing
+  /// is known of its owner.
+  public var isHostShared = false
+
+  public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
+
+  /// Whether it is held for that process, of this host.
+  public func isHeld(for process: Int32) -> Bool {
+    process == self.process || process == partner
+  }
+}
+
+/// What flufl.lock calls the state of a lock. Lifetimes are what the claims say of them, to the moment;
+/// whether a lock that has expired can be taken is another matter (`HardlinkReport.isHeld`).
+public enum HardlinkState: Equatable, Sendable {
+  case unlocked
+  /// The claim is the asking process's, within its lifetime, or after it.
+  case ours, oursExpired
+  /// The owner, another process, is dead.
+  case stale
+  /// Somebody else's, who is alive or may be; its lifetime has passed.
+  case theirsExpired
+  /// The same within its lifetime. flufl.lock calls that unknown.
+  case theirs
+}
+
+/// What can be seen of a `hardlink` lock, without changing anything.
+public struct HardlinkReport: Equatable, Sendable {
+  public let state: HardlinkState
+  /// Whether somebody who wants the lock now has to wait for it. A lock whose owner is dead is taken at
+  /// once, and one that has expired after the clock slop, unless its owner is seen to run, or is of
+  /// another program and may run.
+  public let isHeld: Bool
+  public let holder: HardlinkClaim?
+  /// Claims of those that wait for it, or that a dead one left behind.
+  public let waiters: [HardlinkClaim]
+}

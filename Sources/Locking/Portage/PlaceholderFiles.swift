@@ -1,0 +1,105 @@
+extension LockName {
+  /// Gives back a lock that `placeholder` holds.
+  ///
+  /// - Throws: `lost` where that is no longer so.
+  func releasePortage(
+    _ placeholder: ByteString, _ identity: FileIdentity, removesFile: Bool
+  ) throws(LockError) {
+    let status = try? self.status(of: placeholder)
+    guard status?.identity == identity else { throw .lost }
+    // While the lock is held nobody else may remove L, and nobody wins a link to the old one after.
+    if removesFile, let file = try? self.status(of: base), file.identity == identity,
+      file.isEmptyFile
+    {
+      try? folder.unlink(base)
+    }
+    try unlinkOwn(placeholder)
+  }
+
+  /// Removes a file that nobody else removes. "Not there" may mean that the reply to a first attempt was
+  /// lost, or that a handle was stale; so it is looked at again.
+  private func unlinkOwn(_ name: ByteString) throws(LockError) {
+    for attempt in 1... {
+      do throws(Errno) {
+        return try folder.unlink(name)
+      } catch {
+        let isGone = (try? self.status(of: name)) == nil
+        if isGone, error == .missing || error == .staleHandle { return }
+        if attempt > 3 || isGone { throw .system(.unlink, error) }
+      }
+    }
+  }
+
+  /// Every placeholder of this lock in the folder.
+  func placeholders() throws(LockError) -> [Placeholder] {
+    var found: [Placeholder] = []
+    let base = base
+    try step(.read) { () throws(Errno) in
+      let names = try names()
+      while let name = try names.next() {
+        if let placeholder = Placeholder(name), placeholder.base == base {
+          found.append(placeholder)
+        }
+      }
+    }
+    return found
+  }
+
+  /// The one that holds L now; nil where none does.
+  func holdingPlaceholder() throws(LockError) -> (placeholder: Placeholder, status: FileStatus)? {
+    guard let file = try fileStatus() else { return nil }
+    for placeholder in try placeholders() {
+      if let status = try? self.status(of: placeholder.fileName),
+        status.identity == file.identity
+      {
+        return (placeholder, status)
+      }
+    }
+    return nil
+  }
+
+  /// What stands at L; nil when nothing does.
+  func fileStatus() throws(LockError) -> FileStatus? {
+    do throws(Errno) {
+      return try self.status(of: base)
+    } catch .missing {
+      return nil
+    } catch {
+      throw .system(.lstat, error)
+    }
+  }
+
+  /// Removes the placeholder of a process that is dead. It is moved away first, since one with the
+  /// same name may have been made meanwhile, by a new process with the same number: that one is
+  /// seen to live then, and gets its own back. L has its two links all the time, so nobody enters.
+  ///
+  /// - Parameters:
+  ///   - seen: its status when it was found dead.
+  ///   - judge: who says so; nil: it is removed in any case.
+  /// - Returns: whether it was removed.
+  func retire(
+    _ placeholder: Placeholder, _ seen: FileStatus, judge: Judge?
+  ) throws(LockError) -> Bool {
+    let token = try step(.create) { () throws(Errno) in try randomToken() }
+    let aside = placeholder.aside(token)
+    do throws(Errno) {
+      try folder.rename(placeholder.fileName, to: aside)
+    } catch {
+      // The reply may have been lost.
+      if (try? self.status(of: aside)) == nil {
+        if error == .missing || error == .staleHandle { return false }
+        throw .system(.rename, error)
+      }
+    }
+    let status = try? self.status(of: aside)
+    let isDead = judge.map { placeholder.liveness($0, seen, .local()) == .dead } ?? true
+    if status?.identity == seen.identity, isDead {
+      try unlinkOwn(aside)
+      return true
+    }
+    // A link, not a rename: that would replace one that was made since.
+    try? folder.link(aside, to: placeholder.originalName)
+    try? folder.unlink(aside)
+    return false
+  }
+}
