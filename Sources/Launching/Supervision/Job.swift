@@ -61,7 +61,8 @@ struct Job {
 
 extension Job {
   mutating func followStop(_ signal: Int32, endIsKept: Bool = false) {
-    switch control.answer(toStopBy: signal, look(endIsKept)) {
+    let sight = look(endIsKept)
+    switch control.answer(toStopBy: signal, sight) {
     case .nothing: break
     case .continueCommand: child.send(SIGCONT)
     case .lendTerminal:
