@@ -6,37 +6,41 @@ import Testing
 
 /// A process of its own for a test of supervision, which takes all children of its process for its own, and
 /// has one thread. What it finds wrong it says to the test's process.
-struct Forked {
+struct Forked: ~Copyable {
   let identifier: Int32
-  private let reader: Int32
+  private let reader: FileDescriptor
 
   /// Of what the test waits for.
   static let longestWait = Span.seconds(30)
 
+  private init(_ identifier: Int32, _ reader: consuming FileDescriptor) {
+    self.identifier = identifier
+    self.reader = reader
+  }
+
   /// In a process group of its own, with this process as the parent outside it.
-  init(_ body: (Findings) throws -> Void) throws {
-    let (reader, writer) = try Pipe().leak()
+  static func start(_ body: (Findings) throws -> Void) throws -> Forked {
+    let pipe = try Pipe()
     // Not the bare system call: the child is to have memory.
-    identifier = fork()
+    let identifier = fork()
     if identifier == 0 {
       setpgid(0, 0)
       csystem_prctl(PR_SET_CHILD_SUBREAPER, 1)
       alarm(60)
-      let findings = Findings(writer: writer)
+      let findings = Findings(writer: pipe.writing.number)
       do { try body(findings) } catch { findings.add("\(error)") }
       endEverybody()
       _exit(0)
     }
-    try #require(identifier > 0)
+    precondition(identifier > 0)
     setpgid(identifier, identifier)
-    close(writer)
-    self.reader = reader
+    try? pipe.writing.close()
+    return Forked(identifier, pipe.reading)
   }
 
   /// Waits until it has ended, and fails with what it has found wrong.
   func finish(_ location: SourceLocation = #_sourceLocation) throws {
-    let file = FileDescriptor(taking: reader)
-    let text = String(decoding: try file.readAll(limit: 1 << 16), as: UTF8.self)
+    let text = String(decoding: try reader.readAll(limit: 1 << 16), as: UTF8.self)
     let ended = try ChildProcess(identifier: identifier).wait()
     #expect(ended == .exited(code: 0), sourceLocation: location)
     #expect(text == "", sourceLocation: location)
@@ -70,7 +74,7 @@ struct Findings {
 func inForkedProcess(
   _ location: SourceLocation = #_sourceLocation, _ body: (Findings) throws -> Void
 ) throws {
-  try Forked(body).finish(location)
+  try Forked.start(body).finish(location)
 }
 
 func becomesTrue(_ condition: () throws -> Bool) rethrows -> Bool {
@@ -107,27 +111,16 @@ func shell(_ text: ByteString, _ group: Command.ProcessGroup = .inherited) throw
 func readyShell(
   _ text: ByteString, _ group: Command.ProcessGroup = .inherited
 ) throws -> ChildProcess {
-  let (reader, writer) = try Pipe().leak()
+  let pipe = try Pipe()
   let rest: ByteString = " echo; exec >&2; while :; do sleep 0.01; done"
   var command = Command(["sh", "-c", text + (text.bytes.last == ascii("&") ? "" : ";") + rest])
-  command.standardOutput = writer
+  command.standardOutput = pipe.writing.number
   command.group = group
   let child = try start(command)
-  close(writer)
+  try pipe.writing.close()
   var byte: UInt8 = 0
-  #expect(read(reader, &byte, 1) == 1)
-  close(reader)
+  if read(pipe.reading.number, &byte, 1) != 1 { throw Errno.brokenPipe }
   return child
-}
-
-extension Pipe {
-  consuming func leak() throws -> (reader: Int32, writer: Int32) {
-    let ends = (
-      csystem_fcntl(reading.number, F_DUPFD_CLOEXEC, 3),
-      csystem_fcntl(writing.number, F_DUPFD_CLOEXEC, 3)
-    )
-    return ends
-  }
 }
 
 private func endEverybody() {

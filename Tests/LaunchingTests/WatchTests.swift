@@ -121,7 +121,7 @@ import Testing
   // MARK: - Stops
 
   @Test func aCommandThatIsStoppedAloneDoesNotStopItsSupervisorNorEndTheWait() throws {
-    let forked = try Forked { findings in
+    let forked = try Forked.start { findings in
       let supervisor = try Supervisor()
       let child = try supervisor.start(Command(["sh", "-c", "kill -STOP $$; exit 3"]))
       let helper = csystem_fork_apart(false)
@@ -153,7 +153,7 @@ import Testing
 
   @Test func aStopSignalStopsBothAndAContinuationContinuesBoth() throws {
     let command = try SharedNumber()
-    let forked = try Forked { findings in
+    let forked = try Forked.start { findings in
       let supervisor = try Supervisor()
       let child = try supervisor.start(Command(["sleep", "1000"]))
       command.value = Int64(child.identifier)
@@ -161,13 +161,34 @@ import Testing
     }
     #expect(becomesTrue { command.value != 0 })
     let child = Int32(command.value)
+    let supervisor = forked.identifier
     for _ in 0..<3 {
-      kill(forked.identifier, SIGTSTP)
-      #expect(becomesTrue { isStopped(child) && isStopped(forked.identifier) })
-      kill(forked.identifier, SIGCONT)
-      #expect(becomesTrue { !isStopped(child) && !isStopped(forked.identifier) })
+      kill(supervisor, SIGTSTP)
+      #expect(becomesTrue { isStopped(child) && isStopped(supervisor) })
+      kill(supervisor, SIGCONT)
+      #expect(becomesTrue { !isStopped(child) && !isStopped(supervisor) })
     }
-    kill(forked.identifier, SIGTERM)
+    kill(supervisor, SIGTERM)
+    try forked.finish()
+  }
+
+  @Test func aStopThatIsReportedBeforeItsSignalIsTakenStopsBoth() throws {
+    let command = try SharedNumber()
+    let forked = try Forked.start { findings in
+      let supervisor = try Supervisor()
+      let child = try supervisor.start(Command(["sleep", "1000"]))
+      kill(child.identifier, SIGTSTP)
+      findings.wait { isStopped(child.identifier) }
+      kill(getpid(), SIGTSTP)
+      command.value = Int64(child.identifier)
+      findings.expect(try supervisor.wait(for: child).termination, Self.terminated)
+    }
+    let supervisor = forked.identifier
+    #expect(becomesTrue { command.value != 0 && isStopped(supervisor) })
+    let child = Int32(command.value)
+    kill(supervisor, SIGCONT)
+    #expect(becomesTrue { !isStopped(child) && !isStopped(supervisor) })
+    kill(supervisor, SIGTERM)
     try forked.finish()
   }
 

@@ -87,7 +87,6 @@ extension Watch {
   }
 
   private mutating func finish(_ termination: Termination) {
-    child.closeLink()
     outcome = Supervisor.Outcome(
       termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease)
   }
