@@ -18,7 +18,7 @@ public final class RelayPlan {
   /// Of `programs` at most.
   public static var maximumPrograms: Int { 2 }
   /// What this process need not keep once the command is started.
-  private var commandEnds: [CommandEnd] = []
+  private var commandEnds: [HeldDescriptor] = []
   private(set) var terminal: PseudoTerminal?
 
   public init() {}
@@ -28,10 +28,10 @@ public final class RelayPlan {
   /// - Returns: the descriptor for the command.
   public func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
     let pipe = try makeWidePipe()
-    let number = pipe.writing.number
     routes.append(RelayRoute(pipe.reading, output, isLogged: log != nil))
-    commandEnds.append(CommandEnd(pipe.writing))
-    return number
+    let end = HeldDescriptor(pipe.writing)
+    commandEnds.append(end)
+    return end.number
   }
 
   public func add(_ terminal: PseudoTerminal, to output: Int32?) {
@@ -60,14 +60,6 @@ public final class RelayPlan {
   func closeRelayEnds() {
     for route in routes { _ = route.takeInput() }
     log = nil
-  }
-
-  private final class CommandEnd {
-    private let descriptor: FileDescriptor
-
-    init(_ descriptor: consuming FileDescriptor) {
-      self.descriptor = descriptor
-    }
   }
 }
 

@@ -184,7 +184,10 @@ extension RelayLoop {
   /// Passed over by poll(2).
   private static let nobody: Int32 = -1
 
-  /// Milliseconds, or -1.
+  private static let terminalPause: Int32 = 250
+  private static let noEnd: Int32 = -1
+
+  /// Milliseconds.
   private var pause: Int32 {
     if isEnding, !hasAnswered,
       streams.contains(where: { $0.isOpen && $0.due > 0 && !$0.hasPending })
@@ -192,7 +195,7 @@ extension RelayLoop {
       return 0
     }
     // Nobody tells when a terminal becomes ours.
-    return keys?.isOpen == true && !keysAreOurs ? 250 : -1
+    return keys?.isOpen == true && !keysAreOurs ? Self.terminalPause : Self.noEnd
   }
 
   private func hear() {
