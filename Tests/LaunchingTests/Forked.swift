@@ -25,6 +25,8 @@ struct Forked: ~Copyable {
     let identifier = fork()
     if identifier == 0 {
       setpgid(0, 0)
+      // A thread of a pool blocks what ends a test that hangs.
+      _ = try? SignalSet().becomeMask()
       csystem_prctl(PR_SET_CHILD_SUBREAPER, 1)
       alarm(60)
       let findings = Findings(writer: pipe.writing.number)
