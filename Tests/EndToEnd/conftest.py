@@ -72,6 +72,8 @@ def pytest_sessionstart(session):
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     # That of `run -c`, whoever's this is.
     os.environ["SHELL"] = "/bin/sh"
+    # What scripts call it.
+    os.environ["S"] = SWLOCK
 
 
 class Swlock:

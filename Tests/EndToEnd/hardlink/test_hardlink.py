@@ -24,11 +24,10 @@ from hardlink_world import (
     kill_all,
     left_in,
     namespace_of,
-    start_of,
     under,
     watches,
 )
-from observing import (
+from observing import (  # noqa: F401
     appears,
     command_of,
     counting,
@@ -36,19 +35,12 @@ from observing import (
     end,
     has_failed,
     is_alive,
-    nothing_left,  # noqa: F401
+    nothing_left,
+    start_of,
     stat_of,
-)
-from sections import (
-    INCREMENT,
-    begin,
-    count_in_loops,
-    finish,
-    hold,
-    is_inside,
     wait_until,
-    wait_until_inside,
 )
+from sections import INCREMENT, begin, count_in_loops, finish, hold, is_inside, wait_until_inside
 
 INCREMENTS = int(os.environ.get("SWLOCK_INCREMENTS", "4"))
 

@@ -10,8 +10,8 @@ import pytest
 from conftest import SWLOCK, needs_root, needs_tool
 from hardlink_world import BUSY, CANNOT_CREATE, SETTLE, UNSUPPORTED, left_in, under, watches
 from mounts import mounted
-from observing import has_failed, nothing_left  # noqa: F401
-from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
+from observing import PATIENCE, has_failed, nothing_left, wait_until  # noqa: F401
+from sections import begin, finish, hold, is_inside, wait_until_inside
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 STYLES = {"flufl": [], "portage": ["--style", "portage", "--unlink"]}

@@ -25,8 +25,7 @@ from hardlink_world import (
     this_host,
     under,
 )
-from observing import descendants_of, end, nothing_left  # noqa: F401
-from sections import PATIENCE, hold, wait_until
+from observing import PATIENCE, descendants_of, end, nothing_left, wait_until  # noqa: F401
 
 needs_users = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"), reason="needs root, and setpriv"

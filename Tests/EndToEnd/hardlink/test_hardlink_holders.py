@@ -30,8 +30,8 @@ from hardlink_world import (
     under,
     watches,
 )
-from observing import descendants_of, has_failed, nothing_left  # noqa: F401
-from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
+from observing import PATIENCE, descendants_of, has_failed, nothing_left, wait_until  # noqa: F401
+from sections import begin, finish, hold, is_inside, wait_until_inside
 
 STYLES = {"flufl": [], "portage": ["--style", "portage", "--unlink"]}
 every_style = pytest.mark.parametrize("style", STYLES.values(), ids=STYLES.keys())

@@ -21,11 +21,11 @@ from hardlink_world import (
     forge,
     left_in,
     set_expiry,
-    under,
     this_host,
+    under,
 )
-from observing import has_failed, nothing_left  # noqa: F401
-from sections import PATIENCE, finish, hold
+from observing import PATIENCE, has_failed, nothing_left  # noqa: F401
+from sections import finish, hold
 
 STRANGER = 54321
 AS_STRANGER = ["setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups"]

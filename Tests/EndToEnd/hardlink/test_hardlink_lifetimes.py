@@ -21,8 +21,8 @@ from hardlink_world import (
     tag_of,
     under,
 )
-from observing import nothing_left  # noqa: F401
-from sections import finish, hold, wait_until
+from observing import nothing_left, wait_until  # noqa: F401
+from sections import finish, hold
 
 NOBODY = ["--owner", "none"]
 

@@ -30,17 +30,15 @@ from hardlink_world import (
     set_expiry,
     under,
 )
-from observing import nothing_left  # noqa: F401
+from observing import PATIENCE, nothing_left, wait_until  # noqa: F401
 from sections import (
     INCREMENT,
-    PATIENCE,
     Storm,
     begin,
     count_in_loops,
     finish,
     hold,
     is_inside,
-    wait_until,
     wait_until_inside,
 )
 

@@ -8,18 +8,8 @@ import sys
 import pytest
 
 from hardlink_world import BUSY, FLUFL, QUICK, SETTLE, kill_all, left_in, set_expiry, under, watches
-from observing import has_failed, nothing_left  # noqa: F401
-from sections import (
-    INCREMENT,
-    PATIENCE,
-    begin,
-    count_in_loops,
-    finish,
-    hold,
-    is_inside,
-    wait_until,
-    wait_until_inside,
-)
+from observing import PATIENCE, has_failed, nothing_left, wait_until  # noqa: F401
+from sections import INCREMENT, begin, count_in_loops, finish, hold, is_inside, wait_until_inside
 
 pytestmark = pytest.mark.timeout(2 * PATIENCE)
 

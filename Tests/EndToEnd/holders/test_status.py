@@ -8,14 +8,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
-from observing import (  # noqa: F401
-    MODES,
-    has_failed,
-    held,
-    nothing_left,
-    wait_until,
-    waits_on,
-)
+from observing import MODES, has_failed, held, nothing_left, wait_until  # noqa: F401
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 

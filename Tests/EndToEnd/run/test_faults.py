@@ -20,7 +20,8 @@ import pytest
 
 from conftest import SWLOCK, needs_strace
 from faults import AFTER_START, FOLLOW, NO_ERRORS, Call
-from sections import Lifeline, python, wait_until, waiters
+from observing import python, wait_until, waiters
+from sections import Lifeline
 
 OPTIONS = {
     "default": [],

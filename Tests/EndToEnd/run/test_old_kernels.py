@@ -7,8 +7,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK
-from observing import (
-    appears,
+from observing import (  # noqa: F401
     command_of,
     end,
     has_failed,
@@ -16,9 +15,8 @@ from observing import (
     is_alive,
     is_free,
     is_held,
-    nothing_left,  # noqa: F401
+    nothing_left,
     processes_in,
-    wait_until,
 )
 from old_kernels import CALLS, OFD_LOCKS, is_lacking, lacking
 

@@ -4,7 +4,6 @@ SWLOCK_STORM_SECONDS is how long each storm lasts, twice.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import shutil
@@ -18,16 +17,7 @@ import pytest
 
 from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from mounts import mounted
-from observing import (  # noqa: F401
-    MODES,
-    appears,
-    has_failed,
-    held,
-    is_held,
-    nothing_left,
-    wait_until,
-    waits_on,
-)
+from observing import MODES, appears, has_failed, nothing_left, wait_until, waits_on  # noqa: F401
 
 SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "4")) / 2
 NOBODY = 65534

@@ -10,17 +10,7 @@ import time
 
 import pytest
 
-from conftest import SWLOCK, needs_tool
-from observing import (  # noqa: F401
-    children_of,
-    has_failed,
-    held,
-    is_held,
-    locks_on,
-    nothing_left,
-    wait_until,
-    waits_on,
-)
+from observing import children_of, held, is_held, nothing_left, wait_until, waits_on  # noqa: F401
 
 
 class Screen:
