@@ -68,7 +68,7 @@ def test_release_says_not_held_only_where_that_is_known(folder, mode, error):
     calls += [("openat", 4), ("openat", 5)]
     for name, number in calls:
         held = call(folder, *acquire)
-        assert held.returncode in (0, BUSY), held
+        assert held.returncode == 0, held
         fault = f"inject={name}:error={error}:when={number}"
         outcome = call(folder, *release, prefix=["strace", "-qq", "-o", "/dev/null", "-e", fault])
         assert outcome.returncode != NOT_HELD, (fault, outcome)
@@ -172,6 +172,6 @@ def test_a_claim_that_cannot_be_removed_is_given_up(folder):
         refused.append("inject=unlinkat:error=EIO")
         call(folder, "release", "--owner", pid, "lock", prefix=refused)
         assert not (folder / "lock").exists()
-        assert not claim.exists() or claim.stat().st_mtime == 0
+        assert claim.stat().st_mtime == 0
         call(folder, "cleanup", "lock")
         assert left_in(folder) == []

@@ -303,7 +303,7 @@ def test_an_endless_timeout_never_turns_into_a_short_one(swlock, folder, duratio
         wait_until(lambda: process.poll() is not None or waits_on(folder / "lock"))
         if process.poll() is None:
             process.terminate()
-        assert process.wait(10) in (64, 143)
+        assert process.wait(10) == 143
 
 
 @pytest.mark.parametrize("duration", ["9" * 18, "9" * 20, "9" * 20 + "d"])
@@ -313,7 +313,7 @@ def test_an_endless_runtime_never_turns_into_a_short_one(swlock, option, duratio
     result = swlock.run(
         "run", *options, option, duration, "lock", "sh", "-c", "sleep 0.05; echo ran"
     )
-    assert (result.returncode, result.stdout) in [(0, b"ran\n"), (64, b"")]
+    assert (result.returncode, result.stdout) == (0, b"ran\n")
 
 
 @pytest.mark.parametrize("code", ["0", "1", "75", "126", "255"])

@@ -252,7 +252,7 @@ def test_a_dangling_link_is_refused_and_its_target_not_created(swlock, folder, m
 def test_a_link_that_leads_to_itself_is_refused(swlock, folder):
     (folder / "lock").symlink_to("lock")
     result = swlock.run("run", "lock", "touch", "ran")
-    assert refused(result, result.returncode) and result.returncode in (65, 71, 73)
+    assert refused(result, 71)
     assert os.listdir(folder) == ["lock"]
 
 
@@ -481,7 +481,7 @@ def test_a_strangers_dangling_link_in_a_sticky_folder_creates_nothing(swlock, fo
     (sticky / "lock").symlink_to(folder / "target")
     os.chown(sticky / "lock", STRANGER, STRANGER, follow_symlinks=False)
     result = swlock.run("run", "-m", mode, sticky / "lock", "touch", sticky / "ran")
-    assert refused(result, result.returncode) and result.returncode in (73, 77)
+    assert refused(result, 77)
     assert os.listdir(sticky) == ["lock"] and not (folder / "target").exists()
 
 

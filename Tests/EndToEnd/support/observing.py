@@ -82,6 +82,11 @@ def appears(path):
     return wait_until(lambda: path.exists() and path.read_bytes())
 
 
+def mode_of(options):
+    """The mode of a lock that these options of `run` ask for."""
+    return options[options.index("-m") + 1] if "-m" in options else "flock"
+
+
 def locks_on(path):
     """The lines of /proc/locks about this file, split into words; a waiter has `->` in it."""
     number = str(os.stat(path).st_ino)
