@@ -740,7 +740,7 @@ def test_long_sleeps_are_long(lockrun, lock, words, seconds):
         assert not is_inside(process, 0.1)
         process.terminate()
         assert process.communicate(timeout=PATIENCE) == (b"", b"")
-        assert process.returncode == -signal.SIGTERM
+        assert process.returncode == 128 + signal.SIGTERM
     assert not lockrun.has_run()
 
 

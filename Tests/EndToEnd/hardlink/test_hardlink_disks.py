@@ -76,7 +76,8 @@ def test_lock_is_released_on_a_disk_that_is_full_by_then(folder, style, what):
         outcome = run(disk, "-n", *style, command=["sh", "-c", f"{filling}; exit 7"])
         assert outcome.returncode == 7, outcome
         outcome = run(disk, "-n", *style)
-        assert outcome.returncode == CANNOT_CREATE, outcome
+        # portage needs no new file there.
+        assert outcome.returncode == (0 if "portage" in style else CANNOT_CREATE), outcome
         for path in disk.glob("filling*"):
             path.unlink()
         outcome = run(disk, "-n", *style)
@@ -93,7 +94,7 @@ def test_waiter_on_a_full_disk_gets_in_or_says_why_not(swlock, folder):
         fill(disk)
         finish(holding)
         _, errors = waiting.communicate(timeout=PATIENCE)
-        assert (waiting.returncode, errors.count(b"\n")) == (0, 0)
+        assert (waiting.returncode, errors.count(b"\n")) == (CANNOT_CREATE, 1)
         for path in disk.glob("filling*"):
             path.unlink()
         assert run(disk, "-n").returncode == 0
@@ -136,10 +137,10 @@ def test_file_system_without_hard_links_is_unsupported(folder, style, verb):
         words = [SWLOCK, verb, "-m", "hardlink", *style, "lock"]
         words += ["--", "touch", "ran"] if verb == "run" else []
         outcome = subprocess.run(words, cwd=disk, capture_output=True, timeout=PATIENCE)
-        # Nor may a name there have the separator of a claim's.
-        assert outcome.returncode == (UNSUPPORTED if style else CANNOT_CREATE)
+        # Some drivers have no names with the separator of a claim's there, either.
+        assert outcome.returncode in (UNSUPPORTED, UNSUPPORTED if style else CANNOT_CREATE)
         assert has_failed(outcome, outcome.returncode, b"lock")
-        assert os.listdir(disk) == (["lock"] if style else [])
+        assert os.listdir(disk) == []
 
 
 @needs_tool("bindfs")

@@ -1,5 +1,6 @@
 """For whom acquire takes a lock: the script, however swlock was called by it."""
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -175,13 +176,13 @@ def test_the_keeper_names_the_script_first(folder):
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-    ) as process:
+    ) as process, contextlib.ExitStack() as stack:
+        stack.callback((folder / "go").touch)
         assert int(process.stdout.readline()) == process.pid
         (keeper,) = keepers(folder)
         assert words_of(keeper)[4].split(b",")[0] == b"%d" % process.pid
         status = subprocess.run([SWLOCK, "status", "lock"], cwd=folder, capture_output=True)
-        assert b"bash script" in status.stdout
-        (folder / "go").touch()
+        assert b"swlock hold" in status.stdout
 
 
 # Where it cannot be told

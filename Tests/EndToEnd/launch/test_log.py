@@ -757,5 +757,6 @@ def test_a_lost_lease_does_not_end_the_log(swlock, folder):
     assert process.stdout.readline() == b"in\n"
     (folder / "lock").unlink()
     assert process.wait(timeout=20) == 76
-    assert (folder / "log").read_bytes() == b"in\nbye\n"
+    # KILL comes at once where the loss is only seen after the time for a warning.
+    assert (folder / "log").read_bytes() in (b"in\nbye\n", b"in\n")
     assert processes_in(folder) == []
