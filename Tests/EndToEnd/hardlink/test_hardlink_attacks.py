@@ -121,7 +121,7 @@ def test_refresh_during_a_break_does_not_believe_what_the_breaker_touched(swlock
         refreshed = swlock.run("refresh", "--lifetime", "60s", "--settle", "1s", *words)
         breaking.communicate(timeout=PATIENCE)
         # Either the refresh or the break has won; not both.
-        assert (refreshed.returncode, breaking.returncode) == (NOT_HELD, 0)
+        assert (refreshed.returncode, breaking.returncode) in [(NOT_HELD, 0), (0, BUSY)]
         assert (holder(folder / "lock") is None) == (refreshed.returncode == NOT_HELD)
 
 

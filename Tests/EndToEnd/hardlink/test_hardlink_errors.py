@@ -68,7 +68,8 @@ def test_release_says_not_held_only_where_that_is_known(folder, mode, error):
     calls += [("openat", 4), ("openat", 5)]
     for name, number in calls:
         held = call(folder, *acquire)
-        assert held.returncode == 0, held
+        # A fault before may have left it.
+        assert held.returncode in (0, BUSY), held
         fault = f"inject={name}:error={error}:when={number}"
         outcome = call(folder, *release, prefix=["strace", "-qq", "-o", "/dev/null", "-e", fault])
         assert outcome.returncode != NOT_HELD, (fault, outcome)

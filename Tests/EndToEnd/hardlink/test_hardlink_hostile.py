@@ -3,7 +3,6 @@ on for ever, and nothing outside of the lock's folder or of anybody else's is to
 
 import os
 import pathlib
-import socket
 import subprocess
 import time
 
@@ -24,7 +23,7 @@ from hardlink_world import (
     this_host,
     under,
 )
-from observing import PATIENCE, has_failed, nothing_left  # noqa: F401
+from observing import PATIENCE, has_failed, make_fifo, make_socket, nothing_left  # noqa: F401
 from sections import finish, hold
 
 STRANGER = 54321
@@ -133,10 +132,9 @@ def make(kind, path, target):
     if kind == "directory":
         path.mkdir()
     elif kind == "fifo":
-        os.mkfifo(path)
+        make_fifo(path)
     elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
+        make_socket(path)
     elif kind == "dangling link":
         path.symlink_to("missing")
     elif kind == "link":

@@ -374,8 +374,8 @@ def test_descriptors_of_the_caller_and_files(swlock, folder):
     assert result.stdout == b"from a file\nfrom a pipe\n"
     assert (folder / "new").read_text() == "a\n"
     assert (folder / "more").read_text() == "before\nb\n"
-    # Only read from.
-    assert result.returncode != 0 and b"10" in result.stderr
+    # Only read from; dash knows no descriptor of two digits.
+    assert result.returncode != 0 and (b"10" in result.stderr or b"Bad" in result.stderr)
 
 
 # The folder is closed again before the names are looked at.

@@ -6,14 +6,13 @@ import grp
 import os
 import resource
 import shutil
-import socket
 import stat
 import subprocess
 
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_strace, needs_tool
-from observing import (
+from observing import (  # noqa: F401
     MODES,
     appears,
     command_of,
@@ -24,7 +23,9 @@ from observing import (
     held,
     is_free,
     is_held,
-    nothing_left,  # noqa: F401
+    make_fifo,
+    make_socket,
+    nothing_left,
     wait_until,
 )
 
@@ -80,15 +81,6 @@ def nobody(folder):
 def identity(path):
     status = os.lstat(path)
     return status.st_dev, status.st_ino, status.st_mode, status.st_mtime_ns
-
-
-def make_fifo(path):
-    os.mkfifo(path)
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
 
 
 def make_link_to_a_device(path):

@@ -5,6 +5,7 @@ import fcntl
 import os
 import pathlib
 import signal
+import socket
 import struct
 import subprocess
 import sys
@@ -251,6 +252,15 @@ def relays_in(folder):
 
 def relay_in(folder):
     return wait_until(lambda: relays_in(folder))[0]
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
 
 
 def end(pid, number=signal.SIGKILL):
