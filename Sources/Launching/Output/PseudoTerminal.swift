@@ -36,7 +36,7 @@ public final class PseudoTerminal {
 
   /// Gives it the size of the terminal `model`.
   func copySize(of model: Int32) {
-    if let number = master?.number { csystem_copy_window_size(model, number) }
+    if let number = master?.number { copyWindowSize(from: model, to: number) }
   }
 
   /// In the relay, once each.
