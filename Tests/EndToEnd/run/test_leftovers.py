@@ -169,10 +169,15 @@ def test_whoever_forks_and_exits_is_caught(swlock, folder, options, pause, way):
 @pytest.mark.parametrize("what", ["wait", "kill"])
 def test_children_of_earlier_children_are_not_the_commands(swlock, folder, what):
     """They come to the process that swlock was started in when their parents end."""
-    text = "until [ -e go ]; do :; done; exit 5"
+    text = "until [ -e go ]; do sleep 0.01; done; exit 5"
     process = start(swlock, "earlier", f"--leftovers={what}", "lock", "sh", "-c", text)
-    both = ["sleep 60 ", "sleep 60 "]
-    wait_until(lambda: [command(pid) for pid in children_of(process.pid)][:2] == both)
+
+    def has_lost_its_parent():
+        sleepers = [pid for pid in processes_in(folder) if command(pid) == "sleep 60 "]
+        parents = {stat_of(pid)[1] for pid in sleepers}
+        return len(sleepers) == 2 and parents.isdisjoint(children_of(process.pid))
+
+    wait_until(has_lost_its_parent)
     (folder / "go").touch()
     assert process.wait(10) == 5
     assert [name_of(pid) for pid in processes_in(folder)] == ["sleep", "sleep"]
