@@ -20,7 +20,7 @@ PYTEST := .build-python/bin/pytest -p no:cacheprovider --numprocesses $(JOBS) --
 VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
+SCRIPTS := .ci/run scripts/quick scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
 	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
@@ -35,7 +35,7 @@ EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scrat
 	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
 	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
 
-.PHONY: all test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
@@ -44,6 +44,11 @@ build/swlock: $(SOURCES) Makefile
 	mkdir -p build
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash .build-embedded/release/swlock $@.new
 	mv $@.new $@
+
+# After an edit: ordinary swlock and the tests of a subject, T=run/test_waiting, or of what git says has changed.
+T ?=
+quick:
+	JOBS=$(JOBS) scripts/quick $(T)
 
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.
 test: build/swlock

@@ -4,7 +4,7 @@ internal import CSystem
 ///
 /// What `open` returns is close-on-exec and never 0, 1 or 2, so that a process started with closed
 /// standard descriptors does not read or write a lock file by mistake.
-public struct FileDescriptor: ~Copyable {
+public struct FileDescriptor: ~Copyable, Sendable {
   public private(set) var number: Int32
 
   /// Takes over an open descriptor.

@@ -1,9 +1,12 @@
 internal import CSystem
 
-/// Both ends of a pipe(2), close-on-exec.
-public struct Pipe: ~Copyable {
-  public private(set) var reading: FileDescriptor
-  public private(set) var writing: FileDescriptor
+// Pairs of descriptors; all close-on-exec. The reader of either sees the end once all processes have closed
+// the other end.
+
+/// pipe(2)
+@frozen public struct Pipe: ~Copyable {
+  public let reading: FileDescriptor
+  public let writing: FileDescriptor
 
   public init() throws(Errno) {
     var ends: (Int32, Int32) = (-1, -1)
@@ -11,14 +14,33 @@ public struct Pipe: ~Copyable {
     reading = FileDescriptor(taking: ends.0)
     writing = FileDescriptor(taking: ends.1)
   }
+}
 
-  /// The reader sees the end once all other processes have closed theirs as well.
-  public mutating func closeWriting() {
-    writing = FileDescriptor(taking: -1)
+/// socketpair(2)
+@frozen public struct SocketPair: ~Copyable {
+  public let near: FileDescriptor
+  public let far: FileDescriptor
+
+  /// For bytes.
+  public init() throws(Errno) {
+    try self.init { ends in
+      socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, ends)
+    }
   }
 
-  /// Whoever writes gets SIGPIPE then.
-  public mutating func closeReading() {
-    reading = FileDescriptor(taking: -1)
+  /// For messages with their senders' numbers, each of which makes `signal` for this process.
+  public init(signallingMessages signal: Int32) throws(Errno) {
+    try self.init { ends in csystem_message_pair(ends, ends + 1, signal) }
+  }
+
+  private init(_ make: (UnsafeMutablePointer<Int32>) -> Int32) throws(Errno) {
+    var ends: (Int32, Int32) = (-1, -1)
+    try retryingOnInterrupt {
+      withUnsafeMutablePointer(to: &ends) { ends in
+        ends.withMemoryRebound(to: Int32.self, capacity: 2) { make($0) }
+      }
+    }
+    near = FileDescriptor(taking: ends.0)
+    far = FileDescriptor(taking: ends.1)
   }
 }

@@ -36,6 +36,18 @@ def strace_works():
 needs_strace = pytest.mark.skipif(not strace_works(), reason="needs strace 5.19, allowed to trace")
 
 
+def is_static():
+    """Whether the binary is as shipped, and not one of `make quick`, which needs a dynamic loader."""
+    with open(SWLOCK, "rb") as file:
+        return b"/ld-" not in file.read(4096)
+
+
+needs_static = pytest.mark.skipif(
+    os.path.exists(SWLOCK) and not is_static(),
+    reason="needs the shipped binary: an ordinary one makes many more system calls",
+)
+
+
 def is_everybodys(name):
     """Whether many hosts are called so, as far as the tests care."""
     return name.partition(".")[0] in ("localhost", "", "(none)")
@@ -72,6 +84,8 @@ def pytest_sessionstart(session):
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
     # That of `run -c`, whoever's this is.
     os.environ["SHELL"] = "/bin/sh"
+    # What scripts call it.
+    os.environ["S"] = SWLOCK
 
 
 class Swlock:

@@ -49,7 +49,7 @@ struct Probe {
     _ place: ByteString, _ path: ByteString, _ signals: SignalSet,
     _ interruption: borrowing FileDescriptor
   ) throws(Failure) -> [ProbeOutcome] {
-    var pipe = try unable(path, .read) { () throws(Errno) in try Pipe() }
+    let pipe = try unable(path, .read) { () throws(Errno) in try Pipe() }
     let holder: ChildProcess
     do throws(LaunchError) {
       guard let child = try forkCompanion() else {
@@ -59,22 +59,23 @@ struct Probe {
     } catch {
       throw Failure(.systemCall, .unable(to: "try locks", error.text))
     }
-    pipe.closeWriting()
+    try? pipe.writing.close()
+    let answers = pipe.reading
     var outcomes: [ProbeOutcome] = []
     while true {
       let ready = try unable(path, .read) { () throws(Errno) in
-        try waitUntilReadable([pipe.reading.number, interruption.number])
+        try waitUntilReadable([answers.number, interruption.number])
       }
       if ready != 0 {
         holder.end()
         // The one that tries ends with it; a server of files that hangs is not waited for.
         let end = Deadline.seconds(2)
-        while (try? waitUntilReadable([pipe.reading.number], by: end)) == 0,
-          Self.answer(pipe.reading.number) != nil
+        while (try? waitUntilReadable([answers.number], by: end)) == 0,
+          Self.answer(answers.number) != nil
         {}
         throw Failure(status: 128 + (signals.takePending() ?? SIGTERM), "")
       }
-      guard let outcome = Self.answer(pipe.reading.number) else { break }
+      guard let outcome = Self.answer(answers.number) else { break }
       outcomes.append(outcome)
     }
     _ = try? holder.wait()
@@ -127,11 +128,17 @@ private struct Probing {
     for (index, kind) in ProbedKind.all.enumerated() {
       let path = place + "/" + ByteString(decimal: index)
       // Before there is a lock: the other one is to have nothing of it.
-      guard var gate = try? Pipe(), let other = fork(path, &gate) else { _exit(1) }
+      guard let gate = try? Pipe() else { _exit(1) }
+      let holder = getpid()
+      guard let other = try? forkCompanion() else {
+        if getpid() == holder { _exit(1) }
+        try? gate.writing.close()
+        tryEach(path, gate.reading.number)
+      }
       do throws(LockError) {
         let lock = try Locking.acquire(request(kind, path))
         say(.taken)
-        gate.closeWriting()
+        try? gate.writing.close()
         _ = try? other.wait()
         // Whatever comes of that (a full disk), it was tried; the folder is removed with all that is in it.
         try? lock.release()
@@ -143,17 +150,7 @@ private struct Probing {
     _exit(0)
   }
 
-  /// The other process, which begins once the gate is closed.
-  private func fork(_ path: ByteString, _ gate: inout Pipe) -> ChildProcess? {
-    let holder = getpid()
-    guard let other = try? forkCompanion() else {
-      if getpid() == holder { return nil }
-      gate.closeWriting()
-      tryEach(path, gate.reading.number)
-    }
-    return other
-  }
-
+  /// In the other process, which begins once the gate is closed.
   private func tryEach(_ path: ByteString, _ gate: Int32) -> Never {
     _ = try? waitUntilReadable([gate])
     for kind in ProbedKind.all {

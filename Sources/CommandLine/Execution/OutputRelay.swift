@@ -86,13 +86,13 @@ final class OutputRelay {
       .systemCall, .unable(to: "copy the command's output", error.text))
   }
 
-  private func open(_ path: ByteString) throws(Failure) -> Int32 {
+  private func open(_ path: ByteString) throws(Failure) -> FileDescriptor {
     // A FIFO that nobody reads is an error: to wait for its reader would keep others waiting for the lock.
     let flags = O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY | O_NONBLOCK
     do throws(Errno) {
-      let number = try FileDescriptor.open(path, flags, permissions: 0o666).leak()
-      _ = csystem_fcntl(number, F_SETFL, O_APPEND)
-      return number
+      let log = try FileDescriptor.open(path, flags, permissions: 0o666)
+      _ = csystem_fcntl(log.number, F_SETFL, O_APPEND)
+      return log
     } catch {
       throw .opening(path, error)
     }

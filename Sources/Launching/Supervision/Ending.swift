@@ -17,8 +17,7 @@ struct Ending {
   private let child: ChildProcess
   private let family: Family
   private let group: CommandGroup
-  /// The child supervises a command itself, and is to end by itself.
-  private let sparesChild: Bool
+  private let role: Role
   private let grace: Span
   private var phase = Phase.notBegun
   private var aim = Aim.group
@@ -27,36 +26,39 @@ struct Ending {
   private var asked: [Int32] = []
   /// Whether those that are no children still have to be asked.
   private var asksAll = false
-  private var refused: [Int32] = []
-  private var hasSaidBlindness = false
-  private var obstacles: [Supervisor.Obstacle] = []
+  private var obstacles = Obstacles()
   private var pause = Self.shortestPause
   private(set) var nextRound: Deadline?
 
   /// Not every change is told of: a process may become a child in silence.
   private static let shortestPause = Span.milliseconds(50)
-  private static let maximumSaid = 5
   private static let longestPause = Span.seconds(1)
+  private static let request = [SIGTERM, SIGCONT]
 
   init(
-    of child: ChildProcess, _ family: Family, _ group: CommandGroup, sparingChild: Bool,
-    grace: Span
+    of child: ChildProcess, _ family: Family, _ group: CommandGroup, role: Role, grace: Span
   ) {
     self.child = child
     self.family = family
     self.group = group
-    sparesChild = sparingChild
+    self.role = role
     self.grace = grace
   }
 
   var hasBegun: Bool { phase != .notBegun }
 
   /// What cannot be ended, each once.
-  mutating func takeObstacle() -> Supervisor.Obstacle? {
-    obstacles.isEmpty ? nil : obstacles.removeFirst()
+  mutating func takeObstacle() -> Supervisor.Obstacle? { obstacles.take() }
+
+  // A stopped process takes its SIGTERM only when it goes on. `runs`: the command has not been reaped.
+
+  /// Asks whatever comes from the command, and does not end it yet.
+  func warn(runs: Bool) {
+    let child = child.identifier
+    let reach = family.send(Self.request, besides: role.sparesChild ? [child] : [])
+    if !role.sparesChild, runs, !reach.reached.contains(child) { askChild() }
   }
 
-  /// A stopped process takes its SIGTERM only when it goes on. `runs`: the command has not been reaped.
   mutating func begin(_ aim: Aim, runs: Bool) {
     self.aim = aim
     phase = .asking
@@ -64,14 +66,10 @@ struct Ending {
     switch aim {
     case .family:
       asksAll = true
-      if !ask(), runs, !asked.contains(child.identifier) {
-        child.send(SIGTERM)
-        child.send(SIGCONT)
-      }
+      if !ask(), runs, !asked.contains(child.identifier) { askChild() }
     case .group:
       var reach = Family.Reach()
-      group.send(SIGTERM, &reach)
-      group.send(SIGCONT, &reach)
+      for signal in Self.request { group.send(signal, &reach) }
     }
     schedule(runs)
   }
@@ -97,7 +95,7 @@ struct Ending {
     case .asking, .killing:
       if isBehind, !isTime { return }
       phase = .killing
-      note(killOnce(runs))
+      obstacles.note(killOnce(runs))
     }
     schedule(runs)
   }
@@ -130,7 +128,7 @@ struct Ending {
   @discardableResult
   private mutating func ask() -> Bool {
     let reach = family.send(
-      [SIGTERM, SIGCONT], isDeep: asksAll,
+      Self.request, isDeep: asksAll,
       besides: endsByItself ? asked + [child.identifier] : asked)
     asked += reach.reached
     for refusal in reach.refused where refusal.errno == .permissionNotGranted {
@@ -149,7 +147,7 @@ struct Ending {
     case .group:
       return group.sendToRest(SIGKILL)
     case .family:
-      let spares = sparesChild && runs
+      let spares = role.sparesChild && runs
       let spared = spares ? [child.identifier] : []
       // Below one that stays.
       var reach = family.send([SIGKILL], isDeep: false, besides: spared)
@@ -159,27 +157,17 @@ struct Ending {
       // What cannot be reached below it then comes to us.
       let isBlind =
         reach.blindness != nil || reach.refused.contains { $0.errno == .notImplemented }
-      if isBlind, runs { self.child.send(SIGKILL) }
+      if isBlind, runs { child.send(SIGKILL) }
       return reach
     }
   }
 
-  private mutating func note(_ reach: Family.Reach) {
-    for refusal in reach.refused where !refused.contains(refusal.process) {
-      // Some examples are enough.
-      if refused.count < Self.maximumSaid {
-        obstacles.append(.refused(process: refusal.process, refusal.errno))
-      }
-      refused.append(refusal.process)
-    }
-    if let blindness = reach.blindness, !hasSaidBlindness {
-      hasSaidBlindness = true
-      obstacles.append(.unseen(blindness))
-    }
+  private func askChild() {
+    for signal in Self.request { child.send(signal) }
   }
 
   /// What comes from it is asked, and it ends then.
-  private var endsByItself: Bool { child.link != nil || sparesChild }
+  private var endsByItself: Bool { child.link != nil || role.sparesChild }
 
   // MARK: - The group
 
@@ -193,11 +181,9 @@ struct Ending {
       if phase != .killing { return !living.isEmpty }
       // Those have to be reaped by others that have ended.
       if living.isEmpty { return child.link == nil && group.hasChild }
-      return living.contains { !refused.contains($0.identifier) }
+      return living.contains { !obstacles.contain($0.identifier) }
     } catch {
-      var reach = Family.Reach()
-      reach.blindness = error
-      note(reach)
+      obstacles.note(error)
       return true
     }
   }

@@ -22,17 +22,19 @@ public func forkHolder(
   hindered: ((Supervisor.Obstacle) -> Void)? = nil
 ) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
   var limits = Supervisor.Limits()
-  limits.leftovers = killingLeftovers ? .killIfKilled : .waitIfKilled
+  limits.leftovers = killingLeftovers ? .kill : .wait
   limits.lease = lease
   limits.relay = relay
   let ended = try forkBehindFront(limits, hindered) { csystem_fork_sharing_files() }
   // The relay is about to show the last words of what has ended, and to put the terminal in order. A
   // holder that was not killed has waited for that.
   if let relay, case .signalled? = ended?.outcome.termination {
-    waitForEnd(ofChild: relay.relay, by: .seconds(1))
+    waitForEnd(ofChild: relay.relay, by: .after(lastWordsTime))
   }
   return ended
 }
+
+private let lastWordsTime = Span.seconds(1)
 
 /// Where a supervisor may be: without children but its own.
 public enum Place: Equatable, Sendable {
@@ -68,6 +70,8 @@ private func forkBehindFront(
   _ limits: Supervisor.Limits, _ hindered: ((Supervisor.Obstacle) -> Void)?,
   _ fork: () -> Int32
 ) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
+  var limits = limits
+  limits.role = .front
   let supervisor = try Supervisor(limits)
   let front = getpid()
   let identifier = try step(.clone) { () throws(Errno) in try retryingOnInterrupt(fork) }

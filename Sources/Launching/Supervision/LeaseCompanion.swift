@@ -25,6 +25,8 @@ public final class LeaseCompanion {
     self.process = process
   }
 
+  private static let endingTime = Span.seconds(1)
+
   private static func interval(_ lease: Lease) -> Span { lease.lifetime / 6 }
 
   /// Asks again and again until the lease has ended.
@@ -52,7 +54,7 @@ public final class LeaseCompanion {
   /// Ends the companion, which may hang; it is not waited for then.
   public func end() {
     kill(process.identifier, SIGKILL)
-    _ = try? process.wait(by: .seconds(1))
+    _ = try? process.wait(by: .after(Self.endingTime))
   }
 }
 

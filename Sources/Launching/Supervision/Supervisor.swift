@@ -15,13 +15,10 @@ public struct Supervisor {
     case wait
     /// They get SIGTERM, and after the grace SIGKILL.
     case kill
-    /// They are waited for if the command was killed, and so could not look after them itself.
-    case waitIfKilled
-    /// They are killed if the command was killed: it can no longer renew the lease for them.
-    case killIfKilled
   }
 
   public struct Limits: Sendable {
+    var role = Role.holder
     public var leftovers: Leftovers = .leave
     /// After that long the command's process group gets SIGTERM. Needs a command that was started with
     /// a group of its own.
@@ -71,7 +68,7 @@ public struct Supervisor {
     self.limits = limits
     let family = Family(limits.relay)
     self.family = family
-    if limits.leftovers == .kill {
+    if limits.leftovers == .kill, limits.role == .holder {
       try step(.lookForChildren) { () throws(Errno) in try family.prepare() }
     }
     var numbers = [

@@ -76,9 +76,12 @@ public final class Vigil {
     return nil
   }
 
-  /// Whoever cannot be killed is not waited for any longer than this.
+  /// Whoever cannot be killed is not waited for any longer.
+  private static let longestKilling = Span.seconds(5)
+  private static let killingPause = Span.milliseconds(5)
+
   private func killCommand() {
-    let deadline = Deadline.seconds(5)
+    let deadline = Deadline.after(Self.longestKilling)
     var status: Int32 = 0
     repeat {
       if family.send([SIGKILL]).blindness != nil, childState(child.identifier) != .none {
@@ -87,7 +90,7 @@ public final class Vigil {
       var reaped: Int32 = 1
       while reaped > 0 { reaped = waitpid(-1, &status, WNOHANG) }
       if reaped < 0 || family.isOnlyRelay { return }
-      Deadline.milliseconds(5).sleep()
+      Deadline.after(Self.killingPause).sleep()
     } while !deadline.hasPassed
   }
 }

@@ -2,16 +2,16 @@ internal import CSystem
 
 /// The state of one wait for a command: what has been seen, and what is due next.
 struct Watch: ~Copyable {
-  private let child: ChildProcess
-  private let limits: Supervisor.Limits
-  private let family: Family
+  let child: ChildProcess
+  let limits: Supervisor.Limits
+  let family: Family
   private var reaper: Reaper
-  private var jobs: JobControl
+  var job: Job
   private var ending: Ending
   private let runtimeEnds: Deadline?
   private var ranOutOfTime = false
   private var lostLease = false
-  private var termination: Termination?
+  private(set) var termination: Termination?
   private(set) var outcome: Supervisor.Outcome?
   /// More may have ended than were collected.
   private var isBehind = false
@@ -27,10 +27,10 @@ struct Watch: ~Copyable {
     self.limits = limits
     self.family = family
     reaper = Reaper(of: child, limits.relay)
-    jobs = JobControl(of: child, group)
+    job = Job(of: child, group)
     ending = Ending(
       of: child, family, CommandGroup(of: child, group, family),
-      sparingChild: limits.leftovers == .killIfKilled, grace: limits.grace)
+      role: limits.role, grace: limits.grace)
     runtimeEnds = limits.runtime.map { .after($0) }
   }
 
@@ -61,8 +61,8 @@ extension Watch {
     var others = 0
     while outcome == nil {
       switch try reaper.next() {
-      case .stopped(let signal): jobs.commandWasStopped(by: signal)
-      case .continued: jobs.commandWasContinued()
+      case .stopped(let signal): job.commandWasStopped(by: signal)
+      case .continued: job.control.commandWasContinued()
       case .otherEnded(let process):
         ending.somebodyEnded(process)
         others += 1
@@ -81,13 +81,12 @@ extension Watch {
 
   private mutating func commandEnded(_ ended: Termination) {
     termination = ended
-    jobs.commandEnded(ended)
+    job.commandEnded(ended)
     ending.somebodyEnded(child.identifier)
     if !reaper.initIsEnding, awaited(after: ended) == .nothing { finish(ended) }
   }
 
   private mutating func finish(_ termination: Termination) {
-    child.closeLink()
     outcome = Supervisor.Outcome(
       termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease)
   }
@@ -100,12 +99,8 @@ extension Watch {
   }
 
   private func awaited(after ended: Termination) -> Awaited {
-    switch (limits.leftovers, ended) {
-    case (.wait, _), (.kill, _), (.waitIfKilled, .signalled), (.killIfKilled, .signalled):
-      .allChildren
-    case (.leave, _), (.waitIfKilled, .exited), (.killIfKilled, .exited):
-      lostLease ? .allChildren : ranOutOfTime ? .group : .nothing
-    }
+    if limits.leftovers != .leave, limits.role.isHeir(after: ended) { return .allChildren }
+    return lostLease ? .allChildren : ranOutOfTime ? .group : .nothing
   }
 
   /// The command may have ended, and some child of ours has not: what now?
@@ -140,7 +135,7 @@ extension Watch {
       case .warning?:
         lease?.warned()
         lostLease = true
-        warn()
+        ending.warn(runs: termination == nil)
         continue
       case .end?:
         lease?.ended()
@@ -154,92 +149,7 @@ extension Watch {
   }
 
   /// Once it was warned, what the command leaves is not given any more time.
-  private var killsAll: Bool { lostLease || limits.leftovers == .killIfKilled }
-
-  private func warn() {
-    let child = child.identifier
-    let spares = limits.leftovers == .killIfKilled
-    let reach = family.send([SIGTERM, SIGCONT], besides: spares ? [child] : [])
-    if !spares, termination == nil, !reach.reached.contains(child) {
-      self.child.send(SIGTERM)
-      self.child.send(SIGCONT)
-    }
-  }
-}
-
-// MARK: - Signals
-
-extension Watch {
-  mutating func received(_ signal: Int32, _ information: siginfo_t) throws(LaunchError) {
-    let target = jobs.target(of: signal, information)
-    switch signal {
-    case SIGTSTP, SIGTTIN, SIGTTOU:
-      try stopSignalCame(signal, for: target)
-    case SIGCONT:
-      jobs.forgetStop()
-      // A shell continues the whole job, command included; kill(1) perhaps just us.
-      let wasStopped = jobs.commandIsStopped
-      try reap()
-      if outcome == nil, !(wasStopped && !jobs.commandIsStopped) {
-        passOn(signal, to: target)
-      }
-    case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
-      if signal == SIGINT || signal == SIGQUIT { jobs.keySignalPassedOn() }
-      try endSignalCame(signal, for: target)
-    // Its terminal is another one, and tells it.
-    case SIGWINCH where !jobs.sharesTerminal: break
-    default:
-      passOn(signal, to: target)
-    }
-  }
-
-  private func passOn(_ signal: Int32, to target: JobControl.Target) {
-    if target == .nobody { return }
-    if termination != nil {
-      if limits.leftovers != .leave { _ = family.send([signal]) }
-    } else if target == .group {
-      kill(-child.identifier, signal)
-    } else {
-      child.send(signal)
-    }
-  }
-
-  /// A stopped process takes such a signal only when it goes on. So a stop from before is undone, and one
-  /// that comes later is somebody's will. The kernel is asked just before the signal is sent; a stop that
-  /// comes between the two is told from a later one by the signal that still waits (`JobControl`).
-  ///
-  /// A stop signal that was sent before, but is taken later, has the higher number, and is taken after
-  /// this one: then a handler of the command's runs only when somebody continues it.
-  private mutating func endSignalCame(
-    _ signal: Int32, for target: JobControl.Target
-  ) throws(LaunchError) {
-    jobs.isPassingEnd = true
-    defer { jobs.isPassingEnd = false }
-    try reap()
-    if outcome != nil { return }
-    passOn(signal, to: target)
-    // An init does all that itself, and knows sooner.
-    if child.link == nil || target == .nobody {
-      jobs.endWasSent(signal, byUs: target != .nobody)
-    }
-  }
-
-  private mutating func stopSignalCame(
-    _ signal: Int32, for target: JobControl.Target
-  ) throws(LaunchError) {
-    if signal != SIGTSTP, target == .group, jobs.terminalWasLent() { return }
-    // The command may have been continued since it was last heard of, or have stopped already.
-    let before = jobs.stops
-    jobs.expectStop(isFromTerminal: target == .group)
-    try reap()
-    if outcome != nil || jobs.stops != before { return }
-    jobs.expectStop(isFromTerminal: target == .group)
-    if termination != nil {
-      passOn(signal, to: target)
-      return jobs.stop()
-    }
-    if jobs.commandIsStopped { return jobs.followStop(signal) }
-    passOn(signal, to: target)
-    try reap()
+  private var killsAll: Bool {
+    lostLease || (limits.leftovers == .kill && !limits.role.asksLeftovers)
   }
 }

@@ -1281,8 +1281,8 @@ def test_verbose_tells_how_long_the_lock_took(swlock, folder):
     with held(folder / "lock"):
         process = start(swlock, "--verbose", "lock", "true")
         wait_until(lambda: waits_on(folder / "lock"))
-        started = time.monotonic()
-        wait_until(lambda: time.monotonic() - started > 0.02)
+        # Time itself is what is told.
+        time.sleep(0.02)
     output, errors = process.communicate(timeout=10)
     assert errors == b"" and float(output.split()[4]) >= 0.02
 

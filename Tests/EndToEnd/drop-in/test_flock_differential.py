@@ -14,7 +14,6 @@ import shutil
 import signal
 import stat
 import struct
-import subprocess
 import sys
 import tempfile
 
@@ -24,7 +23,7 @@ from conftest import SWLOCK
 from flock_cases import MAKERS, SHELL, STARTS, Case, cases_of
 from flock_differences import DIFFERENCES, Difference, in_force
 from flock_releases import REFERENCE, VERSION
-from observing import end, is_free, nothing_left, whole_file  # noqa: F401
+from observing import end, is_free, nothing_left  # noqa: F401
 
 PATIENCE = 10
 NOBODY = 65534

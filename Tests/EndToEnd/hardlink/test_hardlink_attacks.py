@@ -23,8 +23,8 @@ from hardlink_world import (
     owner,
     under,
 )
-from observing import nothing_left  # noqa: F401
-from sections import PATIENCE, begin, finish, hold, python, wait_until, wait_until_inside
+from observing import PATIENCE, nothing_left, python, wait_until  # noqa: F401
+from sections import begin, finish, hold, wait_until_inside
 
 
 def attempt(words, folder):

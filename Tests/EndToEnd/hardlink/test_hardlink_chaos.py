@@ -15,8 +15,8 @@ import pytest
 from chance import dice_for
 from conftest import SWLOCK
 from hardlink_world import NOT_HELD, SETTLE, claims, left_in, under
-from observing import nothing_left  # noqa: F401
-from sections import PATIENCE, Storm, any_process_of, the_wrapper
+from observing import PATIENCE, nothing_left  # noqa: F401
+from sections import Storm, any_process_of, the_wrapper
 
 SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "2"))
 

@@ -9,8 +9,7 @@ import pytest
 
 from conftest import SWLOCK
 from hardlink_world import BUSY, SLOP, forge, left_in, needs_namespaces, renamed, under
-from observing import descendants_of, end, name_of, nothing_left  # noqa: F401
-from sections import wait_until
+from observing import descendants_of, end, name_of, nothing_left, wait_until  # noqa: F401
 
 MANY = 3000
 HOST = "crowded"

@@ -14,7 +14,7 @@ import tempfile
 
 import pytest
 
-from conftest import needs_strace
+from conftest import needs_static, needs_strace
 from faults import AFTER_START, FOLLOW, NO_ERRORS, Call
 from hardlink_trials import TRIALS, disturbed, undisturbed
 
@@ -43,7 +43,7 @@ ERRORS = {
 }
 OTHERWISE = ANYWHERE if EVERY_CALL else ["EIO"]
 
-pytestmark = needs_strace
+pytestmark = [needs_strace, needs_static]
 
 each_trial = pytest.mark.parametrize("name", TRIALS)
 

@@ -3,7 +3,6 @@ on for ever, and nothing outside of the lock's folder or of anybody else's is to
 
 import os
 import pathlib
-import socket
 import subprocess
 import time
 
@@ -21,11 +20,11 @@ from hardlink_world import (
     forge,
     left_in,
     set_expiry,
-    under,
     this_host,
+    under,
 )
-from observing import has_failed, nothing_left  # noqa: F401
-from sections import PATIENCE, finish, hold
+from observing import PATIENCE, has_failed, make_fifo, make_socket, nothing_left  # noqa: F401
+from sections import finish, hold
 
 STRANGER = 54321
 AS_STRANGER = ["setpriv", "--reuid", str(STRANGER), "--regid", str(STRANGER), "--clear-groups"]
@@ -133,10 +132,9 @@ def make(kind, path, target):
     if kind == "directory":
         path.mkdir()
     elif kind == "fifo":
-        os.mkfifo(path)
+        make_fifo(path)
     elif kind == "socket":
-        with socket.socket(socket.AF_UNIX) as listener:
-            listener.bind(str(path))
+        make_socket(path)
     elif kind == "dangling link":
         path.symlink_to("missing")
     elif kind == "link":
@@ -201,6 +199,7 @@ def test_strange_thing_with_a_name_of_the_protocol_is_no_trap(folder, kind, role
     started = time.monotonic()
     outcome = perform(folder, verb)
     assert time.monotonic() < started + 5
+    # Passed over, refused or waited for: by role, kind and verb.
     assert outcome.returncode in (0, NOT_A_LOCK, BUSY), outcome
     assert outcome.stderr.count(b"\n") == (outcome.returncode != 0), outcome
     assert target.read_text() == "data"
@@ -245,9 +244,9 @@ def test_claim_with_a_special_pid_is_judged_without_harm(folder, verb, pid):
     os.link(name, folder / "lock")
     set_expiry(name, 60)
     outcome = perform(folder, verb)
-    assert outcome.returncode in (0, BUSY, NOT_A_LOCK), outcome
-    if pid == "1":
-        assert outcome.returncode == BUSY
+    # A dead one's is broken, for which the time of `run -w` may be too short on a busy machine.
+    wanted = [BUSY] if pid in ("0", "1") else [0, BUSY] if verb == "run -w" else [0]
+    assert outcome.returncode in wanted, outcome
 
 
 @pytest.mark.parametrize("verb", LOCKERS)
@@ -274,7 +273,7 @@ def test_file_with_data_is_not_removed_by_a_portage_lock(swlock, folder, size):
     path = folder / "lock"
     path.write_bytes(b"x" * size)
     outcome = swlock.run(*under("--style", "portage", "--unlink")[1:], "true")
-    assert outcome.returncode in (0, NOT_A_LOCK), outcome
+    assert outcome.returncode == 0, outcome
     if size:
         assert path.read_bytes() == b"x" * size and path.stat().st_nlink == 1
     assert [name for name in os.listdir(folder) if name.startswith(".")] == []
@@ -284,7 +283,7 @@ def test_file_that_somebody_else_has_linked_is_not_locked_by_portage(swlock, fol
     (folder / "lock").touch()
     os.link(folder / "lock", folder / "backup")
     outcome = swlock.run(*under("--style", "portage", "-n")[1:], "true")
-    assert outcome.returncode in (BUSY, NOT_A_LOCK), outcome
+    assert outcome.returncode == NOT_A_LOCK, outcome
     assert sorted(os.listdir(folder)) == ["backup", "lock"]
 
 
@@ -309,7 +308,7 @@ def test_dead_lock_of_root_in_a_sticky_folder_cannot_be_broken_by_a_user(folder,
     started = time.monotonic()
     outcome = perform(folder, verb, AS_STRANGER)
     assert time.monotonic() < started + 5
-    assert outcome.returncode in (BUSY, 77) or verb.startswith("cleanup"), outcome
+    assert outcome.returncode == 77, outcome
     assert outcome.stderr.count(b"\n") == 1 and not (folder / "ran").exists(), outcome
     assert {"lock", before} <= set(os.listdir(folder))
     assert perform(folder, "run -n").returncode == 0
@@ -325,11 +324,11 @@ def test_lock_of_a_user_in_a_sticky_folder_cannot_be_made_to_harm_root(folder):
     user.mkdir()
     os.chown(user, STRANGER, STRANGER)
     holding = hold_as_stranger(folder)
-    assert perform(folder, "run -n").returncode in (BUSY, 77)
+    assert perform(folder, "run -n").returncode == 77
     holding.kill()
     holding.communicate()
     outcome = perform(folder, "run -n")
-    assert outcome.returncode in (0, 77), outcome
+    assert outcome.returncode == 0, outcome
 
 
 def hold_as_stranger(folder):
@@ -359,6 +358,6 @@ def test_claims_of_others_are_only_read(swlock, folder):
     mode = pathlib.Path(folder / claim.name).stat().st_mode & 0o777
     assert mode & 0o022 == 0
     assert perform(folder, "status", AS_STRANGER).returncode == 0
-    assert perform(folder, "break --force", AS_STRANGER).returncode in (BUSY, 77)
+    assert perform(folder, "break --force", AS_STRANGER).returncode == 77
     finish(holding)
     assert left_in(folder) == []

@@ -30,12 +30,11 @@ from hardlink_world import (
     on_another_host,
     owner,
     set_expiry,
-    start_of,
     tag_of,
     under,
 )
-from observing import nothing_left  # noqa: F401
-from sections import PATIENCE, begin, finish, hold, is_inside, wait_until, wait_until_inside
+from observing import PATIENCE, nothing_left, start_of, wait_until  # noqa: F401
+from sections import begin, finish, hold, is_inside, wait_until_inside
 
 SKEWS = [-86400, -3600, -75, -11, 75, 3600]
 

@@ -22,7 +22,7 @@ from hardlink_world import (
     renamed,
     tag_of,
 )
-from observing import nothing_left, wait_until  # noqa: F401
+from observing import nothing_left  # noqa: F401
 
 LONGEST = 127
 STYLES = [[], ["--style", "portage"]]

@@ -18,16 +18,19 @@ from hardlink_world import (
     under,
     watches,
 )
-from observing import (
+from observing import (  # noqa: F401
+    PATIENCE,
     command_of,
     descendants_of,
     end,
     is_alive,
     is_stopped,
-    nothing_left,  # noqa: F401
+    nothing_left,
+    python,
     stat_of,
+    wait_until,
 )
-from sections import PATIENCE, begin, finish, is_inside, python, wait_until, wait_until_inside
+from sections import begin, finish, is_inside, wait_until_inside
 
 # Notes the signals that it gets, and that it works.
 WORK = """

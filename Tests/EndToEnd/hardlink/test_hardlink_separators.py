@@ -2,24 +2,13 @@
 the way of a `hardlink` lock and are none."""
 
 import os
-import socket
 import sys
 
 import pytest
 
 from hardlink_world import BUSY, FLUFL, QUICK, SETTLE, kill_all, left_in, set_expiry, under, watches
-from observing import has_failed, nothing_left  # noqa: F401
-from sections import (
-    INCREMENT,
-    PATIENCE,
-    begin,
-    count_in_loops,
-    finish,
-    hold,
-    is_inside,
-    wait_until,
-    wait_until_inside,
-)
+from observing import PATIENCE, has_failed, make_fifo, make_socket, nothing_left, wait_until  # noqa: F401
+from sections import INCREMENT, begin, count_in_loops, finish, hold, is_inside, wait_until_inside
 
 pytestmark = pytest.mark.timeout(2 * PATIENCE)
 
@@ -155,17 +144,8 @@ def make_file(path):
     path.write_text("data")
 
 
-def make_fifo(path):
-    os.mkfifo(path)
-
-
 def make_link(path):
     path.symlink_to("nowhere")
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
 
 
 OBSTACLES = {

@@ -1,7 +1,7 @@
 """For whom acquire takes a lock: the script, however swlock was called by it."""
 
+import contextlib
 import os
-import pathlib
 import shutil
 import subprocess
 
@@ -9,20 +9,18 @@ import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
 from hardlink_world import claims
+from keepers import keepers, no_keepers_left, words_of  # noqa: F401
 from observing import (  # noqa: F401
     children_of,
-    end,
-    every_pid,
     has_failed,
     is_alive,
     is_free,
-    is_held,
     name_of,
     nothing_left,
     wait_until,
     waits_on,
 )
-from keepers import keepers, no_keepers_left, words_of  # noqa: F401
+from scripts import script, shell
 
 SHELLS = ["dash", "bash", "zsh", "ksh", "mksh", "busybox"]
 every_shell = pytest.mark.parametrize("name", SHELLS)
@@ -30,23 +28,6 @@ every_mode = pytest.mark.parametrize("mode", ["flock", "posix", "ofd", "hardlink
 
 # The lock is probed by a command of another kind of process, which waits for nothing.
 PROBE = '"$S" run -n -E 9 -m "$M" lock true'
-
-
-def script_of(folder, text, name="bash", mode="flock", **options):
-    """Runs a script, which is a file: no shell becomes its last command; what it says as lines."""
-    if shutil.which(name) is None:
-        pytest.skip(f"needs {name}")
-    (folder / "script").write_text(text)
-    words = [name, "sh"] if name == "busybox" else [name]
-    options.setdefault("env", {**os.environ, "S": SWLOCK, "M": mode})
-    return subprocess.run(
-        [*words, "script"],
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=60,
-        **options,
-    )
 
 
 def is_unlocked(folder, mode):
@@ -76,7 +57,7 @@ CAPTURED = {
 @pytest.mark.parametrize("text", CAPTURED.values(), ids=CAPTURED.keys())
 @every_shell
 def test_a_part_of_a_script_acquires_for_the_script(folder, name, text):
-    result = script_of(folder, f"{text}\n{PROBE}; echo held $?\n", name)
+    result = script(folder, f"{text}\n{PROBE}; echo held $?\n", name)
     assert result.stdout.splitlines()[-1:] == [b"held 9"], result
     wait_until(lambda: is_free(folder / "lock"))
 
@@ -84,7 +65,7 @@ def test_a_part_of_a_script_acquires_for_the_script(folder, name, text):
 @every_mode
 def test_a_substitution_acquires_for_the_script_in_every_mode(folder, mode):
     text = f'm=$("$S" acquire -n -m $M lock 2>&1)\necho "$m"; {PROBE}; echo held $?\n'
-    result = script_of(folder, text, mode=mode)
+    result = script(folder, text, mode=mode)
     assert result.stdout == b"\nheld 9\n", result
     wait_until(lambda: is_unlocked(folder, mode))
 
@@ -97,7 +78,7 @@ def test_a_forked_part_that_outlives_the_script_keeps_the_lock(folder, mode):
        until [ -e go ]; do sleep 0.01; done) >/dev/null 2>&1 &
       until [ -e acquired ]; do sleep 0.01; done
     """
-    script_of(folder, text, mode=mode)
+    script(folder, text, mode=mode)
     assert not is_unlocked(folder, mode)
     (folder / "go").touch()
     wait_until(lambda: is_unlocked(folder, mode))
@@ -115,13 +96,13 @@ RELEASES = {
 @pytest.mark.parametrize("release", RELEASES.values(), ids=RELEASES.keys())
 @pytest.mark.parametrize("text", [CAPTURED["errors"], CAPTURED["subshell"], '"$S" acquire -m $M lock'])
 def test_any_part_of_the_script_releases_it(folder, mode, release, text):
-    result = script_of(folder, f"{text}\n{release}; echo $?; {PROBE}; echo $?\n", mode=mode)
+    result = script(folder, f"{text}\n{release}; echo $?; {PROBE}; echo $?\n", mode=mode)
     assert result.stdout == b"0\n0\n", result
 
 
 def test_a_script_that_acquires_again_is_told_so(folder):
     text = 'm=$("$S" acquire lock 2>&1)\nm=$("$S" acquire -w 20 lock 2>&1); echo $? "$m"\n'
-    result = script_of(folder, text)
+    result = script(folder, text)
     assert result.stdout.startswith(b"75 ") and b"this process holds it already" in result.stdout
 
 
@@ -152,7 +133,7 @@ def test_behind_a_program_that_runs_one_command_its_caller_is_the_owner(folder, 
     program = text.split()[0]
     if not program.startswith(('"', ".", "m=", "echo", "printf", "ln")) and not shutil.which(program):
         pytest.skip(f"needs {program}")
-    result = script_of(folder, f"{text}\n{PROBE}; echo held $?\n", name)
+    result = script(folder, f"{text}\n{PROBE}; echo held $?\n", name)
     assert result.stdout == b"held 9\n", result
     wait_until(lambda: is_free(folder / "lock"))
 
@@ -176,7 +157,7 @@ def test_behind_a_change_of_user_the_caller_is_the_owner(folder, words):
     command = f"{SWLOCK} acquire -n {folder}/lock || echo busy"
     text = " ".join(f"'{word}'" for word in words) + f" '{command}'\n"
     text += f"{SWLOCK} status -q lock; echo $?\n"
-    result = script_of(folder, text)
+    result = script(folder, text)
     assert result.stdout == b"0\n", result
     wait_until(lambda: is_free(folder / "lock"))
 
@@ -184,7 +165,7 @@ def test_behind_a_change_of_user_the_caller_is_the_owner(folder, words):
 def test_a_script_of_sh_c_that_goes_on_is_the_owner(folder):
     text = f"sh -c '\"$S\" acquire -n lock && {PROBE}; echo held $?'\n"
     text += '"$S" run -w 20 -E 9 lock true; echo free $?\n'
-    assert script_of(folder, text).stdout == b"held 9\nfree 0\n"
+    assert script(folder, text).stdout == b"held 9\nfree 0\n"
 
 
 def test_the_keeper_names_the_script_first(folder):
@@ -193,16 +174,15 @@ def test_the_keeper_names_the_script_first(folder):
     with subprocess.Popen(
         ["bash", "script"],
         cwd=folder,
-        env={**os.environ, "S": SWLOCK},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-    ) as process:
+    ) as process, contextlib.ExitStack() as stack:
+        stack.callback((folder / "go").touch)
         assert int(process.stdout.readline()) == process.pid
         (keeper,) = keepers(folder)
         assert words_of(keeper)[4].split(b",")[0] == b"%d" % process.pid
         status = subprocess.run([SWLOCK, "status", "lock"], cwd=folder, capture_output=True)
-        assert b"bash script" in status.stdout or b"swlock hold" in status.stdout
-        (folder / "go").touch()
+        assert b"swlock hold" in status.stdout
 
 
 # Where it cannot be told
@@ -212,29 +192,14 @@ def test_the_keeper_names_the_script_first(folder):
 def test_without_random_addresses_a_substitution_is_refused(folder):
     """Then a copy of a shell looks like the same shell that was executed once more."""
     text = 'm=$("$S" acquire -n lock 2>&1); echo $?; echo "$m"\n'
-    (folder / "script").write_text(text)
-    result = subprocess.run(
-        ["setarch", "-R", "bash", "script"],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK},
-        capture_output=True,
-        timeout=30,
-    )
+    result = script(folder, text, prefix=["setarch", "-R"])
     assert result.stdout.startswith(b"64\n") and b"--owner" in result.stdout, result
     assert not (folder / "lock").exists()
 
 
 @needs_tool("setarch")
 def test_without_random_addresses_a_plain_script_is_known(folder):
-    text = f'"$S" acquire -n lock; {PROBE}; echo $?\n'
-    (folder / "script").write_text(text)
-    result = subprocess.run(
-        ["setarch", "-R", "bash", "script"],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK, "M": "flock"},
-        capture_output=True,
-        timeout=30,
-    )
+    result = script(folder, f'"$S" acquire -n lock; {PROBE}; echo $?\n', prefix=["setarch", "-R"])
     assert result.stdout == b"9\n", result
 
 
@@ -259,13 +224,12 @@ def test_a_service_is_never_the_owner(folder, name, words):
 @needs_tool("unshare")
 def test_pid_1_is_not_walked_up_to(folder):
     """timeout(1) has lost its caller."""
-    script = """
+    text = """
       (sh -c 'until [ "$(ps -o ppid= -p $$)" -eq 1 ]; do sleep 0.01; done
         exec timeout 20 "$S" acquire lock 2>said' &)
       until [ -s said ]; do sleep 0.01; done
     """
-    words = ["unshare", "--pid", "--fork", "--mount-proc", "sh", "-c", script]
-    subprocess.run(words, cwd=folder, env={**os.environ, "S": SWLOCK}, check=True, timeout=30)
+    shell(folder, text, prefix=["unshare", "--pid", "--fork", "--mount-proc"]).check_returncode()
     assert b"--owner" in (folder / "said").read_bytes()
     assert not (folder / "lock").exists()
 
@@ -275,9 +239,9 @@ def test_pid_1_is_not_walked_up_to(folder):
 @every_mode
 @pytest.mark.parametrize("runner", [[], ["timeout", "20"]], ids=["", "timeout"])
 def test_with_the_proc_of_another_pid_namespace_nobody_is_the_owner(folder, mode, runner):
-    script = '"$@" >said 2>&1; echo $? >>said; exit'
+    text = '"$@" >said 2>&1; echo $? >>said; exit'
     words = [*runner, SWLOCK, "acquire", "-n", "-m", mode, "lock"]
-    inside = ["unshare", "--pid", "--fork", "sh", "-c", script, "sh", *words]
+    inside = ["unshare", "--pid", "--fork", "sh", "-c", text, "sh", *words]
     subprocess.run(inside, cwd=folder, check=True, timeout=30)
     said = (folder / "said").read_bytes()
     assert b"--owner" in said and said.endswith(b"\n64\n") and b"another pid namespace" in said
@@ -328,14 +292,7 @@ def test_of_two_locks_of_one_name_both_are_ended(swlock, folder):
 @pytest.mark.parametrize("name", ["dash", "bash", "zsh", "ksh", "mksh"])
 def test_a_release_that_takes_the_shells_place_releases(folder, name, mode):
     """The last command of `sh -c` is the owner itself then."""
-    if shutil.which(name) is None:
-        pytest.skip(f"needs {name}")
-    result = subprocess.run(
-        [name, "-c", '"$S" acquire -m "$M" lock; true; "$S" release -m "$M" lock'],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK, "M": mode},
-        capture_output=True,
-        timeout=30,
-    )
+    text = '"$S" acquire -m "$M" lock; true; "$S" release -m "$M" lock'
+    result = shell(folder, text, name, mode)
     assert (result.returncode, result.stderr) == (0, b"")
     assert is_unlocked(folder, mode)

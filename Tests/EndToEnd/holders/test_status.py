@@ -8,14 +8,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
-from observing import (  # noqa: F401
-    MODES,
-    has_failed,
-    held,
-    nothing_left,
-    wait_until,
-    waits_on,
-)
+from observing import MODES, has_failed, held, nothing_left, wait_until  # noqa: F401
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -183,6 +176,7 @@ def test_hostile_names_are_escaped_and_lines_fit_a_terminal(swlock, folder):
         assert b"\xe2\x80\xae" not in result.stdout
         for line in result.stdout.decode().splitlines():
             wide = sum(2 if character == "鍵" else 1 for character in line)
+            # A name is not cut, and "free" stands behind it.
             assert wide <= 80 or line.endswith("free") or "l\\n" in line
     process.terminate()
 

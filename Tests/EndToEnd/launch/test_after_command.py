@@ -256,6 +256,7 @@ def test_a_signal_ends_a_sync_that_hangs(swlock, folder, name, options):
     said = (folder / "errors").read_text().splitlines()
     assert "swlock: a signal ended --sync, not all that was written may be on disk" in said
     lock = folder / "lock"
+    # That of hardlink mode is gone.
     assert not lock.exists() or is_free(lock) and is_free(lock, "posix")
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from conftest import needs_tool
 from observing import (  # noqa: F401
+    all_stopped,
     appears,
     command_of,
     counting,
@@ -20,8 +21,8 @@ from observing import (  # noqa: F401
     is_alive,
     is_stopped,
     name_of,
+    none_stopped,
     nothing_left,
-    processes_in,
     stat_of,
     wait_until,
 )
@@ -32,19 +33,6 @@ def run(shape, command):
     return f'"$S" run {" ".join(shape)} lock {command}'
 
 
-def job_of(terminal, folder):
-    return [pid for pid in processes_in(folder) if pid != terminal.child.pid]
-
-
-def all_stopped(terminal, folder):
-    pids = job_of(terminal, folder)
-    return len(pids) >= 2 and all(map(is_stopped, pids))
-
-
-def none_stopped(terminal, folder):
-    return not any(map(is_stopped, job_of(terminal, folder)))
-
-
 @every_shape
 @pytest.mark.parametrize("start", ["foreground", "background", "background at once"])
 def test_a_reading_job_can_be_stopped_resumed_and_interrupted(terminal, folder, shape, start):
@@ -53,7 +41,7 @@ def test_a_reading_job_can_be_stopped_resumed_and_interrupted(terminal, folder, 
     else:
         terminal.do(run(shape, "cat") + " &")
         if start == "background":
-            wait_until(lambda: all_stopped(terminal, folder))
+            wait_until(lambda: all_stopped(terminal.job()))
             terminal.owned_by_the_shell()
             assert "alive\n" in terminal.do("echo alive")
         terminal.type("fg")
@@ -62,15 +50,15 @@ def test_a_reading_job_can_be_stopped_resumed_and_interrupted(terminal, folder, 
     for word in ("two", "three"):
         terminal.send(SUSPEND)
         terminal.prompt()
-        wait_until(lambda: all_stopped(terminal, folder))
+        wait_until(lambda: all_stopped(terminal.job()))
         terminal.type("fg")
-        wait_until(lambda: none_stopped(terminal, folder))
+        wait_until(lambda: none_stopped(terminal.job()))
         terminal.type(word)
         terminal.expect(word)
     terminal.send(INTERRUPT)
     terminal.prompt()
     assert terminal.status() == 130
-    wait_until(lambda: not job_of(terminal, folder))
+    wait_until(lambda: not terminal.job())
 
 
 @every_shape
@@ -78,18 +66,18 @@ def test_a_reading_background_job_leaves_the_terminal_to_a_foreground_reader(
     terminal, folder, shape
 ):
     terminal.do(run(shape, "cat") + " &")
-    wait_until(lambda: all_stopped(terminal, folder))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.type("cat")
     terminal.type("hello")
     terminal.expect("hello")
     terminal.send("\x04")
     terminal.prompt()
     terminal.type("fg")
-    wait_until(lambda: none_stopped(terminal, folder))
+    wait_until(lambda: none_stopped(terminal.job()))
     terminal.send(INTERRUPT)
     terminal.prompt()
     assert terminal.status() == 130
-    wait_until(lambda: not job_of(terminal, folder))
+    wait_until(lambda: not terminal.job())
 
 
 @needs_tool("strace")
@@ -101,8 +89,8 @@ def test_a_job_that_asks_for_the_terminal_again_is_ended_all_the_same(terminal, 
     Each wait4 is slow, so that swlock learns of the second stop before it takes the SIGTERM.
     """
     terminal.do(run([*extra, "--max-runtime", "60"], "cat") + " &")
-    wait_until(lambda: all_stopped(terminal, folder))
-    pids = job_of(terminal, folder)
+    wait_until(lambda: all_stopped(terminal.job()))
+    pids = terminal.job()
     command = next(pid for pid in pids if name_of(pid) == "cat")
     supervisor = stat_of(command)[1]
     slow = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=wait4:delay_enter=50000"]
@@ -137,7 +125,7 @@ def test_a_key_reaches_a_leftover_that_is_waited_for_once(terminal, folder, opti
     appears(folder / "count")
     (folder / "stop").touch()
     terminal.prompt()
-    wait_until(lambda: not job_of(terminal, folder))
+    wait_until(lambda: not terminal.job())
     assert (folder / "count").read_text() == "."
 
 
@@ -146,10 +134,10 @@ def test_a_job_that_waits_for_a_leftover_is_stopped_and_goes_on(terminal, folder
     leave_counting(terminal, folder, options)
     terminal.send(SUSPEND)
     terminal.prompt()
-    wait_until(lambda: all_stopped(terminal, folder))
+    wait_until(lambda: all_stopped(terminal.job()))
     assert re.search("stopped|suspended", terminal.do("jobs"), re.IGNORECASE)
     terminal.type("fg")
-    wait_until(lambda: none_stopped(terminal, folder))
+    wait_until(lambda: none_stopped(terminal.job()))
     (folder / "stop").touch()
     terminal.prompt()
     assert terminal.status() == 0
@@ -170,13 +158,6 @@ def job(swlock, shape):
     end(command)
 
 
-def all_are_stopped(pids):
-    return all(map(is_stopped, pids))
-
-
-def none_is_stopped(pids):
-    return not any(map(is_stopped, pids))
-
 untimed_shape = pytest.mark.parametrize(
     "shape", [[], ["--close"], ["-m", "posix"]], ids=["plain", "close", "posix"]
 )
@@ -187,11 +168,11 @@ def test_a_stop_right_after_a_continuation_stops_everything(job, shape):
     send, pids = job
     for _ in range(20):
         send(signal.SIGTSTP)
-        wait_until(lambda: all_are_stopped(pids))
+        wait_until(lambda: all_stopped(pids))
         send(signal.SIGCONT, signal.SIGTSTP)
-        wait_until(lambda: all_are_stopped(pids))
+        wait_until(lambda: all_stopped(pids))
         send(signal.SIGCONT)
-        wait_until(lambda: none_is_stopped(pids))
+        wait_until(lambda: none_stopped(pids))
 
 
 @untimed_shape
@@ -201,4 +182,4 @@ def test_a_continuation_before_everything_has_stopped_is_not_lost(job, shape):
         send(signal.SIGTSTP)
         wait_until(lambda: is_stopped(pids[-1]))
         send(signal.SIGCONT)
-        wait_until(lambda: none_is_stopped(pids))
+        wait_until(lambda: none_stopped(pids))

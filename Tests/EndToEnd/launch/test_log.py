@@ -11,15 +11,18 @@ import random
 import re
 import resource
 import signal
+import struct
 import socket
 import subprocess
-import sys
+import termios
 import time
 
 import pytest
 
+from chance import dice_for
 from conftest import SWLOCK, needs_root, needs_strace, needs_tool
-from observing import (
+from observing import (  # noqa: F401
+    PATIENCE,
     SHAPES,
     appears,
     children_of,
@@ -32,8 +35,11 @@ from observing import (
     is_free,
     is_held,
     name_of,
-    nothing_left,  # noqa: F401
+    nothing_left,
     processes_in,
+    python,
+    relay_in,
+    relays_in,
     wait_until,
 )
 from old_kernels import CALLS, is_lacking, lacking
@@ -45,10 +51,6 @@ in_every_way = pytest.mark.parametrize("shape", EVERY.values(), ids=EVERY.keys()
 BOTH = ["sh", "-c", "echo out; echo err >&2; exit 3"]
 # A second of /bin/sh that outlives it and writes when told to.
 LEFT = "(echo $$ >left; until [ -e go ]; do sleep 0.01; done; echo late; echo ok >written) & echo early"
-
-
-def python(code):
-    return [os.path.realpath(sys.executable), "-I", "-S", "-c", code]
 
 
 TALKING = """
@@ -67,14 +69,6 @@ while True:
 def talking(name, *status):
     """A command that says bye at a signal, and exits with a status if it is given one."""
     return [*python(TALKING), name, *map(str, status)]
-
-
-def relays_in(folder):
-    return [pid for pid in processes_in(folder) if name_of(pid) == "swlock log"]
-
-
-def relay(folder):
-    return wait_until(lambda: relays_in(folder))[0]
 
 
 def logged(swlock, folder, *words, command=BOTH, status=3, **options):
@@ -241,7 +235,7 @@ def test_the_process_that_copies_has_no_lock_and_swlock_no_pipe(swlock, folder, 
         stdin=subprocess.PIPE,
     )
     assert process.stdout.readline() == b"in\n"
-    open_there = descriptors_of(relay(folder)).values()
+    open_there = descriptors_of(relay_in(folder)).values()
     assert str(folder / "log") in open_there and str(folder / "lock") not in open_there
     for pid in processes_in(folder):
         if name_of(pid) == os.path.basename(SWLOCK):
@@ -455,7 +449,7 @@ def test_what_is_left_behind_holds_nobody_up_and_is_still_logged(swlock, folder,
         process = swlock.start(*words, stdout=file, stderr=file)
         assert process.wait(timeout=10) == 0
     assert (folder / "log").read_bytes() == b"early\n"
-    assert is_alive(relay(folder))
+    assert is_alive(relay_in(folder))
     if extra:
         assert extra == HARDLINK or is_free(folder / "lock", extra[-1].lstrip("-c"))
     (folder / "go").touch()
@@ -468,7 +462,7 @@ def test_what_is_left_behind_holds_nobody_up_and_is_still_logged(swlock, folder,
 def test_log_only_does_not_hold_up_whoever_reads(swlock, folder):
     result = swlock.run("run", "--log-only", "--log=log", "lock", "sh", "-c", LEFT)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
-    assert is_alive(relay(folder))
+    assert is_alive(relay_in(folder))
     (folder / "go").touch()
     wait_until(lambda: not processes_in(folder))
     assert (folder / "log").read_bytes() == b"early\nlate\n"
@@ -477,13 +471,13 @@ def test_log_only_does_not_hold_up_whoever_reads(swlock, folder):
 def test_whoever_reads_what_no_leftover_writes_is_not_held_up(swlock, folder):
     process = swlock.start("run", "--log=log", "lock", "--", "sh", "-c", f"({LEFT}) 2>/dev/null")
     assert process.stderr.read() == b""
-    assert process.wait(timeout=10) == 0 and is_alive(relay(folder))
+    assert process.wait(timeout=10) == 0 and is_alive(relay_in(folder))
     (folder / "go").touch()
     assert process.stdout.read() == b"early\nlate\n"
 
 
 def test_a_leftover_that_never_stops_writing_does_not_hold_swlock_up(swlock, folder):
-    text = "(until [ -e go ]; do echo x; done) & sleep 0.1; echo early; exit 4"
+    text = "(until [ -e go ]; do echo x; done) & until grep -q x log; do :; done; echo early; exit 4"
     with open("/dev/null", "wb") as null:
         words = ("run", "--log", "log", "lock", "sh", "-c", text)
         process = swlock.start(*words, stdout=null, stderr=null)
@@ -511,13 +505,15 @@ def test_leftovers_that_are_killed_are_logged_to_their_end(swlock, folder):
 
 @pytest.mark.parametrize("extra", [[], ["--log-timestamps"]], ids=" ".join)
 def test_a_full_disk_is_told_of_once_and_the_output_is_shown(swlock, folder, extra):
-    command = ["sh", "-c", "seq 100000; sleep 0.05; seq 100000; exit 3"]
-    words = ("run", *extra, "--log=/dev/full", "lock", *command)
-    result = swlock.run(*words)
-    assert result.returncode == 3
-    assert result.stdout == "".join(f"{n}\n" for n in range(1, 100001)).encode() * 2
-    assert result.stderr.startswith(b"swlock: unable to write to the log /dev/full: ")
-    assert result.stderr.count(b"\n") == 1
+    text = "seq 100000; until [ -e told ]; do sleep 0.01; done; seq 100000; exit 3"
+    words = ("run", *extra, "--log=/dev/full", "lock", "sh", "-c", text)
+    with open(folder / "shown", "wb") as shown:
+        process = swlock.start(*words, stdout=shown)
+    told = process.stderr.readline()
+    (folder / "told").touch()
+    assert (process.communicate(timeout=PATIENCE)[1], process.returncode) == (b"", 3)
+    assert (folder / "shown").read_text() == "".join(f"{n}\n" for n in range(1, 100001)) * 2
+    assert told.startswith(b"swlock: unable to write to the log /dev/full: ")
 
 
 @needs_root
@@ -581,14 +577,24 @@ def test_when_the_reader_has_gone_what_was_written_is_logged(swlock, folder):
     process.stdout.close()
     process.stdin.write(b"\n")
     process.stdin.flush()
+    # The shell may have written all before the relay has, and dash says of the pipe what others die of.
     assert process.wait(timeout=10) in (0, 2, 128 + signal.SIGPIPE)
     assert (folder / "log").read_bytes().startswith(b"1\n2\n")
 
 
+def unread(pipe):
+    """How many bytes are in it."""
+    return struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)))[0]
+
+
 def test_a_stream_that_nobody_reads_does_not_hold_up_the_other(swlock):
     code = "import os, threading; threading.Thread(target=os.write, args=(1, b'x' * 9000000)).start()"
-    code += "\nimport time; time.sleep(0.2); os.write(2, b'ready\\n')"
-    process = swlock.start("run", "--log", "log", "lock", *python(code))
+    code += "\nos.read(0, 1); os.write(2, b'ready\\n')"
+    process = swlock.start("run", "--log", "log", "lock", *python(code), stdin=subprocess.PIPE)
+    full = fcntl.fcntl(process.stdout, fcntl.F_GETPIPE_SZ) - 4096
+    wait_until(lambda: unread(process.stdout) >= full)
+    process.stdin.write(b"\n")
+    process.stdin.flush()
     assert process.stderr.readline() == b"ready\n"
     assert len(process.communicate(timeout=20)[0]) == 9000000
 
@@ -632,7 +638,7 @@ def test_a_socket_gets_everything_and_stays_as_it_is(folder):
     ours, theirs = socket.socketpair()
     words = [SWLOCK, "run", "--log", "log", "lock", "--", "seq", "300000"]
     with subprocess.Popen(words, cwd=folder, stdin=subprocess.DEVNULL, stdout=theirs) as process:
-        relay(folder)
+        relay_in(folder)
         assert not fcntl.fcntl(theirs, fcntl.F_GETFL) & os.O_NONBLOCK
         theirs.close()
         with ours.makefile("rb") as file:
@@ -649,7 +655,7 @@ def test_last_words_are_shown_and_logged(swlock, folder, shape, number):
     words = ("run", *shape, "--log", "log", "lock", "--", *talking(number.name, 7))
     process = swlock.start(*words)
     assert process.stdout.readline() == b"in\n"
-    end(relay(folder), number)
+    end(relay_in(folder), number)
     process.send_signal(number)
     assert process.wait(timeout=10) == 7
     assert process.stdout.read() == b"bye\n"
@@ -704,10 +710,12 @@ def test_a_killed_swlock_leaves_command_and_log(swlock, folder):
 
 @pytest.mark.parametrize("shape", [[], ["--pty"], ["-m", "posix"], HARDLINK], ids=" ".join)
 def test_a_swlock_that_is_killed_at_any_time_leaves_nothing(swlock, folder, shape):
+    dice = dice_for("kills")
     for number in range(25):
         words = ("run", *shape, f"--log=log{number % 2 * '.gz'}", f"lock{number}", "echo", "x")
         process = swlock.start(*words)
-        time.sleep(random.uniform(0, 0.02))
+        # The moment itself is what is tried.
+        time.sleep(dice.uniform(0, 0.02))
         process.kill()
         assert process.communicate(timeout=10)[1] == b""
     wait_until(lambda: not processes_in(folder))
@@ -734,7 +742,7 @@ def test_of_two_processes_of_swlock_one_is_killed(swlock, folder, shape, victim)
 @every_shape
 def test_a_killed_relay_is_told_of_and_ends_only_what_writes(swlock, folder, shape):
     process = staying(swlock, folder, *shape)
-    end(relay(folder))
+    end(relay_in(folder))
     wait_until(lambda: not relays_in(folder))
     (folder / "fifo").write_text("\n")
     # dash says of the pipe what others die of.
@@ -749,5 +757,6 @@ def test_a_lost_lease_does_not_end_the_log(swlock, folder):
     assert process.stdout.readline() == b"in\n"
     (folder / "lock").unlink()
     assert process.wait(timeout=20) == 76
+    # KILL comes at once where the loss is only seen after the time for a warning.
     assert (folder / "log").read_bytes() in (b"in\nbye\n", b"in\n")
     assert processes_in(folder) == []

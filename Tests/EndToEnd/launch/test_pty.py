@@ -17,7 +17,7 @@ import pexpect
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
-from observing import (
+from observing import (  # noqa: F401
     SHAPES,
     appears,
     children_of,
@@ -29,8 +29,10 @@ from observing import (
     is_held,
     is_stopped,
     name_of,
-    nothing_left,  # noqa: F401
+    nothing_left,
     processes_in,
+    python,
+    relay_in,
     wait_until,
 )
 from terminals import EDITORS, INTERRUPT, SHELLS, SUSPEND, Terminal
@@ -43,15 +45,6 @@ rows, columns = struct.unpack("HHHH", fcntl.ioctl(1, termios.TIOCGWINSZ, b" " * 
 names = [os.ttyname(n) if os.isatty(n) else "-" for n in range(3)]
 print(rows, columns, os.getsid(0) == os.getpid(), os.tcgetpgrp(1) == os.getpgrp(), *names)
 """
-
-
-def python(code, *arguments):
-    return [os.path.realpath(sys.executable), "-I", "-S", "-c", code, *arguments]
-
-
-def relay(folder):
-    found = lambda: [pid for pid in processes_in(folder) if name_of(pid) == "swlock log"]  # noqa: E731
-    return wait_until(found)[0]
 
 
 class Outer:
@@ -179,6 +172,7 @@ def test_what_is_left_behind_is_hung_up(swlock, folder, what):
 
 
 def test_a_command_that_closes_its_terminal_is_not_hung_up(swlock):
+    # Nothing tells that no hangup comes: hence the time for one.
     leave = "exec >/dev/null 2>&1 </dev/null; sleep 0.2; echo back >/dev/tty; exit 7"
     result = swlock.run("run", "--pty", "lock", "sh", "-c", leave, stdin=subprocess.DEVNULL)
     assert (result.returncode, result.stdout, result.stderr) == (7, b"back\n", b"")
@@ -377,7 +371,7 @@ def test_after_a_command_that_cannot_be_executed(outer):
 @every_shape
 def test_after_the_relay_was_killed(outer, shape):
     waiting(outer, *shape)
-    end(relay(outer.folder))
+    end(relay_in(outer.folder))
     # The terminal of the command is hung up.
     assert outer.end(128 + signal.SIGHUP)
     outer.expect(b"swlock: some output may be lost")
@@ -414,21 +408,14 @@ def test_a_closed_window_ends_the_command(folder):
 def test_after_a_stop_the_keys_are_taken_again(outer):
     process = waiting(outer)
     os.killpg(process.pid, signal.SIGSTOP)
-    wait_until(lambda: all_stopped(outer.folder))
+    # The command has a session of its own.
+    ours = [pid for pid in processes_in(outer.folder) if name_of(pid) != "sleep"]
+    wait_until(lambda: all(map(is_stopped, ours)))
     termios.tcsetattr(outer.terminal, termios.TCSANOW, outer.modes)
     os.killpg(process.pid, signal.SIGCONT)
     wait_until(lambda: outer.is_raw)
     outer.type(INTERRUPT.encode())
     assert outer.end(130)
-
-
-def all_stopped(folder):
-    states = []
-    for pid in processes_in(folder):
-        if name_of(pid) != "sleep":
-            with open(f"/proc/{pid}/stat") as file:
-                states.append(file.read().rpartition(")")[2].split()[0])
-    return set(states) == {"T"}
 
 
 @needs_tool("bash")
@@ -529,7 +516,7 @@ def test_the_modes_are_put_in_order_if_the_relay_of_such_a_job_is_killed(editor,
     begin_behind(editor, folder, "read x")
     editor.send("fg; stty -a >after\r")
     wait_until(lambda: is_raw(editor))
-    end(relay(folder))
+    end(relay_in(folder))
     assert {"icanon", "opost", "^H"} <= modes(folder / "after")
 
 

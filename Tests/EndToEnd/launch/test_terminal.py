@@ -10,8 +10,9 @@ import pexpect
 import pytest
 
 from conftest import SWLOCK, needs_tool
-from observing import (
+from observing import (  # noqa: F401
     SHAPES,
+    all_stopped,
     appears,
     counting,
     every_shape,
@@ -19,8 +20,10 @@ from observing import (
     is_alive,
     is_free,
     is_stopped,
+    mode_of,
     name_of,
-    nothing_left,  # noqa: F401
+    none_stopped,
+    nothing_left,
     processes_in,
     wait_until,
     waits_on,
@@ -33,20 +36,6 @@ only_bash = pytest.mark.parametrize("terminal", ["bash"], indirect=True)
 
 def run(shape, command):
     return f'"$S" run {" ".join(shape)} lock {command}'
-
-
-def mode_of(shape):
-    return "posix" if "posix" in shape else "flock"
-
-
-def all_stopped(folder, shell):
-    """Whether every process of the job is stopped, swlock and its command among them."""
-    pids = [pid for pid in processes_in(folder) if pid != shell]
-    return len(pids) >= 2 and all(map(is_stopped, pids)) and pids
-
-
-def none_stopped(folder):
-    return not any(map(is_stopped, processes_in(folder)))
 
 
 def is_shown_as_stopped(terminal):
@@ -113,10 +102,10 @@ def test_a_stopped_job_goes_on_in_the_foreground(terminal, folder, shape):
     for word in ("one", "two", "end"):
         terminal.send(SUSPEND)
         terminal.prompt()
-        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        wait_until(lambda: all_stopped(terminal.job()))
         assert is_shown_as_stopped(terminal)
         terminal.type("fg")
-        wait_until(lambda: none_stopped(folder))
+        wait_until(lambda: none_stopped(processes_in(folder)))
         terminal.type(word)
         terminal.expect(f"<{word}>")
     terminal.prompt()
@@ -130,9 +119,9 @@ def test_a_stopped_job_goes_on_in_the_background(terminal, folder, shape):
     terminal.expect("counting")
     terminal.send(SUSPEND)
     terminal.prompt()
-    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.do("bg")
-    wait_until(lambda: none_stopped(folder))
+    wait_until(lambda: none_stopped(processes_in(folder)))
     terminal.owned_by_the_shell()
     assert "running" in terminal.do("jobs").lower()
     (folder / "stop").touch()
@@ -147,7 +136,7 @@ def test_a_stopped_job_can_be_ended(terminal, folder, shape):
     terminal.expect("started")
     terminal.send(SUSPEND)
     terminal.prompt()
-    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.do("kill %1; kill -CONT %1")
     wait_until(lambda: processes_in(folder) == [terminal.child.pid])
 
@@ -161,7 +150,7 @@ def test_a_swlock_that_waits_for_the_lock_is_stopped_and_goes_on(terminal, folde
         terminal.prompt()
         assert is_shown_as_stopped(terminal)
         terminal.type("fg")
-        wait_until(lambda: none_stopped(folder) and waits_on(folder / "lock"))
+        wait_until(lambda: none_stopped(processes_in(folder)) and waits_on(folder / "lock"))
     terminal.expect("ran")
     terminal.prompt()
     assert terminal.status() == 0
@@ -239,11 +228,11 @@ def test_a_background_job_that_reads_is_stopped_until_it_is_in_the_foreground(
 ):
     command = "sh -c 'read line </dev/tty; echo \"<$line>\"; exit 7'"
     terminal.do(run(shape, command) + " &")
-    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.owned_by_the_shell()
     assert is_shown_as_stopped(terminal)
     terminal.type("fg")
-    wait_until(lambda: none_stopped(folder))
+    wait_until(lambda: none_stopped(processes_in(folder)))
     terminal.type("hello")
     terminal.expect("<hello>")
     terminal.prompt()
@@ -269,7 +258,7 @@ def test_a_full_screen_program_is_stopped_and_resumed(
     for _ in range(2):
         terminal.send(SUSPEND)
         terminal.prompt()
-        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        wait_until(lambda: all_stopped(terminal.job()))
         terminal.type("fg")
         terminal.expect("line 22")
     terminal.send(" ")
@@ -352,9 +341,9 @@ def test_a_pipeline_is_stopped_and_goes_on_with_the_terminal(terminal, folder, s
         terminal.expect("asking")
         terminal.send(SUSPEND)
         terminal.prompt()
-        wait_until(lambda: all_stopped(folder, terminal.child.pid))
+        wait_until(lambda: all_stopped(terminal.job()))
         terminal.type("fg")
-        wait_until(lambda: none_stopped(folder))
+        wait_until(lambda: none_stopped(processes_in(folder)))
         terminal.type(word)
         terminal.expect(f"<{word}>")
     let_go()
@@ -368,10 +357,10 @@ def test_a_pipeline_of_the_background_has_the_terminal_once_it_is_in_front(
 ):
     command = run(shape, f"sh -c 'echo text; {HOLDS_ON}'")
     terminal.do(f"{command} | sh -c 'read line; read x </dev/tty; echo \"<$x>\"' &")
-    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.owned_by_the_shell()
     terminal.type("fg")
-    wait_until(lambda: none_stopped(folder))
+    wait_until(lambda: none_stopped(processes_in(folder)))
     terminal.type("hello")
     terminal.expect("<hello>")
     let_go()
@@ -462,7 +451,7 @@ def test_a_closed_window_ends_a_stopped_job(terminal, folder, shape):
     terminal.expect("started")
     terminal.send(SUSPEND)
     terminal.prompt()
-    wait_until(lambda: all_stopped(folder, terminal.child.pid))
+    wait_until(lambda: all_stopped(terminal.job()))
     terminal.hang_up()
     wait_until(lambda: processes_in(folder) == [])
 

@@ -296,6 +296,7 @@ def test_what_is_no_duration_is_a_usage_error(swlock, folder, option):
     assert os.listdir(folder) == []
 
 
+# The last one is no number of ours.
 @pytest.mark.parametrize("duration", ["9" * 18, "9" * 20, "9" * 40, "9" * 20 + "d", "1e300"])
 def test_an_endless_timeout_never_turns_into_a_short_one(swlock, folder, duration):
     with held(folder / "lock"):
@@ -303,7 +304,7 @@ def test_an_endless_timeout_never_turns_into_a_short_one(swlock, folder, duratio
         wait_until(lambda: process.poll() is not None or waits_on(folder / "lock"))
         if process.poll() is None:
             process.terminate()
-        assert process.wait(10) in (64, 143)
+        assert process.wait(10) == (64 if "e" in duration else 143)
 
 
 @pytest.mark.parametrize("duration", ["9" * 18, "9" * 20, "9" * 20 + "d"])
@@ -313,7 +314,7 @@ def test_an_endless_runtime_never_turns_into_a_short_one(swlock, option, duratio
     result = swlock.run(
         "run", *options, option, duration, "lock", "sh", "-c", "sleep 0.05; echo ran"
     )
-    assert (result.returncode, result.stdout) in [(0, b"ran\n"), (64, b"")]
+    assert (result.returncode, result.stdout) == (0, b"ran\n")
 
 
 @pytest.mark.parametrize("code", ["0", "1", "75", "126", "255"])

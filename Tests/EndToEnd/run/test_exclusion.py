@@ -1,25 +1,14 @@
 """Who may be inside together, and who waits for whom."""
 
 import os
-import signal
 import subprocess
 import time
 
 import pytest
 
 from conftest import needs_tool
-from sections import (
-    INCREMENT,
-    PATIENCE,
-    begin,
-    count_in_loops,
-    finish,
-    hold,
-    is_inside,
-    wait_until,
-    wait_until_inside,
-    waiters,
-)
+from observing import PATIENCE, wait_until, waiters
+from sections import INCREMENT, begin, count_in_loops, finish, hold, is_inside, wait_until_inside
 
 MODES = ["flock", "posix", "ofd"]
 BUSY = 75

@@ -18,9 +18,10 @@ import tempfile
 
 import pytest
 
-from conftest import SWLOCK, needs_strace
+from conftest import SWLOCK, needs_static, needs_strace
 from faults import AFTER_START, FOLLOW, NO_ERRORS, Call
-from sections import Lifeline, python, wait_until, waiters
+from observing import python, wait_until, waiters
+from sections import Lifeline
 
 OPTIONS = {
     "default": [],
@@ -78,7 +79,7 @@ def may_attach():
     return os.geteuid() == 0 or not scope.exists() or scope.read_text().strip() == "0"
 
 
-pytestmark = needs_strace
+pytestmark = [needs_strace, needs_static]
 
 each_scope = pytest.mark.parametrize(
     "scope",

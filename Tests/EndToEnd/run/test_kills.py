@@ -8,7 +8,8 @@ import os
 import pytest
 
 from conftest import needs_root, needs_tool
-from sections import PATIENCE, Storm, any_process_of, the_wrapper
+from observing import PATIENCE
+from sections import Storm, any_process_of, the_wrapper
 
 SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "4"))
 

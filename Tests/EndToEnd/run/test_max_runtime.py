@@ -4,8 +4,7 @@ import pytest
 
 from conftest import needs_tool
 from faults import traced
-from observing import appears, is_alive, wait_until
-from sections import python
+from observing import appears, is_alive, python, wait_until
 
 LEAVER = """
 import os, signal, sys, time

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK
-from observing import (
-    appears,
+from hardlink_world import claims
+from observing import (  # noqa: F401
     command_of,
     end,
     has_failed,
@@ -16,11 +16,13 @@ from observing import (
     is_alive,
     is_free,
     is_held,
-    nothing_left,  # noqa: F401
+    nothing_left,
     processes_in,
+    result_of,
     wait_until,
 )
 from old_kernels import CALLS, OFD_LOCKS, is_lacking, lacking
+from sections import finish, hold
 
 pytestmark = pytest.mark.skipif(
     "statx" not in CALLS or not is_lacking("pidfd_open"), reason="needs seccomp filters"
@@ -53,7 +55,7 @@ def without(swlock):
 
 
 def is_refused(result):
-    """With a reason, before anything was started."""
+    """With a reason, before anything was started; the status is that of the call that was missed."""
     return result.returncode in (69, 71, 77) and has_failed(result, result.returncode)
 
 
@@ -96,10 +98,13 @@ def test_a_wait_ends_when_its_time_is_over(without, folder, call, error):
 
 @each_error
 @newer
-def test_a_hardlink_lock_is_waited_for(without, swlock, folder, call, error):
-    holder = swlock.start("run", "-m", "hardlink", "lock", "sh", "-c", "echo; sleep 0.5")
-    holder.stdout.readline()
-    result = without(call, error, "run", "-m", "hardlink", "-w", "20", "lock", "echo", "ran")
+def test_a_hardlink_lock_is_waited_for(swlock, folder, call, error):
+    holder = hold(swlock, [SWLOCK, "run", "-m", "hardlink", "lock"])
+    words = ["run", "-m", "hardlink", "-w", "20", "lock", "echo", "ran"]
+    waiter = swlock.start(*words, preexec_fn=lacking(call, error=getattr(errno, error)))
+    wait_until(lambda: len(claims(folder)) == 2)
+    finish(holder)
+    result = result_of(waiter)
     assert result.stdout == b"ran\n" and result.returncode == 0
 
 

@@ -11,15 +11,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_strace
-from observing import (  # noqa: F401
-    appears,
-    command_of,
-    has_failed,
-    held,
-    nothing_left,
-    wait_until,
-    whole_file,
-)
+from observing import appears, held, nothing_left, wait_until  # noqa: F401
 
 
 @contextlib.contextmanager

@@ -6,14 +6,13 @@ import grp
 import os
 import resource
 import shutil
-import socket
 import stat
 import subprocess
 
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_strace, needs_tool
-from observing import (
+from observing import (  # noqa: F401
     MODES,
     appears,
     command_of,
@@ -24,7 +23,9 @@ from observing import (
     held,
     is_free,
     is_held,
-    nothing_left,  # noqa: F401
+    make_fifo,
+    make_socket,
+    nothing_left,
     wait_until,
 )
 
@@ -80,15 +81,6 @@ def nobody(folder):
 def identity(path):
     status = os.lstat(path)
     return status.st_dev, status.st_ino, status.st_mode, status.st_mtime_ns
-
-
-def make_fifo(path):
-    os.mkfifo(path)
-
-
-def make_socket(path):
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
 
 
 def make_link_to_a_device(path):
@@ -252,7 +244,7 @@ def test_a_dangling_link_is_refused_and_its_target_not_created(swlock, folder, m
 def test_a_link_that_leads_to_itself_is_refused(swlock, folder):
     (folder / "lock").symlink_to("lock")
     result = swlock.run("run", "lock", "touch", "ran")
-    assert refused(result, result.returncode) and result.returncode in (65, 71, 73)
+    assert refused(result, 65)
     assert os.listdir(folder) == ["lock"]
 
 
@@ -481,7 +473,7 @@ def test_a_strangers_dangling_link_in_a_sticky_folder_creates_nothing(swlock, fo
     (sticky / "lock").symlink_to(folder / "target")
     os.chown(sticky / "lock", STRANGER, STRANGER, follow_symlinks=False)
     result = swlock.run("run", "-m", mode, sticky / "lock", "touch", sticky / "ran")
-    assert refused(result, result.returncode) and result.returncode in (73, 77)
+    assert refused(result, 77)
     assert os.listdir(sticky) == ["lock"] and not (folder / "target").exists()
 
 

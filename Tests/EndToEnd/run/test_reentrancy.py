@@ -1,6 +1,7 @@
 """Waits that would never end: for a lock that an ancestor has, or in a circle."""
 
 import os
+import pathlib
 import shutil
 import signal
 import subprocess
@@ -8,17 +9,23 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK
+from hardlink_world import claims
 from observing import (  # noqa: F401
     MODES,
     appears,
+    descendants_of,
     has_failed,
     held,
     is_alive,
     is_free,
+    name_of,
     nothing_left,
+    result_of,
+    stat_of,
     wait_until,
     waits_on,
 )
+from scripts import script, shell
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -34,23 +41,13 @@ def test_a_lock_of_an_ancestor_that_waits_is_an_error(swlock, folder, mode):
 def test_the_shells_own_descriptor_is_seen(swlock, folder, mode):
     if mode == "posix":
         pytest.skip("a shell has none")
-    script = f'exec 9>lock; "$S" acquire -m {mode} --fd 9; "$S" run -m {mode} lock true'
-    result = subprocess.run(
-        ["sh", "-c", script], cwd=folder, env={**os.environ, "S": SWLOCK}, capture_output=True, timeout=30
-    )
+    result = shell(folder, f'exec 9>lock; "$S" acquire -m {mode} --fd 9; "$S" run -m {mode} lock true')
     assert has_failed(result, 75, b"--reentrant")
 
 
 @every_mode
 def test_what_the_script_has_acquired_is_held_above_its_commands(swlock, folder, mode):
-    script = f'"$S" acquire -m {mode} lock; "$S" run -m {mode} lock true'
-    result = subprocess.run(
-        ["sh", "-c", script + "; exit $?"],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK},
-        capture_output=True,
-        timeout=30,
-    )
+    result = shell(folder, f'"$S" acquire -m {mode} lock; "$S" run -m {mode} lock true; exit $?')
     assert has_failed(result, 75, b"held by pid", b"--reentrant")
     wait_until(lambda: is_free(folder / "lock", mode))
 
@@ -108,11 +105,9 @@ def test_no_patience_needs_no_reason(swlock, folder):
 
 @pytest.mark.parametrize("late", [True, False], ids=["in turn", "at once"])
 def test_a_circle_is_named_and_not_waited_for(swlock, folder, late):
-    script = 'echo >"$1.ready"; while [ ! -e "$1.go" ]; do sleep 0.01; done; "$S" run "$2" true; exit $?'
-    env = {**os.environ, "S": SWLOCK}
+    text = 'echo >"$1.ready"; while [ ! -e "$1.go" ]; do sleep 0.01; done; "$S" run "$2" true; exit $?'
     processes = [
-        swlock.start("run", own, "sh", "-c", script, "sh", own, other, env=env)
-        for own, other in ("ab", "ba")
+        swlock.start("run", own, "sh", "-c", text, "sh", own, other) for own, other in ("ab", "ba")
     ]
     for name in "ab":
         appears(folder / f"{name}.ready")
@@ -120,21 +115,22 @@ def test_a_circle_is_named_and_not_waited_for(swlock, folder, late):
     if late:
         wait_until(lambda: waits_on(folder / "b"))
     (folder / "b.go").touch()
-    statuses = sorted(process.wait(20) for process in processes)
+    results = [result_of(process) for process in processes]
+    statuses = sorted(result.returncode for result in results)
     # Both see it if they look at the same time.
     assert statuses in ([0, 75], [75, 75])
-    failed = [process for process in processes if process.returncode]
-    for process in failed:
-        said = process.stderr.read()
-        assert said.count(b"\n") == 1
-        assert b"waiting would never end" in said and (b"/a" in said or b"/b" in said)
+    for result in results:
+        if result.returncode:
+            assert has_failed(result, 75, b"waiting would never end")
+            # A circle is told from either lock on.
+            assert b"/a" in result.stderr or b"/b" in result.stderr
 
 
 @every_mode
 @pytest.mark.parametrize("second", ["acquire", "run"])
 def test_a_circle_of_acquired_locks_is_named(folder, mode, second):
     """Two scripts that acquire the same locks in another order."""
-    script = """
+    text = """
     "$S" acquire -m "$3" "$1" || exit 20
     echo >"$1.ready"
     until [ -e "$2.ready" ]; do sleep 0.01; done
@@ -144,15 +140,15 @@ def test_a_circle_of_acquired_locks_is_named(folder, mode, second):
     command = ["true"] if second == "run" else [""]
     processes = [
         subprocess.Popen(
-            ["sh", "-c", script, "sh", own, other, mode, second, *command],
+            ["sh", "-c", text, "sh", own, other, mode, second, *command],
             cwd=folder,
-            env={**os.environ, "S": SWLOCK},
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
         for own, other in ("ab", "ba")
     ]
     ended = [(process.communicate(timeout=30)[1], process.returncode) for process in processes]
+    # Both see it if they look at the same time.
     assert sorted(status for _, status in ended) in ([0, 75], [75, 75])
     for said, status in ended:
         if status:
@@ -162,17 +158,8 @@ def test_a_circle_of_acquired_locks_is_named(folder, mode, second):
 
 # Locks of hardlink mode, which name their owner.
 
-
-def in_shell(folder, script, **options):
-    return subprocess.run(
-        ["sh", "-c", script + "\nexit $?"],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        timeout=30,
-        **options,
-    )
+# A script that does something else, in the foreground; see `let_look`.
+UNTIL_LOOKED = "until [ -e looked ]; do sleep 0.05; done"
 
 
 def test_a_hardlink_lock_of_an_ancestor_is_an_error(swlock, folder):
@@ -184,16 +171,18 @@ def test_a_hardlink_lock_of_an_ancestor_is_an_error(swlock, folder):
 
 @pytest.mark.parametrize("mode", ["flock", "ofd", "hardlink"])
 def test_an_ancestor_that_waits_only_after_a_while_is_seen(swlock, folder, mode):
-    script = '"$@" & sleep 0.5; wait $!; exit $?'
+    text = f'"$@" & {UNTIL_LOOKED}; wait $!; exit $?'
     inner = [SWLOCK, "run", "-m", mode, "lock", "true"]
-    result = swlock.run("run", "-m", mode, "lock", "sh", "-c", script, "sh", *inner)
-    assert has_failed(result, 75, b"held by pid", b"--reentrant")
+    # An inherited lock would be named at once.
+    close = [] if mode == "hardlink" else ["--close"]
+    process = swlock.start("run", "-m", mode, *close, "lock", "sh", "-c", text, "sh", *inner)
+    let_look(process, folder, mode, looks=1)
+    assert has_failed(result_of(process), 75, b"held by pid", b"--reentrant")
 
 
 def test_an_acquired_hardlink_lock_is_held_above_the_scripts_commands(folder):
-    result = in_shell(
-        folder, '"$S" acquire -m hardlink lock && "$S" run -m hardlink lock touch ran'
-    )
+    text = '"$S" acquire -m hardlink lock && "$S" run -m hardlink lock touch ran; exit $?'
+    result = shell(folder, text)
     assert has_failed(result, 75, b"held by pid", b"--reentrant")
     assert not (folder / "ran").exists()
 
@@ -202,7 +191,7 @@ def test_reentrant_runs_under_a_hardlink_lock_of_an_ancestor(swlock, folder):
     inner = [SWLOCK, "run", "-m", "hardlink", "--reentrant", "lock", "sh", "-c", "echo inner; exit 3"]
     result = swlock.run("run", "-m", "hardlink", "lock", *inner)
     assert (result.returncode, result.stdout, result.stderr) == (3, b"inner\n", b"")
-    script = """
+    text = """
     "$S" acquire -m hardlink lock || exit 20
     "$S" run -m hardlink --reentrant lock touch ran || exit 21
     "$S" acquire -n -m hardlink --reentrant lock || exit 22
@@ -212,8 +201,9 @@ def test_reentrant_runs_under_a_hardlink_lock_of_an_ancestor(swlock, folder):
     "$S" run -n -m hardlink lock true
     [ $? -eq 75 ] || exit 25
     "$S" release -m hardlink lock
+    exit $?
     """
-    result = in_shell(folder, script)
+    result = shell(folder, text)
     assert result.returncode == 0, result
     assert (folder / "ran").exists() and not (folder / "lock").exists()
 
@@ -239,9 +229,8 @@ def test_reentrant_needs_no_patience(swlock, folder, mode):
 
 @every_mode
 def test_what_was_acquired_serves_the_scripts_reentrant_commands(folder, mode):
-    result = in_shell(
-        folder, f'"$S" acquire -m {mode} lock && "$S" run -m {mode} --reentrant lock echo ran'
-    )
+    text = '"$S" acquire -m $M lock && "$S" run -m $M --reentrant lock echo ran; exit $?'
+    result = shell(folder, text, mode=mode)
     assert (result.returncode, result.stdout, result.stderr) == (0, b"ran\n", b"")
     wait_until(lambda: is_free(folder / "lock", mode))
 
@@ -252,65 +241,80 @@ FOUR = ["flock", "posix", "ofd", "hardlink"]
 every_kind = pytest.mark.parametrize("mode", FOUR)
 
 
-def script(folder, text, mode, name="bash", **options):
-    """Runs a script, which is a file; its standard error is in its output."""
+def said(folder, text, mode, name="bash"):
+    """What a script writes, its errors among it."""
+    return script(folder, text, name, mode, stderr=subprocess.STDOUT).stdout
+
+
+def let_look(process, folder, mode, locks=("lock",), looks=2):
+    """Ends UNTIL_LOOKED as soon as those below `process` that wait for a lock have looked so often at who
+    has it: two looks decide.
+    """
+
+    def waits(lock):
+        return len(claims(folder, lock)) == 2 if mode == "hardlink" else waits_on(folder / lock)
+
+    def reads(pid):
+        return int(pathlib.Path(f"/proc/{pid}/io").read_text().partition("syscr: ")[2].split()[0])
+
+    for lock in locks:
+        wait_until(lambda: (folder / lock).exists() and waits(lock), "it waits")  # noqa: B023
+    ours = os.path.basename(SWLOCK)
+    below = [pid for pid in descendants_of(process.pid) if name_of(pid) == ours]
+    for pid in below[-len(locks) :] * looks:
+        # A look is hundreds of read(2), of /proc, and the wait is next to none.
+        enough = reads(pid) + 100
+        wait_until(lambda: reads(pid) > enough and stat_of(pid)[0] == "S", "it has looked")  # noqa: B023
+    (folder / "looked").touch()
+
+
+def said_after_looks(swlock, folder, text, mode, name="bash", locks=("lock",), looks=2):
+    """What a script writes that runs UNTIL_LOOKED while its commands wait for locks."""
     if shutil.which(name) is None:
         pytest.skip(f"needs {name}")
     (folder / "script").write_text(text)
-    return subprocess.run(
-        [name, "script"],
-        cwd=folder,
-        env={**os.environ, "S": SWLOCK, "M": mode},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=60,
-        **options,
-    )
-
-
-# Until it is seen to wait, with time for more than the two looks that it takes.
-WAITS = 'until "$S" status lock | grep -q waits; do sleep 0.05; done; sleep 2.5'
-CLAIMS = 'until ls | grep -q "^lock|.*" && [ "$(ls | grep -c "^lock|")" -gt 1 ]; do sleep 0.05; done; sleep 2.5'
+    env = {**os.environ, "M": mode}
+    process = swlock.begin([name, "script"], env=env, stderr=subprocess.STDOUT)
+    let_look(process, folder, mode, locks, looks)
+    return process.communicate(timeout=60)[0]
 
 
 @every_kind
 @pytest.mark.parametrize("name", ["dash", "bash", "zsh", "ksh", "mksh"])
-def test_a_script_that_is_about_to_release_is_waited_for(folder, name, mode):
+def test_a_script_that_is_about_to_release_is_waited_for(swlock, folder, name, mode):
     text = f"""
       "$S" acquire -m $M lock
       ("$S" run -m $M -w 30 lock -- echo in) &
-      {CLAIMS if mode == "hardlink" else WAITS}
+      {UNTIL_LOOKED}
       "$S" release -m $M lock
       wait
     """
-    assert script(folder, text, mode, name).stdout == b"in\n"
+    assert said_after_looks(swlock, folder, text, mode, name) == b"in\n"
 
 
 @every_kind
 @pytest.mark.parametrize("inner", ["run", "acquire"])
-def test_a_foreground_command_beside_the_waiter_may_end(folder, mode, inner):
+def test_a_foreground_command_beside_the_waiter_may_end(swlock, folder, mode, inner):
     command = '-- sh -c "echo in"' if inner == "run" else "&& echo in"
     text = f"""
       "$S" acquire -m $M lock
       ("$S" {inner} -m $M -w 30 lock {command}) &
-      sh -c '{CLAIMS if mode == "hardlink" else WAITS}'
+      sh -c '{UNTIL_LOOKED}'
       "$S" release -m $M lock
       wait
     """
-    assert script(folder, text, mode).stdout == b"in\n"
+    assert said_after_looks(swlock, folder, text, mode) == b"in\n"
 
 
 @pytest.mark.parametrize("mode", ["flock", "posix", "ofd", "hardlink"])
 def test_what_the_command_of_run_leaves_is_let_in_when_that_ends(folder, swlock, mode):
     """With --close the lock ends with the command, which does not wait for the one behind it."""
-    ready = CLAIMS if mode == "hardlink" else WAITS
-    inner = f"""("$S" run -m $M -w 30 lock -- sh -c 'echo >in') >/dev/null 2>&1 & {ready}; exit 0"""
+    inner = f"""("$S" run -m $M -w 30 lock -- sh -c 'echo >in') >/dev/null 2>&1 & {UNTIL_LOOKED}; exit 0"""
     words = ["run", "-o"] if mode != "hardlink" else ["run"]
-    result = swlock.run(
-        *words, "-m", mode, "lock", "bash", "-c", inner, env={**os.environ, "S": SWLOCK, "M": mode}
-    )
-    assert (result.returncode, result.stderr) == (0, b"")
+    words += ["-m", mode, "lock", "bash", "-c", inner]
+    process = swlock.start(*words, env={**os.environ, "M": mode})
+    let_look(process, folder, mode)
+    assert (process.wait(30), process.stderr.read()) == (0, b"")
     appears(folder / "in")
 
 
@@ -322,7 +326,7 @@ def test_a_script_that_waits_for_the_waiter_is_an_error(folder, mode):
       "$S" run -m $M -w 30 lock -- echo in &
       wait $!; echo $?
     """
-    lines = script(folder, text, mode).stdout.splitlines()
+    lines = said(folder, text, mode).splitlines()
     assert lines[-1] == b"75" and b"which waits for this process" in lines[0]
 
 
@@ -331,36 +335,36 @@ def test_a_script_that_waits_for_the_waiter_is_an_error(folder, mode):
 def test_a_script_that_reads_what_the_waiter_writes_is_an_error(folder, mode, wrap):
     inner = '"$S" run -m $M -w 30 lock -- echo in 2>&1'
     text = f'"$S" acquire -m $M lock\n{wrap.format(inner)}\n'
-    out = script(folder, text, mode).stdout
+    out = said(folder, text, mode)
     assert b"75" in out and b"which waits for this process" in out and b"in\n" not in out
 
 
 @pytest.mark.parametrize("mode", ["flock", "ofd"])
-def test_a_descriptor_of_the_script_that_is_unlocked_lets_the_next_one_in(folder, mode):
+def test_a_descriptor_of_the_script_that_is_unlocked_lets_the_next_one_in(swlock, folder, mode):
     text = f"""
       exec 9<>lock
       "$S" acquire -m $M --fd 9
       ("$S" run -m $M -w 30 lock -- echo in) &
-      {WAITS}
+      {UNTIL_LOOKED}
       "$S" release -m $M --fd 9
       wait
     """
-    assert script(folder, text, mode).stdout == b"in\n"
+    # One look, since nobody keeps the lock for the script.
+    assert said_after_looks(swlock, folder, text, mode, looks=1) == b"in\n"
 
 
-def test_a_circle_that_one_of_two_scripts_can_leave_is_waited_out(folder):
+def test_a_circle_that_one_of_two_scripts_can_leave_is_waited_out(swlock, folder):
     """Each has a lock for which the other waits, but the first one waits in the background."""
-    text = """
+    text = f"""
       "$S" acquire a
       bash -c '"$S" acquire b; echo >ready; "$S" run -w 30 a -- echo first; exit $?' & other=$!
       until [ -e ready ]; do sleep 0.02; done
       ("$S" run -w 30 b -- echo second) &
-      until "$S" status b | grep -q waits && "$S" status a | grep -q waits; do sleep 0.05; done
-      sleep 3.5
+      {UNTIL_LOOKED}
       "$S" release a
       wait
     """
-    assert script(folder, text, "flock").stdout == b"first\nsecond\n"
+    assert said_after_looks(swlock, folder, text, "flock", locks=("a", "b")) == b"first\nsecond\n"
 
 
 # What relies on a lock of another process ends with that.
@@ -376,7 +380,7 @@ def test_a_reentrant_command_ends_when_the_lock_is_released(folder, mode):
       "$S" release -m $M lock
       wait $job; echo $?
     """
-    lines = script(folder, text, mode).stdout.splitlines()
+    lines = said(folder, text, mode).splitlines()
     assert lines[0] == b"TERM" and lines[-1] == b"76" and b"relied on is gone" in lines[1], lines
 
 
@@ -393,7 +397,7 @@ def test_a_reentrant_command_ends_with_its_ancestors_lock(swlock, folder, mode):
     """
     if mode == "posix":
         pytest.skip("a shell has none")
-    assert script(folder, text, mode).stdout.splitlines()[-1] == b"76"
+    assert said(folder, text, mode).splitlines()[-1] == b"76"
 
 
 @every_kind
@@ -402,7 +406,7 @@ def test_a_reentrant_command_that_has_ended_by_itself_under_a_lost_lock_says_so(
       "$S" acquire -m $M lock
       "$S" run -m $M --reentrant lock -- sh -c '"$S" release -m $M --any lock; exit 0'; echo $?
     """
-    assert script(folder, text, mode).stdout.splitlines()[-1] == b"76"
+    assert said(folder, text, mode).splitlines()[-1] == b"76"
 
 
 @every_kind
@@ -415,7 +419,7 @@ def test_a_reentrant_command_is_not_left_alone(swlock, folder, mode, number):
       wait $!; echo $?
     """
     process = subprocess.Popen(
-        ["bash", "-c", text], cwd=folder, env={**os.environ, "S": SWLOCK, "M": mode}
+        ["bash", "-c", text], cwd=folder, env={**os.environ, "M": mode}
     )
     command = int(appears(folder / "ready"))
     os.kill(int(appears(folder / "wrapper")), number)
@@ -437,7 +441,7 @@ def test_release_ends_what_reentrant_acquire_has_left_and_then_the_lock(folder, 
       "$S" release -m $M lock; echo $?
       "$S" release -m $M lock 2>/dev/null; echo $?
     """
-    assert script(folder, text, mode).stdout.split() == [b"0", b"0", b"7", b"0", b"76"]
+    assert said(folder, text, mode).split() == [b"0", b"0", b"7", b"0", b"76"]
 
 
 @every_kind
@@ -448,7 +452,7 @@ def test_what_reentrant_acquire_left_ends_with_the_lock(folder, mode):
       "$S" release -m $M lock 2>/dev/null; echo $?
       "$S" release -m $M --owner none other
     """
-    assert script(folder, text, mode).stdout.split() == [b"0", b"0", b"76"]
+    assert said(folder, text, mode).split() == [b"0", b"0", b"76"]
 
 
 @every_kind
@@ -459,7 +463,7 @@ def test_reentrant_acquire_of_a_free_lock_is_acquire(folder, mode):
       "$S" release -m $M lock; echo $?
       "$S" run -m $M -n -E 7 lock true; echo $?
     """
-    assert script(folder, text, mode).stdout.split() == [b"0", b"7", b"0", b"0"]
+    assert said(folder, text, mode).split() == [b"0", b"7", b"0", b"0"]
 
 
 @every_kind
@@ -469,4 +473,4 @@ def test_what_watches_the_lock_is_no_leftover(folder, mode, leftovers):
       "$S" acquire -m $M lock
       "$S" run -m $M --reentrant --leftovers={leftovers} lock -- sh -c '(sleep 0.3 >/dev/null &) & exit 3'; echo $?
     """
-    assert script(folder, text, mode).stdout == b"3\n"
+    assert said(folder, text, mode) == b"3\n"

@@ -4,13 +4,11 @@ SWLOCK_STORM_SECONDS is how long each storm lasts, twice.
 """
 
 import contextlib
-import fcntl
 import os
 import pathlib
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 
@@ -20,11 +18,12 @@ from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from mounts import mounted
 from observing import (  # noqa: F401
     MODES,
+    PATIENCE,
     appears,
+    command_of,
     has_failed,
-    held,
-    is_held,
     nothing_left,
+    python,
     wait_until,
     waits_on,
 )
@@ -45,7 +44,7 @@ PEERS = {
     "flock": ["flock", "lock"],
     "as flock": [SWLOCK, "as", "flock", "lock"],
     "as lockrun": [SWLOCK, "as", "lockrun", "-L", "lock", "-W", "-S", "0", "--"],
-    "lockf": [sys.executable, "-I", "-S", "-c", LOCKF, "lock"],
+    "lockf": python(LOCKF, "lock"),
 }
 
 
@@ -105,7 +104,8 @@ class Storm:
         start = time.monotonic()
         try:
             wait_until(
-                lambda: time.monotonic() > start + seconds and all(map(self.count, words)), 60
+                lambda: time.monotonic() > start + seconds and all(map(self.count, words)),
+                timeout=60,
             )
         finally:
             (self.folder / "stop").touch()
@@ -250,10 +250,15 @@ def test_acquire_leaves_the_file_to_whoever_has_it_open(swlock, folder):
 
 @every_mode
 def test_of_two_that_end_at_the_same_moment_one_removes_the_file(swlock, folder, mode):
-    script = 'for i in 1 2 3 4; do "$1" run -m "$2" -s --unlink lock -- sleep 0.05 & done; wait'
     for _ in range(10):
-        words = ["sh", "-c", script, "sh", SWLOCK, mode]
-        assert subprocess.run(words, cwd=folder, timeout=30).returncode == 0
+        reader, writer = os.pipe()
+        words = ["run", "-m", mode, "-s", "--unlink", "lock", "cat"]
+        processes = [swlock.start(*words, stdin=reader) for _ in range(4)]
+        for process in processes:
+            command_of(process, "cat")
+        os.close(reader)
+        os.close(writer)
+        assert [process.wait(PATIENCE) for process in processes] == [0] * 4
         assert os.listdir(folder) == []
 
 
@@ -354,11 +359,14 @@ def test_swlock_does_not_take_the_removal_for_an_error(swlock, folder, mode):
     (folder / "lock").touch()
     removal = Held(swlock, folder, "renameat2:delay_enter=500000:when=1")
     removal.reaches("renameat2(")
+    # Removed it is only where nobody has it open; it is tried several times.
+    opened = opening(folder / "lock", os.O_RDONLY)
     for words in (["run", "-m", mode, "-n", "lock", "true"], ["status", "lock"], ["break", "lock"]):
         result = swlock.run(*words)
         assert (result.returncode, result.stderr) == (0, b"")
     removal.ends()
     assert (folder / "lock").exists()
+    os.close(opened())
 
 
 @needs_strace
@@ -390,9 +398,8 @@ sys.stdin.read()
 @every_mode
 @pytest.mark.parametrize("options", [["-n"], ["-w", "0.2"]], ids=" ".join)
 def test_a_lease_that_stays_is_a_busy_lock(swlock, folder, mode, options):
-    words = [sys.executable, "-I", "-S", "-c", LEASE]
     pipe = subprocess.PIPE
-    with subprocess.Popen(words, cwd=folder, stdin=pipe, stdout=pipe) as leaser:
+    with subprocess.Popen(python(LEASE), cwd=folder, stdin=pipe, stdout=pipe) as leaser:
         assert leaser.stdout.readline() == b"leased\n"
         result = swlock.run("run", "-m", mode, *options, "lock", "touch", "ran", timeout=10)
         assert has_failed(result, 75) and not (folder / "ran").exists()

@@ -6,11 +6,12 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from conftest import SWLOCK, needs_root
-from observing import (
+from observing import (  # noqa: F401
     MODES,
     SHAPES,
     appears,
@@ -20,11 +21,12 @@ from observing import (
     end,
     every_shape,
     held,
+    in_a_group_of_its_own,
     is_alive,
     is_free,
     is_held,
     is_stopped,
-    nothing_left,  # noqa: F401
+    nothing_left,
     processes_in,
     stat_of,
     wait_until,
@@ -46,11 +48,6 @@ def ignoring(*numbers):
             signal.signal(number, signal.SIG_IGN)
 
     return prepare
-
-
-def in_a_group_of_its_own():
-    """TSTP stops nobody in an orphaned process group, as that of the tests may be."""
-    os.setpgid(0, 0)
 
 
 def ignoring_and_blocking_everything():
@@ -144,10 +141,10 @@ def test_a_signal_at_any_moment_ends_swlock_and_the_command(swlock, folder, shap
     number = getattr(signal, f"SIG{name}")
     for step in range(12):
         process = swlock.start("run", *shape, "lock", "sleep", "60", **QUIET)
-        try:
-            process.wait(step * 0.0004)
-        except subprocess.TimeoutExpired:
-            process.send_signal(number)
+        # The moment itself is what is tried.
+        time.sleep(step * 0.0004)
+        process.send_signal(number)
+        # Before it knows of the signal that ends it by itself.
         assert process.wait(10) in (-number, 128 + number)
         wait_until(lambda: not processes_in(folder))
 
@@ -177,7 +174,7 @@ def stop_for_good(process, command):
 
 def counter_of(process):
     assert process.stdout.readline() == b"counting\n"
-    return command_of(process, os.path.basename(sys.executable))
+    return command_of(process, os.path.basename(os.path.realpath(sys.executable)))
 
 
 @in_or_out

@@ -5,20 +5,23 @@ import signal
 
 import pytest
 
-from observing import command_of, counting, end, every_shape, held, is_stopped, wait_until, waits_on
+from observing import (
+    command_of,
+    counting,
+    end,
+    every_shape,
+    held,
+    in_a_group_of_its_own,
+    is_stopped,
+    mode_of,
+    wait_until,
+    waits_on,
+)
 
-
-def in_a_group_of_its_own():
-    """TSTP stops nobody in an orphaned process group, as that of the tests may be."""
-    os.setpgid(0, 0)
 
 every_waiter = pytest.mark.parametrize(
     "options", [[], ["--close"], ["-m", "posix"], ["-m", "ofd"]], ids=" ".join
 )
-
-
-def mode_of(options):
-    return "ofd" if "-m" in options else "flock"
 
 
 @every_waiter

@@ -10,17 +10,7 @@ import time
 
 import pytest
 
-from conftest import SWLOCK, needs_tool
-from observing import (  # noqa: F401
-    children_of,
-    has_failed,
-    held,
-    is_held,
-    locks_on,
-    nothing_left,
-    wait_until,
-    waits_on,
-)
+from observing import PATIENCE, children_of, held, is_held, nothing_left, wait_until, waits_on  # noqa: F401
 
 
 class Screen:
@@ -33,6 +23,10 @@ class Screen:
         self.process = swlock.start(*words, stderr=writing, env=env)
         os.close(writing)
         self.written = b""
+
+    def rest(self):
+        """All, up to the end of the last process that has the terminal."""
+        return self.read(PATIENCE)
 
     def read(self, timeout=0):
         while select.select([self.reading], [], [], timeout)[0]:
@@ -60,7 +54,7 @@ def test_a_terminal_is_told_after_a_second_who_has_the_lock(swlock, folder):
         for line in screen.written.decode().replace("\x1b[K", "").split("\r"):
             assert len(line) < 80 and "\n" not in line
     assert screen.process.wait(10) == 0
-    assert screen.read(0.1).endswith(b"\r\x1b[K")
+    assert screen.rest().endswith(b"\r\x1b[K")
 
 
 @pytest.mark.parametrize("length", [1, 20, 25, 60])
@@ -83,7 +77,7 @@ def test_the_line_is_erased_by_a_signal_and_nothing_is_left(swlock, folder):
         screen.shows(rb" for 1s")
         screen.process.send_signal(signal.SIGTERM)
         assert screen.process.wait(10) == 128 + 15
-        assert screen.read(0.1).endswith(b"\x1b[K")
+        assert screen.rest().endswith(b"\x1b[K")
 
 
 def test_a_killed_waiter_takes_the_line_with_it(swlock, folder):
@@ -104,7 +98,7 @@ def test_a_dumb_terminal_gets_a_line_and_no_escapes(swlock, folder):
 def test_a_pipe_is_told_nothing_unless_asked(swlock, folder):
     with held(folder / "lock"):
         silent = swlock.start("run", "-w", "1.2", "lock", "true")
-        asked = swlock.start("run", "--progress", "-w", "1.2", "lock", "true")
+        asked = swlock.start("run", "--progress", "-w", "3.2", "lock", "true")
         assert (silent.wait(10), asked.wait(10)) == (75, 75)
     said = asked.stderr.read()
     assert re.match(rb"swlock: waiting for lock, held by pid %d \(.*\)\n" % os.getpid(), said)
@@ -116,7 +110,7 @@ def test_quiet_says_nothing_on_a_terminal(swlock, folder):
     with held(folder / "lock"):
         screen = Screen(swlock, "run", "-q", "-w", "1.2", "lock", "true")
         assert screen.process.wait(10) == 75
-    assert b"waiting" not in screen.read(0.1)
+    assert b"waiting" not in screen.rest()
 
 
 def test_message_is_what_it_says_instead(swlock, folder):
@@ -129,7 +123,7 @@ def test_message_is_what_it_says_instead(swlock, folder):
 
 def test_acquire_tells_as_run_does(swlock, folder):
     with held(folder / "lock"):
-        screen = Screen(swlock, "acquire", "-w", "1.5", "lock", "--owner", str(os.getpid()))
+        screen = Screen(swlock, "acquire", "-w", "3.2", "lock", "--owner", str(os.getpid()))
         screen.shows(rb"waiting for lock, held by pid %d" % os.getpid())
         assert screen.process.wait(10) == 75
 
@@ -140,7 +134,7 @@ def test_a_short_wait_says_nothing(swlock, folder):
         wait_until(lambda: waits_on(folder / "lock"))
         assert children_of(screen.process.pid) == []
     assert screen.process.wait(10) == 0
-    assert screen.read(0.1) == b""
+    assert screen.rest() == b""
 
 
 # In hardlink mode.
@@ -161,7 +155,7 @@ def test_a_terminal_is_told_who_has_a_hardlink_lock(swlock, folder):
     screen.shows(rb"\r.* for 2s\x1b\[K")
     holder.terminate()
     assert screen.process.wait(10) == 0
-    assert screen.read(0.1).endswith(b"\r\x1b[K")
+    assert screen.rest().endswith(b"\r\x1b[K")
     holder.wait(10)
 
 
@@ -171,7 +165,7 @@ def test_a_signal_ends_the_wait_for_a_hardlink_lock_and_its_line(swlock, folder)
     screen.shows(rb" for 1s")
     screen.process.send_signal(signal.SIGTERM)
     assert screen.process.wait(10) == 128 + 15
-    assert screen.read(0.1).endswith(b"\x1b[K")
+    assert screen.rest().endswith(b"\x1b[K")
     holder.terminate()
     holder.wait(10)
 

@@ -10,7 +10,7 @@ import pexpect
 import pytest
 
 from conftest import PROJECT, SWLOCK
-from observing import appears, held, nothing_left, wait_until  # noqa: F401
+from observing import held, nothing_left, wait_until  # noqa: F401
 
 COMPLETIONS = PROJECT / "completions"
 BASH_COMPLETION = "/usr/share/bash-completion/bash_completion"

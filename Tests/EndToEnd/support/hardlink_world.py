@@ -17,7 +17,7 @@ import time
 import pytest
 
 from conftest import SWLOCK, is_everybodys
-from observing import appears, descendants_of, end, is_alive, wait_until
+from observing import appears, descendants_of, end, is_alive, start_of, wait_until
 
 USAGE, NOT_A_LOCK, UNSUPPORTED, CANNOT_CREATE, BUSY = 64, 65, 69, 73, 75
 NOT_HELD, NOT_PERMITTED = 76, 77
@@ -66,15 +66,6 @@ def left_in(folder, lock="lock"):
     dotted = f".{lock}."
     names = [name for name in os.listdir(folder) if name.startswith((lock, dotted))]
     return sorted(names)
-
-
-def process_of(pid):
-    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-
-
-def start_of(pid):
-    """When the process started, in clock ticks since boot."""
-    return int(process_of(pid)[19])
 
 
 def namespace_of(pid="self"):

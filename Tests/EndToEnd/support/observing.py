@@ -5,11 +5,16 @@ import fcntl
 import os
 import pathlib
 import signal
+import socket
 import struct
+import subprocess
 import sys
 import time
 
 import pytest
+
+# Seconds that a condition may take to come true: many, since the machine may be busy.
+PATIENCE = 30
 
 MODES = ["flock", "posix", "ofd"]
 
@@ -26,6 +31,14 @@ SHAPES = {
 if os.environ.get("SWLOCK_SHAPES") == "all":
     SHAPES |= {f"pid-{name}": [*shape, "--unshare", "pid"] for name, shape in SHAPES.items()}
 every_shape = pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES.keys())
+
+
+def python(program, *arguments):
+    """A small Python program as a command; isolated, since it must start quickly.
+
+    Not by the links of a virtual environment, which other users may not follow.
+    """
+    return [os.path.realpath(sys.executable), "-I", "-S", "-c", program, *map(str, arguments)]
 
 
 COUNTING = """
@@ -47,14 +60,19 @@ def counting(*names):
 
     Not a shell: that would wait for a child which TSTP stops.
     """
-    return [sys.executable, "-I", "-S", "-c", COUNTING, *names]
+    return python(COUNTING, *names)
 
 
-def wait_until(condition, timeout=10):
+def in_a_group_of_its_own():
+    """TSTP stops nobody in an orphaned process group, as that of the tests may be."""
+    os.setpgid(0, 0)
+
+
+def wait_until(condition, what="it is so", timeout=PATIENCE):
     """Polls until the condition is true, and returns its value; fails after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (value := condition()):
-        assert time.monotonic() < deadline, f"still not so after {timeout} s"
+        assert time.monotonic() < deadline, f"waited for {timeout} s in vain until {what}"
         time.sleep(0.003)
     return value
 
@@ -65,6 +83,11 @@ def appears(path):
     return wait_until(lambda: path.exists() and path.read_bytes())
 
 
+def mode_of(options):
+    """The mode of a lock that these options of `run` ask for."""
+    return options[options.index("-m") + 1] if "-m" in options else "flock"
+
+
 def locks_on(path):
     """The lines of /proc/locks about this file, split into words; a waiter has `->` in it."""
     number = str(os.stat(path).st_ino)
@@ -72,8 +95,17 @@ def locks_on(path):
     return [words for words in lines if words[-3].rpartition(":")[2] == number]
 
 
+def waiters(path):
+    """The processes that the kernel lets wait for a lock of the file at `path`; None for `ofd`."""
+    # 1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF
+    pids = [int(words[5]) for words in locks_on(path) if words[1] == "->"]
+    # A line may be there twice if the list changed between two reads of the file.
+    named = dict.fromkeys(pid for pid in pids if pid != -1)
+    return [*named, *[None] * pids.count(-1)]
+
+
 def waits_on(path):
-    return any("->" in words for words in locks_on(path))
+    return bool(waiters(path))
 
 
 def whole_file(kind):
@@ -113,13 +145,22 @@ def is_held(path, mode="flock"):
     return not is_free(path, mode)
 
 
+def process_of(pid):
+    """The fields of /proc/PID/stat from the state on."""
+    return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def start_of(pid):
+    """When the process started, in clock ticks since boot."""
+    return int(process_of(pid)[19])
+
+
 def stat_of(pid):
     """State, parent, process group and foreground group of a process; None when it is gone."""
     try:
-        text = pathlib.Path(f"/proc/{pid}/stat").read_text()
+        words = process_of(pid)
     except (FileNotFoundError, ProcessLookupError):
         return None
-    words = text.rpartition(")")[2].split()
     return words[0], int(words[1]), int(words[2]), int(words[5])
 
 
@@ -131,6 +172,21 @@ def is_alive(pid):
 def is_stopped(pid):
     stat = stat_of(pid)
     return stat is not None and stat[0] == "T"
+
+
+def all_stopped(pids):
+    """Those that are stopped, if all are, swlock and its command among them."""
+    return len(pids) >= 2 and all(map(is_stopped, pids)) and pids
+
+
+def none_stopped(pids):
+    return not any(map(is_stopped, pids))
+
+
+def times_asleep(pid):
+    """How often a process has gone to sleep since it began."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return int(text.partition("\nvoluntary_ctxt_switches:")[2].split()[0])
 
 
 def every_pid():
@@ -185,6 +241,28 @@ def processes_in(folder):
     return found
 
 
+def named_in(folder, name):
+    """The processes of this name in the folder."""
+    return [pid for pid in processes_in(folder) if name_of(pid) == name]
+
+
+def relays_in(folder):
+    return named_in(folder, "swlock log")
+
+
+def relay_in(folder):
+    return wait_until(lambda: relays_in(folder))[0]
+
+
+def make_fifo(path):
+    os.mkfifo(path)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+
+
 def end(pid, number=signal.SIGKILL):
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)
@@ -200,10 +278,16 @@ def nothing_left(folder, swlock):
     yield
     signal.signal(signal.SIGHUP, hangup)
     try:
-        wait_until(lambda: not processes_in(folder), timeout=3)
+        wait_until(lambda: not processes_in(folder), "nothing is left", timeout=3)
     finally:
         for pid in processes_in(folder):
             end(pid)
+
+
+def result_of(process):
+    """What it comes to, as of subprocess.run()."""
+    output, errors = process.communicate(timeout=PATIENCE)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 def has_failed(result, status, *parts):

@@ -10,13 +10,11 @@ import pathlib
 import select
 import signal
 import subprocess
-import sys
 import threading
 import time
 
 from chance import dice_for
-
-PATIENCE = 30
+from observing import PATIENCE, python
 
 STAY = ["sh", "-c", "echo in; read line || :"]
 
@@ -36,35 +34,6 @@ os.write(log, f"{word} {tag}\\n".encode())
 time.sleep(float(seconds))
 os.write(log, f"leave {tag}\\n".encode())
 """
-
-
-def python(program, *arguments):
-    """A small Python program as a command; isolated, since it must start quickly."""
-    return [sys.executable, "-I", "-S", "-c", program, *map(str, arguments)]
-
-
-def wait_until(condition, what):
-    """Returns what the condition came to."""
-    end = time.monotonic() + PATIENCE
-    while not (result := condition()):
-        assert time.monotonic() < end, f"waited in vain until {what}"
-        time.sleep(0.002)
-    return result
-
-
-def waiters(path):
-    """The processes that the kernel lets wait for a lock of the file at `path`; None for `ofd`."""
-    inode = str(os.stat(path).st_ino)
-    pids = []
-    for line in pathlib.Path("/proc/locks").read_text().splitlines():
-        # 1: -> FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF
-        fields = line.split()
-        if fields[1] == "->" and fields[6].rpartition(":")[2] == inode:
-            pid = int(fields[5])
-            # A line may be there twice if the list changed between two reads of the file.
-            if pid == -1 or pid not in pids:
-                pids.append(pid)
-    return [None if pid == -1 else pid for pid in pids]
 
 
 def is_inside(process, seconds=0):

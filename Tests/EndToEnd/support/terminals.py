@@ -8,7 +8,7 @@ import pexpect
 import pytest
 
 from conftest import SWLOCK
-from observing import wait_until
+from observing import processes_in, wait_until
 
 # With what mksh wants to see in the prompt of root.
 PROMPT = "ready#> "
@@ -43,7 +43,7 @@ class Terminal:
         env["S"] = SWLOCK
         env.pop("PROMPT_COMMAND", None)
         env.pop("ENV", None)
-        self.shell = words[0]
+        self.shell, self.folder = words[0], folder
         self.child = pexpect.spawn(
             words[0], words[1:], cwd=str(folder), env=env, timeout=10, echo=False
         )
@@ -75,6 +75,10 @@ class Terminal:
         """The key, at the prompt; without its editor zsh shows that again only behind a line."""
         self.send(INTERRUPT + ("\r" if self.shell == "zsh" else ""))
         self.prompt()
+
+    def job(self):
+        """The processes in its folder, but for the shell."""
+        return [pid for pid in processes_in(self.folder) if pid != self.child.pid]
 
     def status(self):
         return int(self.do("echo $?").split()[-1])

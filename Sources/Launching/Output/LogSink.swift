@@ -2,7 +2,8 @@ internal import CSystem
 
 /// Where a relay's log goes: a file, perhaps through programs.
 final class LogSink {
-  private var descriptor: Int32
+  /// Nil without a log, and after an error.
+  private var descriptor: FileDescriptor?
   private let isStamped: Bool
   /// The stream whose last line is not ended yet.
   private var unfinished: Int?
@@ -12,36 +13,32 @@ final class LogSink {
 
   /// Starts the programs: each writes to the next one, and the last one to the file.
   init(_ plan: RelayPlan) throws(RelayError) {
-    descriptor = plan.log ?? -1
+    descriptor = plan.log.take()
     isStamped = plan.isStamped
     processes = plan.processes
     for (place, program) in plan.programs.enumerated().reversed() {
       do throws(LaunchError) {
-        let input = try WidePipe()
+        let input = try makeWidePipe()
         var command = Command(program)
         let setup = ProcessSetup()
         setup.descriptors = [
-          DescriptorMapping(STDIN_FILENO, input.reader),
-          DescriptorMapping(STDOUT_FILENO, descriptor),
+          DescriptorMapping(STDIN_FILENO, input.reading.number),
+          DescriptorMapping(STDOUT_FILENO, descriptor?.number),
         ]
         command.setup = setup
         let child = try start(command)
         processes?.setProgram(place, child.identifier)
         programs.insert(child, at: 0)
-        close(input.reader)
-        close(descriptor)
-        descriptor = input.writer
+        descriptor = .some(input.writing)
       } catch {
         throw RelayError(program: program[0], error: error)
       }
     }
   }
 
-  var isOpen: Bool { descriptor >= 0 }
-
   /// Writes what the stream of that number has brought. After an error nothing is written any more.
   func write(_ bytes: UnsafeRawBufferPointer, of stream: Int) throws(Errno) {
-    if descriptor < 0 { return }
+    if descriptor == nil { return }
     do throws(Errno) {
       if isStamped {
         try writeLines(bytes, of: stream)
@@ -49,8 +46,7 @@ final class LogSink {
         try writeAll(bytes)
       }
     } catch {
-      close(descriptor)
-      descriptor = -1
+      descriptor = nil
       throw error
     }
   }
@@ -59,9 +55,8 @@ final class LogSink {
   ///
   /// - Returns: how the programs have ended, for those that did not exit with 0; none after an error.
   func finish() -> [(program: Int, termination: Termination)] {
-    let isComplete = descriptor >= 0
-    if isComplete { close(descriptor) }
-    descriptor = -1
+    let isComplete = descriptor != nil
+    descriptor = nil
     var failed: [(program: Int, termination: Termination)] = []
     for (index, program) in programs.enumerated() {
       let isThere = (try? program.waitForEnd()) != nil
@@ -77,9 +72,9 @@ final class LogSink {
 
   private func writeAll(_ bytes: UnsafeRawBufferPointer) throws(Errno) {
     var rest = bytes
-    while !rest.isEmpty {
+    while let number = descriptor?.number, !rest.isEmpty {
       let count = try retryingOnInterrupt {
-        CSystem.write(descriptor, rest.baseAddress, rest.count)
+        CSystem.write(number, rest.baseAddress, rest.count)
       }
       rest = UnsafeRawBufferPointer(rebasing: rest[count...])
     }

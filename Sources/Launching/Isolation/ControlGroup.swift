@@ -11,7 +11,8 @@ public final class ControlGroup {
   /// The first is the one whose processes are killed.
   private var folders: [ByteString] = []
   /// Open for the command, until this process has started it.
-  public private(set) var processLists: [Int32] = []
+  public var processLists: [Int32] { lists.map { $0.number } }
+  private var lists: [HeldDescriptor] = []
 
   public struct Refusal: Error {
     public let path: ByteString
@@ -45,8 +46,7 @@ public final class ControlGroup {
       }
       folders.append(path)
       do throws(Errno) {
-        let list = try FileDescriptor.open(path + "/cgroup.procs", O_WRONLY)
-        processLists.append(list.leak())
+        lists.append(HeldDescriptor(try .open(path + "/cgroup.procs", O_WRONLY)))
       } catch {
         remove()
         throw Refusal(path: path, errno: error)
@@ -69,11 +69,8 @@ public final class ControlGroup {
   }
 
   public func closeProcessLists() {
-    for list in processLists { close(list) }
-    processLists = []
+    lists = []
   }
-
-  deinit { closeProcessLists() }
 }
 
 // MARK: - Where it is
@@ -195,11 +192,10 @@ extension ControlGroup {
     while !rest.isEmpty {
       let some = rest.prefix(200)
       rest = rest.dropFirst(200)
-      let handles = some.map { csystem_open_process($0) }
+      let handles = some.map { try? ProcessHandle($0) }
       let members = Self.processes(in: folders[0])
-      for (process, handle) in zip(some, handles) where handle >= 0 {
-        if members.contains(process) { _ = csystem_signal_process(handle, SIGKILL) }
-        close(handle)
+      for (process, handle) in zip(some, handles) where members.contains(process) {
+        try? handle?.send(SIGKILL)
       }
     }
   }

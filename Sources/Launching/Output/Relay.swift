@@ -4,7 +4,7 @@ internal import CSystem
 public final class RelayPlan {
   public var routes: [RelayRoute] = []
   /// A file, open here, that the routes are logged to.
-  public var log: Int32?
+  public var log: FileDescriptor?
   /// Programs that the log goes through before it comes to the file, each with its arguments.
   public var programs: [[ByteString]] = []
   /// Whether each line of the log begins with the time.
@@ -18,8 +18,8 @@ public final class RelayPlan {
   /// Of `programs` at most.
   public static var maximumPrograms: Int { 2 }
   /// What this process need not keep once the command is started.
-  private var commandEnds: [Int32] = []
-  private var terminal: PseudoTerminal?
+  private var commandEnds: [HeldDescriptor] = []
+  private(set) var terminal: PseudoTerminal?
 
   public init() {}
 
@@ -27,48 +27,56 @@ public final class RelayPlan {
   ///
   /// - Returns: the descriptor for the command.
   public func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
-    let pipe = try WidePipe()
-    routes.append(RelayRoute(input: pipe.reader, output: output, isLogged: log != nil))
-    commandEnds.append(pipe.writer)
-    return pipe.writer
+    let pipe = try makeWidePipe()
+    routes.append(RelayRoute(pipe.reading, output, isLogged: log != nil))
+    let end = HeldDescriptor(pipe.writing)
+    commandEnds.append(end)
+    return end.number
   }
 
   public func add(_ terminal: PseudoTerminal, to output: Int32?) {
     self.terminal = terminal
-    let route = RelayRoute(input: terminal.master, output: output, isLogged: log != nil)
-    routes.insert(route, at: 0)
+    routes.insert(RelayRoute(nil, output, isLogged: log != nil), at: 0)
   }
-
-  /// The command's end of the pseudo-terminal, or -1.
-  var terminalNumber: Int32 { terminal?.terminal ?? -1 }
 
   /// Whether there is nothing to do.
   public var isEmpty: Bool { routes.isEmpty }
 
   /// Gives the pseudo-terminal the size of `sizeModel`.
   public func copySize() {
-    if let sizeModel, let terminal { copyWindowSize(from: sizeModel, to: terminal.master) }
+    if let sizeModel { terminal?.copySize(of: sizeModel) }
   }
 
   /// In the process that started the command.
   func closeCommandEnds() {
-    for number in commandEnds { close(number) }
-    commandEnds = []
+    closeCommandPipes()
     terminal?.close()
   }
 
+  func closeCommandPipes() {
+    commandEnds = []
+  }
+
   func closeRelayEnds() {
-    for route in routes where route.input != terminal?.master { close(route.input) }
-    if let log { close(log) }
+    for route in routes { _ = route.takeInput() }
     log = nil
   }
 }
 
 /// From a command to where it is seen.
-public struct RelayRoute {
-  let input: Int32
+public final class RelayRoute {
+  /// Nil where that is the pseudo-terminal.
+  private var input: FileDescriptor?
   let output: Int32?
   let isLogged: Bool
+
+  init(_ input: consuming FileDescriptor?, _ output: Int32?, isLogged: Bool) {
+    self.input = input
+    self.output = output
+    self.isLogged = isLogged
+  }
+
+  func takeInput() -> FileDescriptor? { input.take() }
 }
 
 /// Why there is no relay; `program` is the one that could not be started.
@@ -113,21 +121,13 @@ public final class Relay {
   /// Forks it. What follows is sure only then: it has closed what it does not need, and the log's
   /// programs run.
   public static func begin(_ plan: RelayPlan) throws(RelayError) -> Role {
-    let identifier: Int32
-    let ends: (Int32, Int32)
+    let begun: Role
     do throws(LaunchError) {
-      try makeChildrenWaitable()
-      ends = try makeSocketPair()
-      identifier = try step(.clone) { () throws(Errno) in
-        try retryingOnInterrupt { csystem_fork_apart(false) }
-      }
+      begun = try fork(plan)
     } catch {
       throw RelayError(program: nil, error: error)
     }
-    if identifier == 0 { return .relay(becomeRelay(plan, ends.1)) }
-    close(ends.1)
-    let process = ChildProcess(identifier: identifier)
-    let relay = Relay(plan, process, FileDescriptor(taking: ends.0))
+    guard case .starter(let relay) = begun else { return begun }
     if let error = relay.readReport() {
       relay.reap()
       throw error
@@ -136,14 +136,32 @@ public final class Relay {
     return .starter(relay)
   }
 
+  private static func fork(_ plan: RelayPlan) throws(LaunchError) -> Role {
+    try makeChildrenWaitable()
+    let ends = try step(.socketpair) { () throws(Errno) in try SocketPair() }
+    let identifier = try step(.clone) { () throws(Errno) in
+      try retryingOnInterrupt { csystem_fork_apart(false) }
+    }
+    if identifier == 0 {
+      try? ends.near.close()
+      return .relay(becomeRelay(plan, ends.far))
+    }
+    try? ends.far.close()
+    return .starter(Relay(plan, ChildProcess(identifier: identifier), ends.near))
+  }
+
   /// In the child, out of which nothing is thrown: it would go on as this process.
-  private static func becomeRelay(_ plan: RelayPlan, _ link: Int32) -> RelayLoop {
+  private static func becomeRelay(
+    _ plan: RelayPlan, _ link: consuming FileDescriptor
+  ) -> RelayLoop {
+    let number = link.number
     do throws(RelayError) {
-      let loop = try RelayLoop(plan, link)
-      report(nil, plan, link)
+      let loop = try RelayLoop(plan, keeping: number)
+      report(nil, plan, number)
+      loop.listen(to: link)
       return loop
     } catch {
-      report(error, plan, link)
+      report(error, plan, number)
       _exit(1)
     }
   }
@@ -198,10 +216,7 @@ public final class Relay {
     var byte: UInt8 = 1
     let number = link.number
     send(number, &byte, 1, Int32(MSG_NOSIGNAL))
-    let interruption = (try? signals.makeDescriptor())?.leak() ?? -1
-    let ready = try? waitUntilReadable([number, interruption], by: deadline)
-    close(interruption)
-    guard let ready else { return .tooEarly }
+    guard let ready = wait(until: signals, by: deadline) else { return .tooEarly }
     if ready > 0 { return .signal }
     isDone = true
     guard (try? retryingOnInterrupt({ recv(number, &byte, 1, 0) })) == 1 else {
@@ -213,5 +228,13 @@ public final class Relay {
     // It is about to end; with something left to wait for, it is whoever's that is.
     if byte & Self.isOver != 0 { reap() }
     return .through
+  }
+
+  /// Which is ready: the relay's answer (0), or a signal; without a descriptor for those nobody but the relay.
+  private func wait(until signals: SignalSet, by deadline: Deadline?) -> Int? {
+    guard let signals = try? signals.makeDescriptor() else {
+      return try? waitUntilReadable([link.number], by: deadline)
+    }
+    return try? waitUntilReadable([link.number, signals.number], by: deadline)
   }
 }

@@ -15,8 +15,8 @@ internal import CSystem
 // The init is never stopped, and cannot die as the command did. So it reports each change of the
 // command, as waitpid(2) told it, over a socket that makes SIGCHLD for the starting process.
 
-/// The starting process's end of what an init reports.
-final class InitLink {
+/// What an init reports, in the starting process.
+final class InitReports: Sendable {
   /// What a report is about.
   enum Kind: Int32 {
     /// There is an init; the status is its number.
@@ -35,38 +35,51 @@ final class InitLink {
     var status: Int32 = 0
   }
 
-  let reader: Int32
-  let writer: Int32
+  private let reader: FileDescriptor
 
-  init() throws(LaunchError) {
-    var ends: (Int32, Int32) = (-1, -1)
-    if csystem_message_pair(&ends.0, &ends.1, SIGCHLD) != 0 {
-      throw LaunchError(step: .socketpair, errno: .current)
-    }
-    (reader, writer) = ends
+  init(_ reader: consuming FileDescriptor) {
+    self.reader = reader
   }
 
-  static func receive(_ reader: Int32) -> (kind: Kind, status: Int32, sender: Int32)? {
+  /// The next one; nil where there is none yet.
+  func receive() -> (kind: Kind, status: Int32, sender: Int32)? {
     var report = Report()
     var sender: Int32 = 0
-    guard csystem_receive(reader, &report, 8, &sender) == 1, let kind = Kind(rawValue: report.kind)
+    guard csystem_receive(reader.number, &report, 8, &sender) == 1,
+      let kind = Kind(rawValue: report.kind)
     else { return nil }
     return (kind, report.status, sender)
+  }
+}
+
+/// Between a process that starts a command and the init.
+final class InitLink {
+  private let reports: InitReports
+  private var writer: FileDescriptor?
+  /// Of where the init writes.
+  let number: Int32
+
+  init() throws(LaunchError) {
+    let ends = try step(.socketpair) { () throws(Errno) in
+      try SocketPair(signallingMessages: SIGCHLD)
+    }
+    number = ends.far.number
+    reports = InitReports(ends.near)
+    writer = .some(ends.far)
   }
 
   /// In the starting process, once the command has begun (`error` is nil) or never will.
   func started(_ error: LaunchError?) throws(LaunchError) -> ChildProcess {
-    close(writer)
+    writer = nil
     var initProcess: Int32?
     var command: Int32?
-    while command == nil, let report = Self.receive(reader) {
+    while command == nil, let report = reports.receive() {
       if report.kind == .began { initProcess = report.status }
       if report.kind == .commandBegan { command = report.sender }
     }
     if error == nil, let initProcess, let command {
-      return ChildProcess(initProcess, command: command, link: reader)
+      return ChildProcess(initProcess, command: command, link: reports)
     }
-    close(reader)
     if let initProcess { ChildProcess(identifier: initProcess).end() }
     // Somebody killed one of the two before there was a command.
     throw error ?? LaunchError(step: .namespaceInit, errno: .noChild)
@@ -82,14 +95,10 @@ extension ChildProcess {
       ? kill(identifier, signal) : csystem_signal_marked(identifier, signal)) == 0
   }
 
-  func closeLink() {
-    if let link { close(link) }
-  }
-
   /// The next change of the command that its init has reported: nil where there is none yet.
   func nextReport() -> (status: Int32, isLast: Bool)? {
     guard let link else { return nil }
-    while let report = InitLink.receive(link) {
+    while let report = link.receive() {
       switch report.kind {
       case .changed: return (report.status, false)
       case .ended: return (report.status, true)
@@ -101,8 +110,6 @@ extension ChildProcess {
 
   /// How the command ended, where `status` is how its init did.
   func commandStatus(_ status: Int32) -> Int32 {
-    guard let link else { return status }
-    defer { close(link) }
     while let report = nextReport() {
       if csystem_stopped(report.status) == 0, csystem_continued(report.status) == 0 {
         return report.status
@@ -114,6 +121,7 @@ extension ChildProcess {
 
 /// The init, and the way there; all of it in new processes.
 struct NamespaceInit {
+  /// Of where it reports.
   let link: Int32
   let group: Command.ProcessGroup
   /// Where the command's own group is to be in the foreground.
@@ -123,16 +131,16 @@ struct NamespaceInit {
 
   /// Returns in the command's process.
   func begin() throws(LaunchError) {
-    let gate = try makeSocketPair()
+    let gate = try step(.socketpair) { () throws(Errno) in try SocketPair() }
     let process = csystem_fork_sibling()
     try check(.clone, process)
     if process > 0 {
-      close(gate.1)
+      try? gate.far.close()
       send(.began, process)
-      letPass(gate.0)
+      letPass(gate.near.number)
       _exit(0)
     }
-    close(gate.0)
+    try? gate.near.close()
     if group.isNew {
       try check(.setpgid, setpgid(0, 0))
       if let terminal { tcsetpgrp(terminal, getpid()) }
@@ -140,8 +148,8 @@ struct NamespaceInit {
     if let signal = parentDeathSignal {
       try check(.prctl, csystem_prctl(PR_SET_PDEATHSIG, UInt(signal)))
     }
-    if !pass(gate.1) { _exit(1) }
-    close(gate.1)
+    if !pass(gate.far.number) { _exit(1) }
+    try? gate.far.close()
     try makeChildrenWaitable()
     try Namespaces.mountProc()
     // Whether that can be done has to be known before there is a command.
@@ -150,7 +158,6 @@ struct NamespaceInit {
     try check(.clone, command)
     if command == 0 {
       send(.commandBegan)
-      close(link)
       return
     }
     serve(command)
@@ -172,8 +179,8 @@ struct NamespaceInit {
       && (try? retryingOnInterrupt { read(gate, &byte, 1) }) == 1
   }
 
-  private func send(_ kind: InitLink.Kind, _ status: Int32 = 0, _ flags: Int32 = 0) {
-    var message = InitLink.Report(kind: kind.rawValue, status: status)
+  private func send(_ kind: InitReports.Kind, _ status: Int32 = 0, _ flags: Int32 = 0) {
+    var message = InitReports.Report(kind: kind.rawValue, status: status)
     // Where nobody listens any more the command had inherited the lock, and goes on.
     _ = try? retryingOnInterrupt {
       CSystem.send(link, &message, 8, flags | Int32(MSG_NOSIGNAL))

@@ -145,21 +145,18 @@ extension ProcessSetup {
       try check(.fcntl, csystem_fcntl(copy, F_SETFD, 0))
       stay.append(copy)
     }
-    var copies: [Int32] = []
+    var copies: [Int32?] = []
     for mapping in descriptors {
-      var copy: Int32 = -1
-      if let source = mapping.source {
-        copy = duplicate(source)
-        try check(.fcntl, copy)
-      }
+      let copy = mapping.source.map { duplicate($0) }
+      try check(.fcntl, copy ?? 0)
       copies.append(copy)
     }
     for (mapping, copy) in zip(descriptors, copies) {
-      if copy < 0 {
-        close(mapping.number)
-      } else {
+      if let copy {
         try check(.dup2, dup2(copy, mapping.number))
         close(copy)
+      } else {
+        close(mapping.number)
       }
     }
     return stay

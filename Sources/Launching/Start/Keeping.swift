@@ -20,20 +20,19 @@ public struct Keeping: ~Copyable {
     // Whatever is closed of 0, 1 and 2 is opened with this.
     let null = try? FileDescriptor.open("/dev/null", O_RDWR)
     try makeChildrenWaitable()
-    let ends = try makeSocketPair()
-    let near = FileDescriptor(taking: ends.0)
-    let far = FileDescriptor(taking: ends.1)
+    let ends = try step(.socketpair) { () throws(Errno) in try SocketPair() }
     let front = getpid()
     // For both: as soon as somebody can see that the keeper waits, a signal to the front ends both.
     exitOnTerminationSignals()
     let keeper = try step(.clone) { () throws(Errno) in try retryingOnInterrupt { csystem_fork() } }
     if keeper > 0 {
-      try? far.close()
-      return Keeping(keeper: keeper, link: near)
+      try? ends.far.close()
+      return Keeping(keeper: keeper, link: ends.near)
     }
-    _ = near.leak()
     try endWithParent(front)
-    if dup2(far.leak(), STDIN_FILENO) < 0 { throw LaunchError(step: .dup2, errno: .current) }
+    // `closeDescriptors` closes them all.
+    _ = ends.near.leak()
+    if dup2(ends.far.leak(), STDIN_FILENO) < 0 { throw LaunchError(step: .dup2, errno: .current) }
     if let null { dup2(null.leak(), STDOUT_FILENO) }
     try closeDescriptors()
     return Keeping(keeper: nil, link: FileDescriptor(taking: STDIN_FILENO))

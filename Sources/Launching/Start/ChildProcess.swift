@@ -8,16 +8,20 @@ public struct ChildProcess: Equatable, Sendable {
   /// The command itself; the same, but in a pid namespace of its own, whose init `identifier` is.
   public let command: Int32
   /// Where that init reports.
-  let link: Int32?
+  let link: InitReports?
 
   init(identifier: Int32) {
     self.init(identifier, command: identifier, link: nil)
   }
 
-  init(_ identifier: Int32, command: Int32, link: Int32?) {
+  init(_ identifier: Int32, command: Int32, link: InitReports?) {
     self.identifier = identifier
     self.command = command
     self.link = link
+  }
+
+  public static func == (one: ChildProcess, other: ChildProcess) -> Bool {
+    one.identifier == other.identifier && one.command == other.command
   }
 
   /// Waits until it ends (waitpid(2)).

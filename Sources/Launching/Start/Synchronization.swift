@@ -8,10 +8,9 @@ public final class Synchronization {
   private let reader: FileDescriptor
 
   public init(_ paths: [ByteString]) throws(LaunchError) {
-    let ends = try makePipe()
-    reader = FileDescriptor(taking: ends.reader)
-    let writer = FileDescriptor(taking: ends.writer)
-    guard let child = try forkCompanion() else { Self.run(paths, writer.leak()) }
+    let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+    reader = pipe.reading
+    guard let child = try forkCompanion() else { Self.run(paths, pipe.writing.number) }
     self.child = child
   }
 

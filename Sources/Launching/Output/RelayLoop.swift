@@ -16,11 +16,11 @@ public final class RelayLoop {
   private let keys: RelayStream?
   /// The command's end of the pseudo-terminal, until it has ended: if it closes that itself, or nobody has
   /// opened it yet, the terminal is not at its end, and the command is not to get SIGHUP.
-  private var terminal: Int32
+  private var terminal: FileDescriptor?
   private let keyboard: Keyboard?
   private let sizeModel: Int32?
   private let log: LogSink
-  private var link: Int32
+  private var link: FileDescriptor?
   private let signals: FileDescriptor
   private let signalSet: SignalSet
   private var problems: [Problem] = []
@@ -31,8 +31,9 @@ public final class RelayLoop {
   private var hasLostOutput = false
   private var isFinished = false
 
-  /// In the new process: takes it away from all that it has in common with the one that forked it.
-  init(_ plan: RelayPlan, _ link: Int32) throws(RelayError) {
+  /// In the new process: takes it away from all that it has in common with the one that forked it, but for
+  /// the descriptor `link`.
+  init(_ plan: RelayPlan, keeping link: Int32) throws(RelayError) {
     csystem_name_process("swlock log")
     // Blocked, they do what they do where they are ignored; and a blocked SIGTTOU stops nobody.
     signalSet = SignalSet([SIGWINCH, SIGCONT])
@@ -41,27 +42,23 @@ public final class RelayLoop {
     plan.processes?.setRelay(getpid())
     // What the log's programs leave behind is none of the command's.
     csystem_prctl(PR_SET_CHILD_SUBREAPER, 1)
-    self.link = link
-    terminal = plan.terminalNumber
+    terminal = plan.terminal?.takeTerminal()
+    plan.closeCommandPipes()
     keyboard = plan.keyboard
     sizeModel = plan.sizeModel
     do throws(LaunchError) {
       try step(.sigprocmask) { () throws(Errno) in _ = try SignalSet.all.becomeMask() }
       let set = signalSet
-      signals = FileDescriptor(
-        taking: try step(.signalfd) { () throws(Errno) in try set.makeDescriptor().leak() })
-      var opened: [RelayStream] = []
-      for route in plan.routes { opened.append(try RelayStream(route)) }
-      streams = opened
-      if let keyboard {
-        let number = csystem_fcntl(keyboard.number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        keys = RelayStream(keyboard: number, master: plan.routes[0].input)
-      } else {
-        keys = nil
-      }
-      try closeDescriptors(
-        besides: streams.map { $0.input } + streams.map { $0.output }
-          + [keys?.input ?? -1, plan.log ?? -1, sizeModel ?? -1, link, signals.number, terminal])
+      signals = try step(.signalfd) { () throws(Errno) in try set.makeDescriptor() }
+      streams = try Self.open(plan)
+      keys =
+        if let keyboard, let terminal = streams.first,
+          let input = try? duplicate(keyboard.number)
+        { RelayStream(keyboard: input, to: terminal) } else { nil }
+      let kept =
+        streams.map { $0.input } + streams.map { $0.output }
+        + [keys?.input, plan.log?.number, sizeModel, link, signals.number, terminal?.number]
+      try closeDescriptors(besides: kept.compactMap { $0 })
       try Self.leaveStandardDescriptors(plan)
     } catch {
       throw RelayError(program: nil, error: error)
@@ -69,13 +66,26 @@ public final class RelayLoop {
     log = try LogSink(plan)
   }
 
+  private static func open(_ plan: RelayPlan) throws(LaunchError) -> [RelayStream] {
+    var streams: [RelayStream] = []
+    for route in plan.routes {
+      guard let input = route.takeInput() ?? plan.terminal?.takeMaster() else { continue }
+      streams.append(try RelayStream(input, to: route.output, isLogged: route.isLogged))
+    }
+    return streams
+  }
+
+  /// Takes the word of the process that started the command from there.
+  func listen(to link: consuming FileDescriptor) {
+    self.link = .some(link)
+  }
+
   /// Nobody who waits for the end of what this process was started with is to wait for the relay.
   private static func leaveStandardDescriptors(_ plan: RelayPlan) throws(LaunchError) {
-    let null = FileDescriptor(
-      taking: try step(.open) { () throws(Errno) in
-        try FileDescriptor.open("/dev/null", O_RDWR).leak()
-      })
-    let used = [plan.keyboard?.number ?? -1, plan.sizeModel ?? -1]
+    let null = try step(.open) { () throws(Errno) in
+      try FileDescriptor.open("/dev/null", O_RDWR)
+    }
+    let used = [plan.keyboard?.number, plan.sizeModel]
     for number in [STDIN_FILENO, STDOUT_FILENO] where !used.contains(number) {
       dup2(null.number, number)
     }
@@ -107,7 +117,7 @@ public final class RelayLoop {
 
   /// Tells the process that started the command that it need not wait any more.
   private func answer() {
-    if hasAnswered || link < 0 { return }
+    guard !hasAnswered, let link = link?.number else { return }
     hasAnswered = true
     endKeys()
     var byte: UInt8 = (isFinished ? Relay.isOver : 1) | (hasLostOutput ? Relay.hasLostOutput : 0)
@@ -118,11 +128,11 @@ public final class RelayLoop {
   /// Once swlock is gone, whoever reads its standard error is to see the end of that, unless what is left
   /// of the command can write there.
   private func leaveStandardError() {
-    guard hasAnswered || link < 0, !isFinished,
+    guard hasAnswered || link == nil, !isFinished,
       let error = try? FileStatus(of: STDERR_FILENO).identity
     else { return }
     let isUsed = streams.contains {
-      $0.output >= 0 && (try? FileStatus(of: $0.output))?.identity == error
+      $0.output.flatMap { try? FileStatus(of: $0).identity } == error
     }
     if !isUsed, let null = try? FileDescriptor.open("/dev/null", O_RDWR) {
       dup2(null.number, STDERR_FILENO)
@@ -137,13 +147,13 @@ extension RelayLoop {
     if isEnding, !hasAnswered, streams.allSatisfy({ $0.isThrough }) { answer() }
     if let keyboard, keys?.isOpen == true, !keysAreOurs {
       keysAreOurs = keyboard.take()
-      if keysAreOurs, let terminal = streams.first, terminal.isOpen {
-        keyboard.lendModesLate(to: terminal.input)
+      if keysAreOurs, let terminal = streams.first?.input {
+        keyboard.lendModesLate(to: terminal)
         copySize()
       }
     }
     var polled = [
-      pollfd(fd: link, events: Int16(POLLIN), revents: 0),
+      pollfd(fd: link?.number ?? Self.nobody, events: Int16(POLLIN), revents: 0),
       pollfd(fd: signals.number, events: Int16(POLLIN), revents: 0),
       slot(keysAreOurs || keys?.hasPending == true ? keys : nil),
     ]
@@ -165,13 +175,19 @@ extension RelayLoop {
   }
 
   private func slot(_ stream: RelayStream?) -> pollfd {
-    guard let stream else { return pollfd(fd: -1, events: 0, revents: 0) }
-    return stream.hasPending
-      ? pollfd(fd: stream.output, events: Int16(POLLOUT), revents: 0)
-      : pollfd(fd: stream.input, events: Int16(POLLIN), revents: 0)
+    let isWriting = stream?.hasPending == true
+    let number = isWriting ? stream?.output : stream?.input
+    return pollfd(
+      fd: number ?? Self.nobody, events: Int16(isWriting ? POLLOUT : POLLIN), revents: 0)
   }
 
-  /// Milliseconds, or -1.
+  /// Passed over by poll(2).
+  private static let nobody: Int32 = -1
+
+  private static let terminalPause: Int32 = 250
+  private static let noEnd: Int32 = -1
+
+  /// Milliseconds.
   private var pause: Int32 {
     if isEnding, !hasAnswered,
       streams.contains(where: { $0.isOpen && $0.due > 0 && !$0.hasPending })
@@ -179,10 +195,11 @@ extension RelayLoop {
       return 0
     }
     // Nobody tells when a terminal becomes ours.
-    return keys?.isOpen == true && !keysAreOurs ? 250 : -1
+    return keys?.isOpen == true && !keysAreOurs ? Self.terminalPause : Self.noEnd
   }
 
   private func hear() {
+    guard let link = link?.number else { return }
     var byte: UInt8 = 0
     let count = try? retryingOnInterrupt { recv(link, &byte, 1, Int32(MSG_DONTWAIT)) }
     if count == 1 {
@@ -190,19 +207,13 @@ extension RelayLoop {
         for stream in streams { stream.due = RelayStream.capacity }
       }
       isEnding = true
-      closeTerminal()
+      terminal = nil
     } else if count == 0 {
-      close(link)
-      link = -1
-      closeTerminal()
+      self.link = nil
+      terminal = nil
       endKeys()
       leaveStandardError()
     }
-  }
-
-  private func closeTerminal() {
-    if terminal >= 0 { close(terminal) }
-    terminal = -1
   }
 
   private func advance(_ stream: RelayStream, _ index: Int) {
@@ -242,7 +253,7 @@ extension RelayLoop {
 
   private func end(_ stream: RelayStream) {
     // The keys go to the same pseudo-terminal, whose descriptor is now another's.
-    if let keys, keys.output == stream.input { endKeys() }
+    if let keys, keys.output != nil, keys.output == stream.input { endKeys() }
     stream.end()
     leaveStandardError()
   }
@@ -266,7 +277,7 @@ extension RelayLoop {
         }
         // The terminal has gone.
         var modes = termios()
-        tcgetattr(keys.output, &modes)
+        if let output = keys.output { tcgetattr(output, &modes) }
         keys.replacePending(with: modes.endCharacter)
         try? keys.flush()
         return endKeys()
@@ -283,8 +294,7 @@ extension RelayLoop {
   private func endKeys() {
     guard let keys, keys.isOpen else { return }
     keyboard?.restore()
-    close(keys.input)
-    keys.abandon()
+    keys.end()
   }
 
   private func takeSignals() {
@@ -295,7 +305,7 @@ extension RelayLoop {
   }
 
   private func copySize() {
-    guard let sizeModel, let terminal = streams.first, terminal.isOpen else { return }
-    copyWindowSize(from: sizeModel, to: terminal.input)
+    guard let sizeModel, let terminal = streams.first?.input else { return }
+    copyWindowSize(from: sizeModel, to: terminal)
   }
 }

@@ -55,13 +55,13 @@ private func start(
   preparation.terminal = terminal?.number
   let report = try FailureReport(setup)
   let link: InitLink? = setup.namespaces.contains(.pid) ? try InitLink() : nil
-  preparation.initLink = link?.writer
+  preparation.initLink = link?.number
   let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   preparation.inheritedMask = mask ?? previous
   let identifier = csystem_fork()
   let cloneError = Errno.current
   if identifier == 0 {
-    withExtendedLifetime(command) { _ = preparation.becomeCommand(keeping: report.writer) }
+    withExtendedLifetime(command) { _ = preparation.becomeCommand(keeping: report.number) }
     if let error = preparation.error { report.write(error) }
     _exit(1)
   }

@@ -86,23 +86,25 @@ extension Namespaces {
   /// getaddrinfo(3) finds no address at all where it is asked for such as are configured
   /// (AI_ADDRCONFIG).
   private func raiseLoopback() throws(LaunchError) {
-    let socket4 = socket(AF_INET, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    try check(.loopback, socket4)
-    let socket = FileDescriptor(taking: socket4)
+    let socket = try Self.makeSocket(AF_INET)
     try check(.loopback, csystem_raise_interface(socket.number, "lo"))
     let address: [UInt8] = [10, 0, 0, 1]
     let mask: [UInt8] = [255, 0, 0, 0]
     try check(
       .loopback, csystem_set_interface_address(socket.number, "lo:1", address, mask))
     // A kernel without IPv6, or one in which it is disabled.
-    let socket6 = CSystem.socket(AF_INET6, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-    if socket6 < 0 { return }
-    let other = FileDescriptor(taking: socket6)
+    guard let other = try? Self.makeSocket(AF_INET6) else { return }
     if csystem_can_bind_loopback6(other.number) == 0 { return }
     var address6 = [UInt8](repeating: 0, count: 16)
     address6[0] = 0xfd
     address6[15] = 1
     try check(.loopback, csystem_add_interface_address6(other.number, "lo", address6, 8))
+  }
+
+  private static func makeSocket(_ family: Int32) throws(LaunchError) -> FileDescriptor {
+    let number = socket(family, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    try check(.loopback, number)
+    return FileDescriptor(taking: number)
   }
 }
 
@@ -114,33 +116,29 @@ extension ProcessSetup {
   /// own, and making it dumpable for that (prctl(2)) would show its memory to that user.
   func enterUserNamespace() throws(LaunchError) {
     try makeChildrenWaitable()
-    let (reader, writer) = try makePipe()
+    let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
     let helper = csystem_fork()
     try check(.clone, helper)
     if helper == 0 {
-      close(writer)
+      try? pipe.writing.close()
       var byte: UInt8 = 0
+      let reader = pipe.reading.number
       if (try? retryingOnInterrupt({ read(reader, &byte, 1) })) != 1 { _exit(0) }
       _exit(writeMaps(of: "/proc/" + ByteString(decimal: getppid())).code)
     }
-    close(reader)
-    do throws(LaunchError) {
-      try become(credentials)
-      try check(.unshareUser, unshare(Namespaces.Kind.user.rawValue))
-      var byte: UInt8 = 0
-      try check(.userMap, Int32(write(writer, &byte, 1)))
-      close(writer)
-      let ended = try step(.userMap) { () throws(Errno) in
-        try ChildProcess(identifier: helper).wait()
-      }
-      switch ended {
-      case .exited(code: 0): break
-      case .exited(let code): throw LaunchError(step: .userMap, errno: Errno(code))
-      case .signalled: throw LaunchError(step: .userMap, errno: .interrupted)
-      }
-    } catch {
-      close(writer)
-      throw error
+    try? pipe.reading.close()
+    try become(credentials)
+    try check(.unshareUser, unshare(Namespaces.Kind.user.rawValue))
+    var byte: UInt8 = 0
+    try check(.userMap, Int32(write(pipe.writing.number, &byte, 1)))
+    try? pipe.writing.close()
+    let ended = try step(.userMap) { () throws(Errno) in
+      try ChildProcess(identifier: helper).wait()
+    }
+    switch ended {
+    case .exited(code: 0): break
+    case .exited(let code): throw LaunchError(step: .userMap, errno: Errno(code))
+    case .signalled: throw LaunchError(step: .userMap, errno: .interrupted)
     }
   }
 

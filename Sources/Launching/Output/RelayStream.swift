@@ -2,10 +2,9 @@ internal import CSystem
 
 /// One way that bytes take through a relay, with those that are on it.
 final class RelayStream {
-  /// -1 at its end.
-  private(set) var input: Int32
-  /// -1 where nobody sees it, or nobody is left who does.
-  private(set) var output: Int32
+  /// Nil at its end.
+  private var inputEnd: FileDescriptor?
+  private var outputEnd: Output
   let isLogged: Bool
   private let outputIsSocket: Bool
   /// What is shown there is not kept, and may be lost.
@@ -18,37 +17,41 @@ final class RelayStream {
   /// More than a pipe or a terminal holds.
   static let capacity = 1 << 20
 
+  private enum Output: ~Copyable {
+    /// Nobody sees it, or nobody is left who does.
+    case none
+    case own(FileDescriptor)
+    /// Another stream's, of that number.
+    case shared(Int32)
+  }
+
   /// Has the output open once more, so that writing to it need not wait, and it stays as it is for
   /// everybody else who has it.
-  init(_ route: RelayRoute) throws(LaunchError) {
-    input = route.input
-    isLogged = route.isLogged
+  init(_ input: consuming FileDescriptor, to target: Int32?, isLogged: Bool) throws(LaunchError) {
+    self.isLogged = isLogged
     buffer = .allocate(byteCount: 1 << 17, alignment: 1 << 12)
-    _ = csystem_fcntl(input, F_SETFL, O_NONBLOCK)
-    guard let target = route.output else {
-      output = -1
-      outputIsSocket = false
-      return
-    }
-    let kind = (try? FileStatus(of: target))?.kind
+    _ = csystem_fcntl(input.number, F_SETFL, O_NONBLOCK)
+    inputEnd = .some(input)
+    outputEnd = .none
+    let kind = target.flatMap { try? FileStatus(of: $0) }?.kind
     outputIsSocket = kind == .socket
+    guard let target else { return }
     outputIsTerminal = isatty(target) == 1
-    output = -1
     if kind == .fifo || outputIsTerminal {
       let name = "/proc/self/fd/" + ByteString(decimal: target)
       let flags = O_WRONLY | O_NONBLOCK | O_NOCTTY
-      if let opened = try? FileDescriptor.open(name, flags) { output = opened.leak() }
+      if let opened = try? FileDescriptor.open(name, flags) {
+        outputEnd = .own(opened)
+        return
+      }
     }
-    if output < 0 {
-      output = csystem_fcntl(target, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-      if output < 0 { throw LaunchError(step: .fcntl, errno: .current) }
-    }
+    outputEnd = .own(try step(.fcntl) { () throws(Errno) in try duplicate(target) })
   }
 
-  /// From a terminal to a pseudo-terminal, whose descriptors are another's to close.
-  init(keyboard: Int32, master: Int32) {
-    input = keyboard
-    output = master
+  /// From a terminal to the pseudo-terminal that `stream` reads.
+  init(keyboard: consuming FileDescriptor, to stream: RelayStream) {
+    inputEnd = .some(keyboard)
+    outputEnd = stream.input.map { .shared($0) } ?? .none
     isLogged = false
     outputIsSocket = false
     buffer = .allocate(byteCount: 1 << 10, alignment: 1)
@@ -56,7 +59,17 @@ final class RelayStream {
 
   deinit { buffer.deallocate() }
 
-  var isOpen: Bool { input >= 0 }
+  /// Numbers, for poll(2).
+  var input: Int32? { inputEnd?.number }
+  var output: Int32? {
+    switch outputEnd {
+    case .none: nil
+    case .own(let descriptor): descriptor.number
+    case .shared(let number): number
+    }
+  }
+
+  var isOpen: Bool { input != nil }
   var hasPending: Bool { !pending.isEmpty }
 
   /// Whether all is through that the command can have written.
@@ -70,6 +83,7 @@ final class RelayStream {
 
   /// Only where nothing is pending; what it returns is then.
   func read() -> Reading {
+    guard let input else { return .end }
     let count: Int
     do throws(Errno) {
       count = try retryingOnInterrupt { CSystem.read(input, buffer.baseAddress, buffer.count) }
@@ -85,7 +99,7 @@ final class RelayStream {
 
   /// Writes what is pending, as far as that can be done without waiting.
   func flush() throws(Errno) {
-    while output >= 0, !pending.isEmpty {
+    while let output, !pending.isEmpty {
       let rest = UnsafeRawBufferPointer(rebasing: buffer[pending])
       do throws(Errno) {
         let count = try retryingOnInterrupt {
@@ -110,34 +124,29 @@ final class RelayStream {
   }
 
   private func endOutput() {
-    close(output)
-    output = -1
+    outputEnd = .none
     pending = 0..<0
   }
 
   /// Nobody gets anything from it any more: the command sees that it is closed.
   func end() {
-    if isOpen { close(input) }
-    input = -1
-    if output >= 0 { endOutput() }
-  }
-
-  /// The same without closing.
-  func abandon() {
-    input = -1
-    output = -1
-    pending = 0..<0
+    inputEnd = nil
+    endOutput()
   }
 }
 
 /// A pipe with room for much.
-struct WidePipe {
-  let reader: Int32
-  let writer: Int32
+func makeWidePipe() throws(LaunchError) -> Pipe {
+  let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+  // If that is not allowed, it has the usual room.
+  _ = csystem_fcntl(pipe.writing.number, F_SETPIPE_SZ, Int32(RelayStream.capacity))
+  return pipe
+}
 
-  init() throws(LaunchError) {
-    (reader, writer) = try makePipe()
-    // If that is not allowed, it has the usual room.
-    _ = csystem_fcntl(writer, F_SETPIPE_SZ, Int32(RelayStream.capacity))
-  }
+/// Close-on-exec, and none of the standard ones (fcntl(2), F_DUPFD_CLOEXEC).
+func duplicate(_ number: Int32) throws(Errno) -> FileDescriptor {
+  FileDescriptor(
+    taking: try retryingOnInterrupt {
+      csystem_fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+    })
 }

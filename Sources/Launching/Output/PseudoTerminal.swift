@@ -3,17 +3,17 @@ internal import CSystem
 /// A pseudo-terminal (pts(4)), both ends open here.
 public final class PseudoTerminal {
   /// The end that shows what is written to the terminal.
-  let master: Int32
-  /// The terminal, for `ProcessSetup.terminal`.
-  public private(set) var terminal: Int32
+  private var master: FileDescriptor?
+  private var peer: FileDescriptor?
+  /// The number of the terminal, for `ProcessSetup.terminal`.
+  public let terminal: Int32
 
   /// Has the modes (termios(3)) of the terminal of `keyboard`; or, without one, leaves what is written to
   /// it unchanged. `owner` is the user it belongs to, if that is to be another one.
   public init(for keyboard: Keyboard?, owner: UInt32?) throws(LaunchError) {
-    let opened = FileDescriptor(
-      taking: try step(.open) { () throws(Errno) in
-        try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY).leak()
-      })
+    let opened = try step(.open) { () throws(Errno) in
+      try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY)
+    }
     let number = opened.number
     let peer = FileDescriptor(
       taking: try step(.ioctl) { () throws(Errno) in
@@ -29,18 +29,23 @@ public final class PseudoTerminal {
       }
     }
     if let owner { fchown(peer.number, owner, gid_t.max) }
-    master = opened.leak()
-    terminal = peer.leak()
+    terminal = peer.number
+    self.peer = .some(peer)
+    master = .some(opened)
   }
+
+  /// Gives it the size of the terminal `model`.
+  func copySize(of model: Int32) {
+    if let number = master?.number { copyWindowSize(from: model, to: number) }
+  }
+
+  /// In the relay, once each.
+  func takeMaster() -> FileDescriptor? { master.take() }
+  func takeTerminal() -> FileDescriptor? { peer.take() }
 
   /// Once the command is started: as long as this process has the terminal open, its end is not seen.
   public func close() {
-    if terminal >= 0 {
-      CSystem.close(terminal)
-      CSystem.close(master)
-    }
-    terminal = -1
+    master = nil
+    peer = nil
   }
-
-  deinit { close() }
 }
