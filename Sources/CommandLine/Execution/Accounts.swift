@@ -22,17 +22,41 @@ enum Accounts {
     find(name, field: 0, in: text).flatMap { identifier($0, 2) }
   }
 
+  /// A user, and what systemd.exec(5) sets for `User=`: HOME, LOGNAME, SHELL and USER; for one that is a number
+  /// without an entry, nothing.
+  struct Account {
+    var credentials = Credentials()
+    var variables: [EnvironmentChange] = []
+  }
+
   /// A user given by name or number, with its own groups.
-  static func user(_ name: ByteString) throws(Failure) -> Credentials {
+  static func user(_ name: ByteString) throws(Failure) -> Account {
     let number = parseIdentifier(name)
     guard let entry = find(name, field: number == nil ? 0 : 2, in: "passwd"),
       let user = identifier(entry, 2), let group = identifier(entry, 3)
     else {
       guard let number else { throw .usage("there is no user '\(name)'") }
-      return Credentials(user: number)
+      return Account(credentials: Credentials(user: number))
     }
     let login = ByteString(entry[0])
-    return Credentials(user: user, group: group, groups: groups(of: login, besides: group))
+    var account = Account()
+    account.credentials = Credentials(
+      user: user, group: group, groups: groups(of: login, besides: group))
+    account.variables = [
+      .set(EnvironmentVariable("USER", login)), .set(EnvironmentVariable("LOGNAME", login)),
+    ]
+    if entry.count > 6 {
+      account.variables += [
+        .set(EnvironmentVariable("HOME", ByteString(entry[5]))),
+        .set(EnvironmentVariable("SHELL", shell(entry[6]))),
+      ]
+    }
+    return account
+  }
+
+  /// An empty one is /bin/sh (passwd(5)).
+  private static func shell(_ field: ArraySlice<UInt8>) -> ByteString {
+    field.isEmpty ? "/bin/sh" : ByteString(field)
   }
 
   /// The groups that have `login` as a member, and its own.

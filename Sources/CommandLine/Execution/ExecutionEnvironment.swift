@@ -5,7 +5,7 @@ internal import SystemInterface
 /// Makes the command of `run` out of its launch options.
 final class ExecutionEnvironment {
   let options: LaunchOptions
-  private let credentials: Credentials
+  private let account: Accounts.Account
   /// What was opened for the command, until this process has started it.
   private var opened: [Int32] = []
   /// The way of the command's output, where that is not this process's own.
@@ -17,7 +17,7 @@ final class ExecutionEnvironment {
   /// Looks up names, and opens nothing: the lock is not held yet.
   init(_ options: LaunchOptions) throws(Failure) {
     self.options = options
-    credentials = try Self.credentials(options)
+    account = try Self.account(options)
     output = try OutputRelay(options.output)
     do throws(LaunchError) {
       hasControlGroup = options.newControlGroup == nil ? nil : try SharedNumber()
@@ -37,7 +37,7 @@ final class ExecutionEnvironment {
   func command(
     _ words: CommandWords, setting variables: [EnvironmentVariable]
   ) throws(Failure) -> Command {
-    let changes = options.environment + variables.map { .set($0) }
+    let changes = changes + variables.map { .set($0) }
     let environment = CStringVector.environment(changes)
     warn(environment)
     let setup = ProcessSetup()
@@ -49,7 +49,7 @@ final class ExecutionEnvironment {
     setup.searchesPath = options.searchesPath
     setup.folder = options.folder
     setup.creationMask = options.creationMask
-    setup.credentials = credentials
+    setup.credentials = account.credentials
     setup.niceness = options.niceness
     setup.ioPriority = options.ioPriority
     setup.limits = options.limits
@@ -75,6 +75,7 @@ final class ExecutionEnvironment {
       case .setuid, .setgid: options.user
       case .setgroups: options.groups ?? options.user
       case .controlGroup: options.newControlGroup == nil ? options.controlGroup : nil
+      case .setrlimit: options.limits.first { !$0.canBeSet }?.name
       default: nil
       }
     if let failure = Self.namespaceFailure(error, name, options) { return failure }
@@ -148,30 +149,37 @@ final class ExecutionEnvironment {
     }
   }
 
+  /// What the account says goes before what the options say, but behind --clear-env.
+  private var changes: [EnvironmentChange] {
+    if options.keepsEnvironment { return options.environment }
+    let place = (options.environment.lastIndex(of: .clear) ?? -1) + 1
+    return options.environment[..<place] + account.variables + options.environment[place...]
+  }
+
   // MARK: - Names
 
-  private static func credentials(_ options: LaunchOptions) throws(Failure) -> Credentials {
-    var credentials = Credentials()
+  private static func account(_ options: LaunchOptions) throws(Failure) -> Accounts.Account {
+    var account = Accounts.Account()
     if let user = options.user {
       let (name, group) = split(user, at: ":") ?? (user, nil)
-      if !name.isEmpty { credentials = try Accounts.user(name) }
+      if !name.isEmpty { account = try Accounts.user(name) }
       if let group {
         if group.isEmpty { throw .usage("invalid value '\(user)' for --user: no group behind ':'") }
-        credentials.group = try Accounts.group(group, of: .run)
+        account.credentials.group = try Accounts.group(group, of: .run)
       }
-      if credentials.user != nil, credentials.group == nil {
+      if account.credentials.user != nil, account.credentials.group == nil {
         throw .usage("there is no user '\(name)': --user \(name):GROUP says its group")
       }
       // Not those of the user that swlock is.
-      if credentials.user != nil, credentials.groups == nil { credentials.groups = [] }
+      if account.credentials.user != nil, account.credentials.groups == nil { account.credentials.groups = [] }
     }
     if let list = options.groups {
       var groups: [UInt32] = []
       for name in list.bytes.split(separator: ascii(",")) {
         groups.append(try Accounts.group(ByteString(name), of: .run))
       }
-      credentials.groups = groups
+      account.credentials.groups = groups
     }
-    return credentials
+    return account
   }
 }

@@ -11,6 +11,8 @@ struct LaunchOptions {
   /// USER, or USER:GROUP, or :GROUP.
   var user: ByteString?
   var groups: ByteString?
+  /// Not HOME, USER, LOGNAME and SHELL of the user either.
+  var keepsEnvironment = false
   var mappings: [DescriptorRequest] = []
   var closesDescriptors = false
   var searchesPath = true
@@ -38,6 +40,7 @@ extension LaunchOptions {
   init(_ arguments: Arguments) throws(Failure) {
     self = arguments.launch
     closesDescriptors = arguments.has(.closeDescriptors)
+    keepsEnvironment = arguments.has(.keepEnvironment)
     warnsOfLargeEnvironment = arguments.has(.warnLargeEnvironment)
     output.isShown = !arguments.has(.logOnly)
     output.isStamped = arguments.has(.logTimestamps)

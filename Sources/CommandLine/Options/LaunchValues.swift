@@ -136,7 +136,7 @@ extension GivenOption {
         throw invalid("unknown limit, did you mean \(meant)?")
       }
       throw invalid(
-        "unknown limit; names are those of setrlimit(2), such as nofile, cpu, as, fsize")
+        "unknown limit; as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack")
     }
     let (soft, hard) = split(amounts, at: ":") ?? (amounts, nil)
     let least = try amount(soft)
@@ -166,6 +166,23 @@ extension GivenOption {
 func split(_ text: ByteString, at separator: Unicode.Scalar) -> (ByteString, ByteString)? {
   guard let place = text.bytes.firstIndex(of: ascii(separator)) else { return nil }
   return (ByteString(text.bytes[..<place]), ByteString(text.bytes[(place + 1)...]))
+}
+
+extension ResourceLimit {
+  var name: ByteString {
+    for (name, number) in resourceNames where number == resource {
+      return ByteString(stringLiteral: name)
+    }
+    return ByteString(decimal: resource)
+  }
+
+  /// Whether setrlimit(2) would take it: the soft limit is not above the hard one, and only root raises that.
+  var canBeSet: Bool {
+    var current = (soft: rlim_t(0), hard: rlim_t(0))
+    guard csystem_get_limit(resource, &current.soft, &current.hard) == 0 else { return false }
+    let (soft, hard) = (soft ?? UInt64(current.soft), hard ?? UInt64(current.hard))
+    return soft <= hard && (hard <= UInt64(current.hard) || geteuid() == 0)
+  }
 }
 
 /// The resources of setrlimit(2) by their numbers, as prlimit(1) calls them.

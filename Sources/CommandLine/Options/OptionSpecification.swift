@@ -9,7 +9,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
   case folder, creationMask, setVariable, unsetVariable, clearEnvironment, argumentZero
-  case user, groups, mapping, standardInput, closeDescriptors, pathLookup
+  case user, keepEnvironment, groups, mapping, standardInput, closeDescriptors, pathLookup
   case shell, trace, sandbox, fakeroot
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case log, logOnly, logFilter, logTimestamps, pseudoTerminal

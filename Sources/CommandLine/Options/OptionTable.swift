@@ -163,10 +163,13 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) in record.launch.argumentZero = given.value },
   .init(
     .user, nil, "user", .user, .launch, .run,
-    "run as that user, with its primary and supplementary groups; or with that primary group"
+    "run as that user, with its primary and supplementary groups, HOME, USER, LOGNAME and SHELL; or with that primary group"
   ) { (record, given) throws(Failure) in
     record.launch.user = try given.name("USER, USER:GROUP or :GROUP")
   },
+  .init(
+    .keepEnvironment, nil, "keep-env", .none, .launch, .run,
+    "leave HOME, USER, LOGNAME and SHELL as they are", needs: .user),
   .init(
     .groups, nil, "groups", .groups, .launch, .run,
     "supplementary groups instead of the user's; empty for none"
@@ -216,7 +219,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.launch.ioPriority = try given.ioPriority() },
   .init(
     .limit, nil, "rlimit", .limit, .launch, .run,
-    "resource limit: cpu, fsize, nofile and so on (prlimit(1)); a number, with K, M or G, or unlimited",
+    "resource limit (prlimit(1)): as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending or stack; a number, with K, M or G, or unlimited",
     repeats: true
   ) { (record, given) throws(Failure) in record.launch.limits.append(try given.limit()) },
   .init(
