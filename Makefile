@@ -20,35 +20,52 @@ PYTEST := .build-python/bin/pytest -p no:cacheprovider --numprocesses $(JOBS) --
 VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
-SCRIPTS := .ci/run scripts/quick scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
+SCRIPTS := .ci/run scripts/quick scripts/record-functions scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
 	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
 GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
 
-# Embedded Swift, static, on libc alone. One section a function lets the linker drop the others, and
-# those that are equal to another one. Nothing here is ever unwound, so the tables for that are left out.
-# So are the compiler's hashes for its next run: they would differ with the folder of the sources.
-EMBEDDED := --configuration release -Xswiftc -Osize -Xcc -DSWLOCK_STATIC --scratch-path .build-embedded --product swlock \
-	-Xswiftc -enable-experimental-feature -Xswiftc Embedded -Xswiftc -Xfrontend -Xswiftc -function-sections \
-	-Xswiftc -Xfrontend -Xswiftc -disable-incremental-llvm-codegen \
-	-Xlinker --gc-sections -Xlinker --allow-multiple-definition -Xlinker --no-eh-frame-hdr -Xlinker --icf=all -Xlinker -s -Xswiftc -Xclang-linker -Xswiftc -static \
-	-Xswiftc -Xclang-linker -Xswiftc -Wno-unused-command-line-argument
+# The shipped binary: Embedded Swift, static, on libc alone. All sources are one module there: as several,
+# each of them has the code of those below generated again. What they import of each other is an empty module
+# then. One section a function lets the linker drop the others, and those that are equal to another one.
+# Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
+# run: they would differ with the folder of the sources.
+MODULES := SystemInterface Locking Launching CommandLine
+SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
+TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
+EMBEDDED := -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -warnings-as-errors \
+	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
+	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
+	-Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
+	-Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
+# What the plain paths use stands side by side, on few pages; so do the headers, constants and data.
+LINK := -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
+	-Wl,--icf=all -Wl,-z,noseparate-code -Wl,-z,norelro \
+	-Wl,--symbol-ordering-file=scripts/functions.order \
+	-Wl,--no-warn-symbol-ordering
+OBJECTS := .build-embedded
 
-.PHONY: all quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all order quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
 
 all: build/swlock
 
-build/swlock: $(SOURCES) Makefile
-	$(SWIFT) build $(EMBEDDED)
-	mkdir -p build
-	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash .build-embedded/release/swlock $@.new
+build/swlock: $(SOURCES) scripts/functions.order Makefile
+	rm -rf $(OBJECTS)
+	mkdir -p $(OBJECTS)/empty build
+	touch $(OBJECTS)/empty/Empty.swift
+	for module in $(MODULES); do \
+		$(TOOLCHAIN)swiftc $(EMBEDDED) -module-name $$module -emit-module -o $(OBJECTS)/empty/$$module.swiftmodule \
+			$(OBJECTS)/empty/Empty.swift || exit; \
+	done
+	for file in $(notdir $(wildcard Sources/CSystem/*.c)); do \
+		$(TOOLCHAIN)clang -Os -ffunction-sections -DSWLOCK_STATIC -ISources/CSystem/include \
+			-c Sources/CSystem/$$file -o $(OBJECTS)/$$file.o || exit; \
+	done
+	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -num-threads 2 -module-name swlock -Iempty -c $(SHIPPED:%=../%)
+	$(TOOLCHAIN)clang $(LINK) -Wl,-s $(OBJECTS)/*.o -o $@.new
+	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@
-
-# After an edit: ordinary swlock and the tests of a subject, T=run/test_waiting, or of what git says has changed.
-T ?=
-quick:
-	JOBS=$(JOBS) scripts/quick $(T)
 
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.
 test: build/swlock

@@ -15,7 +15,7 @@ package func runSwlock() -> Int32 {
     if count > 0, let personality = Personality(called: ByteString(cString: arguments[0]!)) {
       return personality.run(arguments, count: count)
     }
-    if let kept = KeptLock(arguments, count: count) { return try Hold(kept).perform() }
+    if let kept = KeptLock(arguments, count: count) { return try Keeper(kept).perform() }
     return try perform(arguments, count: count)
   } catch {
     if error.message.count > 0 { Output.say(error.message) }

@@ -27,7 +27,7 @@ struct Acquire {
     options.lock.chooseKind(for: &request)
     // Of a lock that an ancestor has, a process remains in every mode.
     if !request.kind.hasClaim || options.lock.reentrant { return try keep(request, owners) }
-    let lock = try options.lock.acquire(request, for: owners)
+    let lock = try options.lock.takeLock(request, for: owners)
     // One that came after the lock was won; until here it had to wait.
     if let signal = terminationSignals().takePending() {
       options.lock.release(lock)
@@ -91,7 +91,7 @@ struct Acquire {
     keeper keeping: borrowing Keeping, of request: LockRequest, for owners: Owners,
     _ processes: [ObservedProcess]
   ) throws(Failure) -> LaunchError {
-    let lock = try options.lock.acquire(request, for: owners)
+    let lock = try options.lock.takeLock(request, for: owners)
     let kept: KeptLock
     if let reliance = lock.reliance {
       kept = KeptLock(relyingOn: reliance, owners: processes)
@@ -143,7 +143,7 @@ struct Acquire {
     var request = LockRequest(path: descriptorPath(descriptor), kind: options.kind)
     request.sharing = options.sharing
     request.descriptor = descriptor
-    let held = try options.acquire(request)
+    let held = try options.takeLock(request)
     held.leaveBehind()
     return ExitStatus.done.rawValue
   }

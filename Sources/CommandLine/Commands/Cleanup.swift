@@ -71,7 +71,7 @@ struct Cleanup {
     let isFolder = (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
     guard isFolder, options.lock.sidecar == nil else {
       if options.unused {
-        try removeUnusedFile(try options.lock.lockPath(path), isNamed: true, &count, &results)
+        try removeIfUnused(try options.lock.lockPath(path), isNamed: true, &count, &results)
       }
       return
     }
@@ -85,11 +85,11 @@ struct Cleanup {
       throw Failure(.systemCall, .unable(to: "clean up", path, "\(error.text)"))
     }
     let prefix = path.bytes.last == ascii("/") ? path : path + "/"
-    for name in names { try removeUnusedFile(prefix + name, isNamed: false, &count, &results) }
+    for name in names { try removeIfUnused(prefix + name, isNamed: false, &count, &results) }
   }
 
   /// - Parameter isNamed: whether it is to be said why it stays.
-  private func removeUnusedFile(
+  private func removeIfUnused(
     _ path: ByteString, isNamed: Bool, _ count: inout Int64, _ results: inout Results
   ) throws(Failure) {
     if let span = options.cleanUp.olderThan,
@@ -100,7 +100,7 @@ struct Cleanup {
     }
     let outcome: RemovalOutcome
     do throws(LockError) {
-      outcome = try Locking.removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun)
+      outcome = try removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun)
     } catch {
       throw .hardlink("clean up", path, error)
     }

@@ -136,7 +136,7 @@ private struct Probing {
         tryEach(path, gate.reading.number)
       }
       do throws(LockError) {
-        let lock = try Locking.acquire(request(kind, path))
+        let lock = try acquire(request(kind, path))
         say(.taken)
         try? gate.writing.close()
         _ = try? other.wait()
@@ -155,7 +155,7 @@ private struct Probing {
     _ = try? waitUntilReadable([gate])
     for kind in ProbedKind.all {
       do throws(LockError) {
-        let lock = try Locking.acquire(request(kind, path))
+        let lock = try acquire(request(kind, path))
         say(.taken)
         try? lock.release()
       } catch {

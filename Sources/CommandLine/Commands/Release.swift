@@ -101,7 +101,7 @@ struct Release {
       else { continue }
       let isOfFile: Bool
       do throws(Errno) {
-        isOfFile = try Locking.file(of: number, kept.descriptor) == file
+        isOfFile = try openFile(of: number, kept.descriptor) == file
       } catch {
         if path.absolutePath != kept.path { continue }
         throw .hardlink("release", path, .system(.stat, error))

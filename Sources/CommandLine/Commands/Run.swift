@@ -122,7 +122,7 @@ struct Run {
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
-    let lock = try options.lock.acquire(request)
+    let lock = try options.lock.takeLock(request)
     var run = self
     run.since = .now
     var place = Place.here

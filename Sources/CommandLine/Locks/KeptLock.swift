@@ -127,7 +127,7 @@ struct KeptLock {
   /// cannot be looked at by everybody, and nobody but root has them.
   func isConfirmed(_ process: ObservedProcess) -> Bool {
     if let mode = mode.kernelMode,
-      Locking.process(process.identifier, keeping: mode, on: nil, with: descriptor) != nil
+      observedProcess(process.identifier, keeping: mode, on: nil, with: descriptor) != nil
     {
       return true
     }

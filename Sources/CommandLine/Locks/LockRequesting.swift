@@ -45,7 +45,7 @@ extension LockOptions {
   /// For a lock with a claim these signals are blocked afterwards: whoever holds it has something to clean up.
   ///
   /// - Parameter owners: for whom it is, of `acquire`.
-  func acquire(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
+  func takeLock(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
     if request.kind.hasClaim { return try acquireClaim(request, owners) }
     var request = request
     let patience = patience
@@ -139,7 +139,7 @@ extension LockOptions {
         looksAgain = looksAgain && patience != .never && outlook.looksAgain
         request.patience = looksAgain ? patience.cut(at: .seconds(1)) : patience
         do throws(LockError) {
-          let lock = try Locking.acquire(request)
+          let lock = try acquire(request)
           line?.end()
           return announced(lock, request)
         } catch .timedOut where request.patience != patience {

@@ -59,8 +59,8 @@ extension LockOptions {
 
   /// This process, its ancestors, and whom the lock is for.
   private func chain(_ request: LockRequest) -> [ObservedProcess] {
-    var chain = Locking.ancestry(of: getpid())
-    if case .process(let owner) = request.owner { chain += Locking.ancestry(of: owner) }
+    var chain = ancestry(of: getpid())
+    if case .process(let owner) = request.owner { chain += ancestry(of: owner) }
     return chain
   }
 

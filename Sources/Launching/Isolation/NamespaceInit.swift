@@ -60,7 +60,7 @@ final class InitLink {
   let number: Int32
 
   init() throws(LaunchError) {
-    let ends = try step(.socketpair) { () throws(Errno) in
+    let ends = try launchStep(.socketpair) { () throws(Errno) in
       try SocketPair(signallingMessages: SIGCHLD)
     }
     number = ends.far.number
@@ -131,7 +131,7 @@ struct NamespaceInit {
 
   /// Returns in the command's process.
   func begin() throws(LaunchError) {
-    let gate = try step(.socketpair) { () throws(Errno) in try SocketPair() }
+    let gate = try launchStep(.socketpair) { () throws(Errno) in try SocketPair() }
     let process = csystem_fork_sibling()
     try check(.clone, process)
     if process > 0 {

@@ -116,7 +116,7 @@ extension ProcessSetup {
   /// own, and making it dumpable for that (prctl(2)) would show its memory to that user.
   func enterUserNamespace() throws(LaunchError) {
     try makeChildrenWaitable()
-    let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+    let pipe = try launchStep(.pipe) { () throws(Errno) in try Pipe() }
     let helper = csystem_fork()
     try check(.clone, helper)
     if helper == 0 {
@@ -132,7 +132,7 @@ extension ProcessSetup {
     var byte: UInt8 = 0
     try check(.userMap, Int32(write(pipe.writing.number, &byte, 1)))
     try? pipe.writing.close()
-    let ended = try step(.userMap) { () throws(Errno) in
+    let ended = try launchStep(.userMap) { () throws(Errno) in
       try ChildProcess(identifier: helper).wait()
     }
     switch ended {

@@ -11,12 +11,12 @@ public final class PseudoTerminal {
   /// Has the modes (termios(3)) of the terminal of `keyboard`; or, without one, leaves what is written to
   /// it unchanged. `owner` is the user it belongs to, if that is to be another one.
   public init(for keyboard: Keyboard?, owner: UInt32?) throws(LaunchError) {
-    let opened = try step(.open) { () throws(Errno) in
+    let opened = try launchStep(.open) { () throws(Errno) in
       try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY)
     }
     let number = opened.number
     let peer = FileDescriptor(
-      taking: try step(.ioctl) { () throws(Errno) in
+      taking: try launchStep(.ioctl) { () throws(Errno) in
         try retryingOnInterrupt { csystem_open_peer(number) }
       })
     if let keyboard {

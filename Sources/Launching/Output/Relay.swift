@@ -138,8 +138,8 @@ public final class Relay {
 
   private static func fork(_ plan: RelayPlan) throws(LaunchError) -> Role {
     try makeChildrenWaitable()
-    let ends = try step(.socketpair) { () throws(Errno) in try SocketPair() }
-    let identifier = try step(.clone) { () throws(Errno) in
+    let ends = try launchStep(.socketpair) { () throws(Errno) in try SocketPair() }
+    let identifier = try launchStep(.clone) { () throws(Errno) in
       try retryingOnInterrupt { csystem_fork_apart(false) }
     }
     if identifier == 0 {

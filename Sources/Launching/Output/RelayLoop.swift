@@ -47,9 +47,9 @@ public final class RelayLoop {
     keyboard = plan.keyboard
     sizeModel = plan.sizeModel
     do throws(LaunchError) {
-      try step(.sigprocmask) { () throws(Errno) in _ = try SignalSet.all.becomeMask() }
+      try launchStep(.sigprocmask) { () throws(Errno) in _ = try SignalSet.all.becomeMask() }
       let set = signalSet
-      signals = try step(.signalfd) { () throws(Errno) in try set.makeDescriptor() }
+      signals = try launchStep(.signalfd) { () throws(Errno) in try set.makeDescriptor() }
       streams = try Self.open(plan)
       keys =
         if let keyboard, let terminal = streams.first,
@@ -82,7 +82,7 @@ public final class RelayLoop {
 
   /// Nobody who waits for the end of what this process was started with is to wait for the relay.
   private static func leaveStandardDescriptors(_ plan: RelayPlan) throws(LaunchError) {
-    let null = try step(.open) { () throws(Errno) in
+    let null = try launchStep(.open) { () throws(Errno) in
       try FileDescriptor.open("/dev/null", O_RDWR)
     }
     let used = [plan.keyboard?.number, plan.sizeModel]

@@ -45,7 +45,7 @@ final class RelayStream {
         return
       }
     }
-    outputEnd = .own(try step(.fcntl) { () throws(Errno) in try duplicate(target) })
+    outputEnd = .own(try launchStep(.fcntl) { () throws(Errno) in try duplicate(target) })
   }
 
   /// From a terminal to the pseudo-terminal that `stream` reads.
@@ -137,7 +137,7 @@ final class RelayStream {
 
 /// A pipe with room for much.
 func makeWidePipe() throws(LaunchError) -> Pipe {
-  let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+  let pipe = try launchStep(.pipe) { () throws(Errno) in try Pipe() }
   // If that is not allowed, it has the usual room.
   _ = csystem_fcntl(pipe.writing.number, F_SETPIPE_SZ, Int32(RelayStream.capacity))
   return pipe

@@ -104,7 +104,7 @@ private func childState(_ type: idtype_t, _ number: Int32) -> ChildState {
 /// Gives SIGCHLD its default disposition: with SIG_IGN, which may be inherited, the kernel reaps
 /// children itself, and nobody learns their status (wait(2)).
 public func makeChildrenWaitable() throws(LaunchError) {
-  try step(.sigaction) { () throws(Errno) in
+  try launchStep(.sigaction) { () throws(Errno) in
     _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
   }
 }

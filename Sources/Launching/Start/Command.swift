@@ -124,7 +124,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
 
 /// Runs `body`, and says of its error which step it was.
 @inline(__always)
-func step<Value: ~Copyable>(
+func launchStep<Value: ~Copyable>(
   _ step: LaunchStep, _ body: () throws(Errno) -> Value
 ) throws(LaunchError) -> Value {
   do throws(Errno) {

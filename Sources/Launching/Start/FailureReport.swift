@@ -10,7 +10,7 @@ final class FailureReport {
 
   /// The writing end has a number that `setup` does not give away, and no program inherits either.
   init(_ setup: ProcessSetup) throws(LaunchError) {
-    let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+    let pipe = try launchStep(.pipe) { () throws(Errno) in try Pipe() }
     number = setup.duplicate(pipe.writing.number)
     try check(.fcntl, number)
     writer = FileDescriptor(taking: number)

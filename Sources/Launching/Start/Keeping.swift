@@ -20,11 +20,13 @@ public struct Keeping: ~Copyable {
     // Whatever is closed of 0, 1 and 2 is opened with this.
     let null = try? FileDescriptor.open("/dev/null", O_RDWR)
     try makeChildrenWaitable()
-    let ends = try step(.socketpair) { () throws(Errno) in try SocketPair() }
+    let ends = try launchStep(.socketpair) { () throws(Errno) in try SocketPair() }
     let front = getpid()
     // For both: as soon as somebody can see that the keeper waits, a signal to the front ends both.
     exitOnTerminationSignals()
-    let keeper = try step(.clone) { () throws(Errno) in try retryingOnInterrupt { csystem_fork() } }
+    let keeper = try launchStep(.clone) { () throws(Errno) in
+      try retryingOnInterrupt { csystem_fork() }
+    }
     if keeper > 0 {
       try? ends.far.close()
       return Keeping(keeper: keeper, link: ends.near)
@@ -107,7 +109,7 @@ public func forkCompanion(
 ) throws(LaunchError) -> ChildProcess? {
   let parent = getpid()
   try makeChildrenWaitable()
-  let child = try step(.clone) { () throws(Errno) in
+  let child = try launchStep(.clone) { () throws(Errno) in
     try retryingOnInterrupt { apart ? csystem_fork_apart(sharingFiles) : csystem_fork() }
   }
   if child > 0 { return ChildProcess(identifier: child) }

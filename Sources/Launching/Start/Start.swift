@@ -5,6 +5,11 @@ internal import CSystem
 public func start(
   _ command: Command, mask: SignalSet? = nil
 ) throws(LaunchError) -> ChildProcess {
+  try startProcess(command, mask: mask)
+}
+
+/// The same, by a name that no method has.
+func startProcess(_ command: Command, mask: SignalSet?) throws(LaunchError) -> ChildProcess {
   if let setup = command.setup { return try start(command, setup, mask: mask) }
   return try startPlain(command, mask: mask)
 }
@@ -23,7 +28,7 @@ private func startPlain(
   let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 16)
   defer { stack.deallocate() }
 
-  let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  let previous = try launchStep(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   preparation.inheritedMask = mask ?? previous
   let identifier = withExtendedLifetime(command) {
     withUnsafeMutablePointer(to: &preparation) { preparation in
@@ -56,7 +61,7 @@ private func start(
   let report = try FailureReport(setup)
   let link: InitLink? = setup.namespaces.contains(.pid) ? try InitLink() : nil
   preparation.initLink = link?.number
-  let previous = try step(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  let previous = try launchStep(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   preparation.inheritedMask = mask ?? previous
   let identifier = csystem_fork()
   let cloneError = Errno.current

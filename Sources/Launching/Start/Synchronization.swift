@@ -8,7 +8,7 @@ public final class Synchronization {
   private let reader: FileDescriptor
 
   public init(_ paths: [ByteString]) throws(LaunchError) {
-    let pipe = try step(.pipe) { () throws(Errno) in try Pipe() }
+    let pipe = try launchStep(.pipe) { () throws(Errno) in try Pipe() }
     reader = pipe.reading
     guard let child = try forkCompanion() else { Self.run(paths, pipe.writing.number) }
     self.child = child

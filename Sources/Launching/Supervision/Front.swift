@@ -74,7 +74,7 @@ private func forkBehindFront(
   limits.role = .front
   let supervisor = try Supervisor(limits)
   let front = getpid()
-  let identifier = try step(.clone) { () throws(Errno) in try retryingOnInterrupt(fork) }
+  let identifier = try launchStep(.clone) { () throws(Errno) in try retryingOnInterrupt(fork) }
   if identifier > 0 {
     let child = ChildProcess(identifier: identifier)
     return (identifier, try supervisor.wait(for: child, hindered: hindered))

@@ -10,7 +10,7 @@ final class LeaseWatch {
   init(_ lease: Lease, _ renewer: Lease.Renewer) throws(LaunchError) {
     times = LeaseTimes(lease, renewer, at: .now)
     var created: Int32 = 0
-    timer = try step(.timer) { () throws(Errno) in
+    timer = try launchStep(.timer) { () throws(Errno) in
       _ = try retryingOnInterrupt {
         csystem_create_boot_timer(csystem_wakeup_signal(), &created)
       }

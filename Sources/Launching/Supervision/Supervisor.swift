@@ -69,7 +69,7 @@ public struct Supervisor {
     let family = Family(limits.relay)
     self.family = family
     if limits.leftovers == .kill, limits.role == .holder {
-      try step(.lookForChildren) { () throws(Errno) in try family.prepare() }
+      try launchStep(.lookForChildren) { () throws(Errno) in try family.prepare() }
     }
     var numbers = [
       SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
@@ -78,13 +78,13 @@ public struct Supervisor {
     if limits.lease != nil { numbers.append(csystem_wakeup_signal()) }
     let signals = SignalSet(numbers)
     self.signals = signals
-    previousMask = try step(.sigprocmask) { () throws(Errno) in try signals.block() }
+    previousMask = try launchStep(.sigprocmask) { () throws(Errno) in try signals.block() }
     lease =
       if let limit = limits.lease { try LeaseWatch(limit, limits.leaseRenewer) } else { nil }
     try makeChildrenWaitable()
     if limits.leftovers != .leave || limits.runtime != nil || limits.lease != nil {
       // Descendants whose parent dies become children of this process.
-      try step(.prctl) { () throws(Errno) in
+      try launchStep(.prctl) { () throws(Errno) in
         _ = try retryingOnInterrupt { csystem_prctl(PR_SET_CHILD_SUBREAPER, 1) }
       }
     }
@@ -92,18 +92,18 @@ public struct Supervisor {
 
   /// Starts `command`, which does not inherit the blocking.
   public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
-    try Launching.start(command, mask: previousMask)
+    try startProcess(command, mask: previousMask)
   }
 
   /// Undoes the blocking, in a process that has better things to do than to supervise.
   public func restoreMask() throws(LaunchError) {
     let mask = previousMask
-    _ = try step(.sigprocmask) { () throws(Errno) in try mask.becomeMask() }
+    _ = try launchStep(.sigprocmask) { () throws(Errno) in try mask.becomeMask() }
   }
 
   /// Whether `Leftovers.kill` can find what it has to kill; throws what keeps it from that.
   public static func checkLeftovers() throws(LaunchError) {
-    try step(.lookForChildren) { () throws(Errno) in try Family(nil).prepare() }
+    try launchStep(.lookForChildren) { () throws(Errno) in try Family(nil).prepare() }
   }
 
   /// Waits until the command has ended, and with it what `Limits` says.

@@ -54,7 +54,7 @@ public final class Vigil {
     var information = siginfo_t()
     let deadline = watch.nextDeadline
     let signals = signals
-    let signal = try step(.sigtimedwait) { () throws(Errno) in
+    let signal = try launchStep(.sigtimedwait) { () throws(Errno) in
       try signals.take(&information, by: deadline)
     }
     switch signal {

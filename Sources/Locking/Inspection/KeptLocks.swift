@@ -1,6 +1,6 @@
 /// The process of that number, if a descriptor of it keeps a lock of `mode`, on `file` or, where that is
 /// nil, on any: what it says of itself is not believed.
-public func process(
+public func observedProcess(
   _ identifier: Int32, keeping mode: KernelMode, on file: FileIdentity?, with descriptor: Int32
 ) -> ObservedProcess? {
   guard let kept = keptLocks(of: identifier, descriptor, on: file),
@@ -10,7 +10,7 @@ public func process(
 }
 
 /// Which file a descriptor of a process leads to.
-public func file(of process: Int32, _ descriptor: Int32) throws(Errno) -> FileIdentity {
+public func openFile(of process: Int32, _ descriptor: Int32) throws(Errno) -> FileIdentity {
   let path = "/proc/" + ByteString(decimal: process) + "/fd/" + ByteString(decimal: descriptor)
   return try FileStatus(at: path, followingLinks: true).identity
 }
@@ -23,7 +23,7 @@ func keptLocks(
   let number = ByteString(decimal: descriptor)
   // Held while the rest is read: it is that very process, not a later one of its number.
   guard let folder = try? ProcessFolder(identifier) else { return nil }
-  if let file, (try? Locking.file(of: identifier, descriptor)) != file { return nil }
+  if let file, (try? openFile(of: identifier, descriptor)) != file { return nil }
   guard let text = folder.read("fdinfo/" + number), let process = ObservedProcess(folder) else {
     return nil
   }

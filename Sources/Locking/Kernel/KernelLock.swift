@@ -22,7 +22,7 @@ public struct KernelLock: Sendable {
   /// Between two questions to a server.
   private static let longestPause = Span.milliseconds(250)
 
-  private var step: LockStep { mode == .flock ? .flock : .fcntl }
+  private var callStep: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
   /// the same kind that it has there already becomes this one. A file system that refuses to wait
@@ -44,7 +44,7 @@ public struct KernelLock: Sendable {
     case .forever:
       while try !take(descriptor, waiting: true, polling) {}
     case .until(let deadline):
-      let timer = try Locking.step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
+      let timer = try step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
       defer { timer.keepAlive() }
       while try !take(descriptor, waiting: true, polling) {
         if deadline.hasPassed { throw .timedOut }
@@ -77,7 +77,7 @@ public struct KernelLock: Sendable {
       case .wouldBlock: break
       // POSIX allows either of the two for fcntl; for a lock call EACCES means nothing else.
       case .accessDenied where mode != .flock: break
-      default: throw .system(step, error)
+      default: throw .system(callStep, error)
       }
       if waiting {
         if !polling { throw .busy }
@@ -103,7 +103,7 @@ public struct KernelLock: Sendable {
   /// Gives the lock back, or the part of one that is in `range`; so does everybody who shares the
   /// open file. It is no error if there was none.
   public func drop(_ descriptor: Int32) throws(LockError) {
-    try Locking.step(step) { () throws(Errno) in
+    try step(callStep) { () throws(Errno) in
       _ = try retryingOnInterrupt {
         switch mode {
         case .flock: flock(descriptor, LOCK_UN)

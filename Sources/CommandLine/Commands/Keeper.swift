@@ -5,7 +5,7 @@ internal import SystemInterface
 
 /// `swlock hold`, which only `acquire` calls: the process that keeps a lock, or watches one that it relies
 /// on. It ends when the last owner does, when the lock that it relies on is gone, or a signal comes.
-struct Hold {
+struct Keeper {
   private let kept: KeptLock
 
   init(_ kept: KeptLock) {
