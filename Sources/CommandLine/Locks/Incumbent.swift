@@ -4,7 +4,7 @@ internal import SystemInterface
 /// Who has a lock that is wanted, as far as that can be seen.
 struct Incumbent {
   private enum Who {
-    case job(Job)
+    case user(LockUser)
     case claim(HardlinkClaim)
     case otherHost
   }
@@ -19,20 +19,20 @@ struct Incumbent {
   init?(of request: LockRequest) {
     if request.kind.hasClaim {
       guard let claim = claimHolding(request) else { return nil }
-      let job = claim.liveness == .alive ? Job(of: claim, at: request.path) : nil
-      who = job.map { .job($0) } ?? .claim(claim)
-      time = job?.time
+      let user = claim.liveness == .alive ? LockUser(of: claim, at: request.path) : nil
+      who = user.map { .user($0) } ?? .claim(claim)
+      time = user?.time
       expiry = claim.expiryInBrackets
       return
     }
     guard let inspection = try? inspectLocks(at: request.path) else { return nil }
-    var first: Job?
+    var first: LockUser?
     for lock in inspection.locks where lock.excludes(request) {
-      guard let job = Job(of: lock.holders.map { $0.process }, at: request.path) else { continue }
-      if first == nil { first = job } else { others += Int64(lock.count) }
+      guard let user = LockUser(of: lock.holders.map { $0.process }, at: request.path) else { continue }
+      if first == nil { first = user } else { others += Int64(lock.count) }
     }
     if let first {
-      who = .job(first)
+      who = .user(first)
     } else if inspection.elsewhere.isHeld {
       who = .otherHost
     } else {
@@ -53,8 +53,8 @@ struct Incumbent {
   func phrase(commandUpTo width: Int, withTime: Bool = true) -> Message {
     let time = withTime ? timePhrase : ""
     switch who {
-    case .job(let job):
-      let process = job.process
+    case .user(let user):
+      let process = user.process
       return
         "held\(time) by \(process.commandText(upTo: width)) (pid \(process.identifier), \(userName(process.user))\(process.stopRemark))\(othersPhrase)"
     case .claim(let claim): return "held \(claim.ownerPhrase)"
@@ -66,8 +66,8 @@ struct Incumbent {
   var reason: Message {
     let time = Message.phrase(",", time == nil ? nil : timePhrase)
     switch who {
-    case .job(let job):
-      return "it is held by \(job.process.phrase(commandUpTo: 40))\(othersPhrase)\(time)\(expiry)"
+    case .user(let user):
+      return "it is held by \(user.process.phrase(commandUpTo: 40))\(othersPhrase)\(time)\(expiry)"
     case .claim(let claim): return "it is held \(claim.ownerPhrase)\(expiry)"
     case .otherHost: return "it is held on another host"
     }

@@ -7,59 +7,108 @@ internal import SystemInterface
 /// becomes `\udcXX`, XX being the byte in hexadecimal, as Python's surrogateescape has it
 /// (`os.fsencode` makes the bytes again). What a terminal might obey is escaped as well.
 enum JSON {
+  /// An object that is being written.
+  private struct Object {
+    private var text: Message = "{"
+
+    @inline(never)
+    mutating func add(_ key: StaticString, _ value: Message) {
+      text.append(text.count > 1 ? ",\"" : "\"")
+      text.append(text: key)
+      text.append("\":")
+      text.append(value)
+    }
+
+    /// Null without a value.
+    @inline(never)
+    mutating func add(_ key: StaticString, _ value: Message?) { add(key, value ?? "null") }
+    @inline(never)
+    mutating func add(_ key: StaticString, _ value: Bool?) {
+      add(key, value.map { Message(stringLiteral: truth($0)) })
+    }
+    @inline(never)
+    mutating func add(_ key: StaticString, _ value: Int64?) { add(key, value.map { "\($0)" }) }
+    @inline(never)
+    mutating func add(_ key: StaticString, text: ByteString?) { add(key, text.map { string($0) }) }
+    mutating func add(_ key: StaticString, name: StaticString) {
+      add(key, text: ByteString(stringLiteral: name))
+    }
+    mutating func add(_ key: StaticString, _ values: [Message]) { add(key, array(values)) }
+    /// In seconds since the epoch.
+    mutating func add(_ key: StaticString, _ time: WallTime?) {
+      add(key, time?.sinceZero.wholeSeconds)
+    }
+
+    consuming func closed() -> Message {
+      text.append("}")
+      return text
+    }
+  }
+
   /// What is said of one lock, or of a path without one, in every mode and by every kind of look.
   private struct Row {
-    var path: Message = "null"
-    var mode: Message = "null"
+    var path: ByteString?
+    var mode: StaticString?
     var state: StaticString = "unlocked"
     var isHeld = false
     var since: WallTime?
     var holders: [Message] = []
     var waiters: [Message] = []
     /// The claim that holds a lock of mode `hardlink`.
-    var claim: Message = "null"
+    var claim: Message?
     /// Those of the kernel.
     var locks: [Message] = []
     /// The processes that have a file open which may be a lock by being there.
     var openers: [Message] = []
 
-    func text(_ limits: Message) -> Message {
-      let since = seconds(since)
-      let (holders, waiters) = (array(holders), array(waiters))
-      let (locks, openers) = (array(locks), array(openers))
-      return
-        "{\"path\":\(path),\"held\":\(truth(isHeld)),\"state\":\"\(state)\",\"mode\":\(mode),\"since\":\(since),\"holders\":\(holders),\"waiters\":\(waiters),\"holder\":\(claim),\"locks\":\(locks),\"open\":\(openers),\(limits)}\n"
+    func line(_ found: LockInspection?) -> Message {
+      var object = Object()
+      object.add("path", text: path)
+      object.add("held", isHeld)
+      object.add("state", name: state)
+      object.add("mode", text: mode.map { ByteString(stringLiteral: $0) })
+      object.add("since", since)
+      object.add("holders", holders)
+      object.add("waiters", waiters)
+      object.add("holder", claim)
+      object.add("locks", locks)
+      object.add("open", openers)
+      object.add("unreadable", (found?.unreadable ?? []).map { "\($0)" })
+      object.add("elsewhere", name: found?.elsewhere.name ?? "none")
+      object.add("complete", found?.isPartial != true)
+      return "\(object.closed())\n"
     }
 
     mutating func add(_ lock: ObservedLock, at path: ByteString?) {
-      if locks.isEmpty { mode = "\"\(lock.mode.name)\"" }
-      let held = Job(of: lock.holders.map { $0.process }, at: path ?? "")?.since
+      if locks.isEmpty { mode = lock.mode.name }
+      let held = LockUser(of: lock.holders.map { $0.process }, at: path ?? "")?.since
       if since == nil { since = held }
       isHeld = true
       state = "held"
-      holders += lock.holders.map { JSON.holder($0) }
-      waiters += lock.waiters.flatMap { $0.processes.map { JSON.process($0) } }
+      holders += lock.holders.map { holder($0) }
+      waiters += lock.waiters.flatMap { $0.processes.map { party($0) } }
       locks.append(JSON.lock(lock, held))
     }
   }
 
   static func report(_ report: PathReport) -> Message {
     var row = Row()
-    row.path = string(report.path)
+    row.path = report.path
     for lock in report.kernel?.locks ?? [] { row.add(lock, at: report.path) }
     row.isHeld = report.isHeld
-    row.openers = report.presence?.openers.map { process($0) } ?? []
+    row.openers = report.presence?.openers.map { party($0) } ?? []
     if let hardlink = report.hardlink {
-      row.mode = "\"\(LockMode.hardlink.name)\""
+      row.mode = LockMode.hardlink.name
       row.state = hardlink.state.name
       row.waiters = hardlink.waiters.map { claim($0) }
       if let holder = hardlink.holder {
-        if holder.liveness == .alive { row.since = Job(of: holder, at: report.path)?.since }
-        row.claim = claim(holder)
-        row.holders = [row.claim]
+        if holder.liveness == .alive { row.since = LockUser(of: holder, at: report.path)?.since }
+        let claim = claim(holder)
+        row.claim = claim
+        row.holders = [claim]
       }
     }
-    return row.text(limits(report.kernel))
+    return row.line(report.kernel)
   }
 
   /// An object a lock of the kernel's, on a line of its own.
@@ -67,39 +116,37 @@ enum JSON {
     var text = Message()
     for lock in found.locks {
       var row = Row()
-      if let path = lock.path { row.path = string(path) }
+      row.path = lock.path
       row.add(lock, at: lock.path)
-      text.append(row.text(limits(found)))
+      text.append(row.line(found))
     }
     return text
   }
 
-  /// Since the epoch.
-  private static func seconds(_ time: WallTime?) -> Message {
-    time.map { "\($0.sinceZero.wholeSeconds)" } ?? "null"
-  }
-
-  private static func limits(_ found: LockInspection?) -> Message {
-    let unreadable = array((found?.unreadable ?? []).map { "\($0)" })
-    let isComplete: StaticString = found?.isPartial == true ? "false" : "true"
-    let elsewhere = found?.elsewhere.name ?? "none"
-    return "\"unreadable\":\(unreadable),\"elsewhere\":\"\(elsewhere)\",\"complete\":\(isComplete)"
-  }
-
   private static func lock(_ lock: ObservedLock, _ since: WallTime?) -> Message {
-    let holders = array(lock.holders.map { holder($0) })
-    let waiters = array(
-      lock.waiters.map { waiter in
-        let processes = array(waiter.processes.map { process($0) })
-        return
-          "{\(kind(waiter.mode, waiter.sharing, waiter.range)),\"depth\":\(Int64(waiter.depth)),\"processes\":\(processes)}"
-      })
-    return
-      "{\(kind(lock.mode, lock.sharing, lock.range)),\"count\":\(Int64(lock.count)),\"certain\":\(truth(lock.isCertain)),\"since\":\(seconds(since)),\"holders\":\(holders),\"waiters\":\(waiters)}"
+    var object = kind(lock.mode, lock.sharing, lock.range)
+    object.add("count", Int64(lock.count))
+    object.add("certain", lock.isCertain)
+    object.add("since", since)
+    object.add("holders", lock.holders.map { holder($0) })
+    object.add("waiters", lock.waiters.map { waiter($0) })
+    return object.closed()
   }
 
-  private static func kind(_ mode: KernelMode, _ sharing: Sharing, _ range: ByteRange) -> Message {
-    "\"mode\":\"\(mode.name)\",\"shared\":\(truth(sharing == .shared)),\"start\":\(range.start),\"length\":\(range.length)"
+  private static func waiter(_ waiter: LockWaiter) -> Message {
+    var object = kind(waiter.mode, waiter.sharing, waiter.range)
+    object.add("depth", Int64(waiter.depth))
+    object.add("processes", waiter.processes.map { party($0) })
+    return object.closed()
+  }
+
+  private static func kind(_ mode: KernelMode, _ sharing: Sharing, _ range: ByteRange) -> Object {
+    var object = Object()
+    object.add("mode", name: mode.name)
+    object.add("shared", sharing == .shared)
+    object.add("start", range.start)
+    object.add("length", range.length)
+    return object
   }
 
   /// One that has a lock, waits for it, or has its file open: of every kind of lock with the same fields, null
@@ -107,30 +154,22 @@ enum JSON {
   private static func party(
     _ process: ObservedProcess?, _ claim: HardlinkClaim? = nil, _ holder: LockHolder? = nil
   ) -> Message {
+    var object = Object()
     let number = process?.identifier ?? claim?.process ?? 0
-    let alive: StaticString =
-      switch claim?.liveness {
-      case .alive, nil: "true"
-      case .dead: "false"
-      case .unknown: "null"
-      }
-    func value(_ text: Message?) -> Message { text ?? "null" }
-    func truth(_ value: Bool?) -> StaticString { value.map { JSON.truth($0) } ?? "null" }
-    let pid = value(number == 0 ? nil : "\(number)")
-    let host = value(claim.map { string($0.host) })
-    let user = value(process.map { string(userName($0.user)) })
-    let command = value(process.map { string($0.command) })
-    let started = value(process.map { "\($0.startTime)" })
-    let stopped = truth(process?.isStopped)
-    let (verified, took) = (truth(holder?.isVerified), truth(holder?.isLocker))
-    let expiry = value(claim?.expiry.map { "\($0)" })
-    let foreign = truth(claim?.isForeign)
-    let file = value(claim.map { string($0.fileName) })
-    return
-      "{\"pid\":\(pid),\"host\":\(host),\"user\":\(user),\"command\":\(command),\"started\":\(started),\"stopped\":\(stopped),\"alive\":\(alive),\"verified\":\(verified),\"took\":\(took),\"expiry\":\(expiry),\"foreign\":\(foreign),\"file\":\(file)}"
+    object.add("pid", number == 0 ? nil : Int64(number))
+    object.add("host", text: claim?.host)
+    object.add("user", text: process.map { userName($0.user) })
+    object.add("command", text: process?.command)
+    object.add("started", process?.startTime)
+    object.add("stopped", process?.isStopped)
+    object.add("alive", claim.map { $0.liveness == .unknown ? nil : $0.liveness == .alive } ?? true)
+    object.add("verified", holder?.isVerified)
+    object.add("took", holder?.isLocker)
+    object.add("expiry", claim?.expiry)
+    object.add("foreign", claim?.isForeign)
+    object.add("file", text: claim?.fileName)
+    return object.closed()
   }
-
-  private static func process(_ process: ObservedProcess) -> Message { party(process) }
 
   private static func holder(_ holder: LockHolder) -> Message { party(holder.process, nil, holder) }
 
@@ -151,10 +190,11 @@ enum JSON {
   }
 
   static func removal(_ path: ByteString, _ kind: StaticString, isDryRun: Bool) -> Message {
-    let removed: StaticString = isDryRun ? "false" : "true"
-    let path = string(path)
-    return
-      "{\"path\":\(path),\"kind\":\"\(kind)\",\"removed\":\(removed)}\n"
+    var object = Object()
+    object.add("path", text: path)
+    object.add("kind", name: kind)
+    object.add("removed", !isDryRun)
+    return "\(object.closed())\n"
   }
 
   static func string(_ text: ByteString) -> Message {

@@ -46,7 +46,7 @@ extension PathReport {
     }
     let expiry = holder.expiryPhrase ?? "until it is released"
     if hardlink.isHeld {
-      let time = holder.liveness == .alive ? Job(of: holder, at: path)?.time : nil
+      let time = holder.liveness == .alive ? LockUser(of: holder, at: path)?.time : nil
       let since = time.map { Message(" for \(spanText($0))") } ?? ""
       return ("held \(holder.ownerPhrase)\(since)", [expiry])
     }
@@ -82,8 +82,8 @@ extension ObservedLock {
 
   /// `, held for 3h 5m`; nothing where nobody has it who could say.
   private func timePhrase(_ path: ByteString) -> Message {
-    guard let job = Job(of: holders.map { $0.process }, at: path) else { return "" }
-    return job.time.map { ", held for \(spanText($0))" } ?? ", held since an unknown time"
+    guard let user = LockUser(of: holders.map { $0.process }, at: path) else { return "" }
+    return user.time.map { ", held for \(spanText($0))" } ?? ", held since an unknown time"
   }
 
   fileprivate func append(to text: inout Message, at path: ByteString) {
@@ -109,7 +109,7 @@ extension ObservedLock {
   }
 
   fileprivate func appendTableRows(to table: inout Message) {
-    let time = path.flatMap { Job(of: holders.map { $0.process }, at: $0)?.time }
+    let time = path.flatMap { LockUser(of: holders.map { $0.process }, at: $0)?.time }
     let span = time.map { spanText($0) } ?? "?"
     for holder in holders { appendTableRow(holder.process, kind, span, to: &table) }
     if holders.isEmpty { appendTableRow(nil, kind, "?", to: &table) }

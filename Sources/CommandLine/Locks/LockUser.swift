@@ -3,7 +3,7 @@ internal import SystemInterface
 
 /// What holds a lock, as a person means it: not the swlock around a command but the command, not the process
 /// that keeps a lock but the script. And since when, where swlock took the lock.
-struct Job {
+struct LockUser {
   let process: ObservedProcess
   /// By the machine's clock when the lock was taken. Nil where that is not known: another program took it, or
   /// it may not be looked at.
@@ -45,9 +45,9 @@ struct Job {
   init?(of holders: [ObservedProcess], at path: ByteString) {
     guard let first = holders.first else { return nil }
     for holder in holders {
-      let job = Job(of: holder, at: path)
-      if job.since != nil {
-        self = job
+      let user = LockUser(of: holder, at: path)
+      if user.since != nil {
+        self = user
         return
       }
     }
