@@ -140,7 +140,8 @@ struct Break {
     } else if !holder.isVerified {
       return Failure(
         .notPermitted,
-        .unable(to: "break", path, "it is held by \(phrase), which cannot be inspected (try as root)"))
+        .unable(
+          to: "break", path, "it is held by \(phrase), which cannot be inspected (try as root)"))
     } else if options.kill == nil, case .process(let locker) = lock.locker,
       ObservedProcess(locker) == nil
     {

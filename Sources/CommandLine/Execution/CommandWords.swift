@@ -63,7 +63,8 @@ enum CommandWords {
       (" \t\n|&;<>()$`*?" as StaticString).utf8.contains(byte)
     }
     let names: [StaticString] = [
-      "cd", ".", "source", "export", "set", "unset", "exec", "eval", "ulimit", "umask", "read", "trap",
+      "cd", ".", "source", "export", "set", "unset", "exec", "eval", "ulimit", "umask", "read",
+      "trap",
       "wait", "if", "for", "while", "until", "case", "alias", "exit", "return", ":", "{", "!",
     ]
     return isLine || names.contains { word.bytes.elementsEqual($0.utf8) }

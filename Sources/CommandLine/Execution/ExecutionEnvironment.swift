@@ -171,7 +171,9 @@ final class ExecutionEnvironment {
         throw .usage("there is no user '\(name)': --user \(name):GROUP says its group")
       }
       // Not those of the user that swlock is.
-      if account.credentials.user != nil, account.credentials.groups == nil { account.credentials.groups = [] }
+      if account.credentials.user != nil, account.credentials.groups == nil {
+        account.credentials.groups = []
+      }
     }
     if let list = options.groups {
       var groups: [UInt32] = []

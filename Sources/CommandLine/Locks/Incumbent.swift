@@ -28,7 +28,9 @@ struct Incumbent {
     guard let inspection = try? inspectLocks(at: request.path) else { return nil }
     var first: LockUser?
     for lock in inspection.locks where lock.excludes(request) {
-      guard let user = LockUser(of: lock.holders.map { $0.process }, at: request.path) else { continue }
+      guard let user = LockUser(of: lock.holders.map { $0.process }, at: request.path) else {
+        continue
+      }
       if first == nil { first = user } else { others += Int64(lock.count) }
     }
     if let first {
@@ -42,7 +44,9 @@ struct Incumbent {
   }
 
   /// ` for 12s`, or nothing where it is not known.
-  private var timePhrase: Message { .phrase(" for ", time.map { spanText($0) }) }
+  private var timePhrase: Message {
+    .phrase(" for ", time.flatMap { $0 > .zero ? spanText($0) : nil })
+  }
 
   private var othersPhrase: Message {
     others == 0 ? "" : others == 1 ? " and another one" : " and \(others) others"
@@ -64,7 +68,7 @@ struct Incumbent {
 
   /// `it is held by pid 4711 (rsync -a /srv/ backup:/srv/, root), for 12s`
   var reason: Message {
-    let time = Message.phrase(",", time == nil ? nil : timePhrase)
+    let time: Message = timePhrase.count == 0 ? "" : ",\(timePhrase)"
     switch who {
     case .user(let user):
       return "it is held by \(user.process.phrase(commandUpTo: 40))\(othersPhrase)\(time)\(expiry)"

@@ -20,14 +20,20 @@ extension LockOptions {
       try action(location, owners.holder(of: try location.report().holder))
     } catch .notHeld {
       let holder = (try? location.report())?.holder
-      if holder == nil, let mode = (try? inspection(of: path, verb))??.locks.first?.mode {
-        throw Failure(
-          .unsupported, .unable(to: verb, path, "\(subcommand.isForClaims), and this is of mode \(mode.name)"))
-      }
+      if holder == nil { try checkIsNotKernels(path, verb) }
       throw .hardlink(verb, path, .notHeld, notHeldReason(owners, holder))
     } catch {
+      if case .refused = error { try checkIsNotKernels(path, verb) }
       throw .hardlink(verb, path, error)
     }
+  }
+
+  /// Throws where a lock of the kernel's is there, which this cannot be done to.
+  private func checkIsNotKernels(_ path: ByteString, _ verb: StaticString) throws(Failure) {
+    guard let mode = (try? inspection(of: path, verb))??.locks.first?.mode else { return }
+    throw Failure(
+      .unsupported,
+      .unable(to: verb, path, "\(subcommand.isForClaims), and this is of mode \(mode.name)"))
   }
 
   func notHeldReason(_ owners: Owners, _ holder: HardlinkClaim?) -> Message {

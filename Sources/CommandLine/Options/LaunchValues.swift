@@ -136,7 +136,8 @@ extension GivenOption {
         throw invalid("unknown limit, did you mean \(meant)?")
       }
       throw invalid(
-        "unknown limit; as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack")
+        "unknown limit; as, core, cpu, data, fsize, locks, memlock, msgqueue, nice, nofile, nproc, rss, rtprio, rttime, sigpending, stack"
+      )
     }
     let (soft, hard) = split(amounts, at: ":") ?? (amounts, nil)
     let least = try amount(soft)

@@ -23,7 +23,8 @@ extension HardlinkClaim {
     if hasExpired, !isExpiryCertain { return "past its time by this host's clock" }
     // What is known of it is only that it does not fit.
     let span: Message =
-      remaining.isLimit ? "more than 200 years" : spanText(.seconds(remaining.magnitude.wholeSeconds))
+      remaining.isLimit
+      ? "more than 200 years" : spanText(.seconds(remaining.magnitude.wholeSeconds))
     return remaining < .zero ? "expired \(span) ago" : "expires in \(span)"
   }
 

@@ -64,9 +64,9 @@ enum JSON {
     func line(_ found: LockInspection?) -> Message {
       var object = Object()
       object.add("path", text: path)
-      object.add("held", isHeld)
-      object.add("state", name: state)
       object.add("mode", text: mode.map { ByteString(stringLiteral: $0) })
+      object.add("state", name: state)
+      object.add("held", isHeld)
       object.add("since", since)
       object.add("holders", holders)
       object.add("waiters", waiters)

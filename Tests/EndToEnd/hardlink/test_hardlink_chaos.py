@@ -112,7 +112,7 @@ def test_no_sections_overlap_while_holders_and_waiters_are_killed(folder, style,
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
     assert storm.statuses <= {0, -9, 137}, what_was_said(storm)
-    assert all(breaker.outcomes and breaker.statuses() <= {0, 75} for breaker in breakers)
+    assert all(breaker.outcomes and breaker.statuses() <= {0, 66, 75} for breaker in breakers)
     assert janitor.outcomes and janitor.statuses() == {0}
     assert tidied(storm.area, style) in ([], ["lock"] if style else [])
 
@@ -139,7 +139,7 @@ def test_forced_breaks_never_harm_the_next_holder(folder):
     breaker = Loop(storm.area, "break", "--force", *SETTLE, "lock")
     with breaker:
         storm.rage(SECONDS / 2)
-    assert breaker.outcomes and breaker.statuses() == {0}
+    assert breaker.outcomes and breaker.statuses() <= {0, 66}
     assert storm.count("enter") > 0
     assert storm.statuses <= {0, NOT_HELD}, what_was_said(storm)
     assert left_in(storm.area) == [] and claims(storm.area) == []

@@ -40,7 +40,8 @@ def test_a_live_holder_is_named_and_refused(swlock, folder, mode):
 
 def test_what_is_free_needs_no_breaking(swlock, folder):
     (folder / "lock").touch()
-    assert swlock.run("break", "lock", "none").returncode == 0
+    assert swlock.run("break", "lock").returncode == 0
+    assert has_failed(swlock.run("break", "none"), 66, b"No such file")
 
 
 def test_data_that_nobody_has_locked_is_no_lock(swlock, folder):

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -26,7 +27,7 @@ def shown(swlock, *words):
 
 def test_a_free_path_is_free_with_or_without_a_file(swlock, folder):
     (folder / "file").write_text("data")
-    assert shown(swlock, "file", "none") == "file  free\nnone  free\n"
+    assert shown(swlock, "file", "none") == "file  free\nnone  free (no such file)\n"
     assert [found["state"] for found in objects(swlock.run("status", "--json", "file"))] == ["unlocked"]
 
 
@@ -86,7 +87,7 @@ def test_holders_and_waiters_are_shown_in_order(swlock, folder, mode):
     if mode == "flock":
         assert queue == [[waiter.pid] for waiter in waiters]
     text = shown(swlock, "lock")
-    assert text.startswith(f"lock  held\n  {mode}, exclusive\n")
+    assert re.match(rf"lock  held\n  {mode}, exclusive, held for [0-9]+s\n", text)
     assert f"held {holder.pid:10}  " in text and text.count("    waits") >= 2
     for process in [*waiters, holder]:
         process.terminate()
@@ -95,14 +96,14 @@ def test_holders_and_waiters_are_shown_in_order(swlock, folder, mode):
 def test_every_mode_is_shown_at_once(swlock, folder):
     with held(folder / "lock", "flock"), held(folder / "lock", "ofd"):
         text = shown(swlock, "lock")
-    assert "  flock, exclusive\n" in text and "  ofd, exclusive\n" in text
+    assert "  flock, exclusive, held " in text and "  ofd, exclusive, held " in text
 
 
 def test_ranges_and_shared_locks_are_shown(swlock, folder):
     (folder / "lock").touch()
     with open(folder / "lock") as file:
         fcntl.lockf(file, fcntl.LOCK_SH, 3, 5)
-        assert "  posix, shared bytes 5-7\n" in shown(swlock, "lock")
+        assert "  posix, shared bytes 5-7, held since an unknown time\n" in shown(swlock, "lock")
         (lock,) = objects(swlock.run("status", "--json", "lock"))[0]["locks"]
         assert (lock["shared"], lock["start"], lock["length"]) == (True, 5, 3)
 
@@ -127,7 +128,7 @@ def test_a_directory_is_looked_at(swlock, folder):
 def test_without_a_path_every_lock_is_in_the_table(swlock, folder):
     with held(folder / "lock"), held(folder / "other", "ofd"):
         lines = shown(swlock).splitlines()
-        assert lines[0].split() == ["PID", "USER", "MODE", "KIND", "COMMAND", "PATH"]
+        assert lines[0].split() == ["PID", "USER", "MODE", "KIND", "HELD", "COMMAND", "PATH"]
         for name, mode in (("lock", "flock"), ("other", "ofd")):
             (place,) = [i for i, line in enumerate(lines) if line.endswith(str(folder / name))]
             row = lines[place] if not lines[place].startswith("    /") else lines[place - 1]
@@ -185,7 +186,7 @@ def test_a_long_path_has_a_line_of_its_own(swlock, folder):
     name = "x" * 76
     with held(folder / name):
         lines = shown(swlock, name).splitlines()
-        assert lines[:3] == [name, "  held", "  flock, exclusive"]
+        assert lines[:3] == [name, "  held", "  flock, exclusive, held since an unknown time"]
         table = shown(swlock).splitlines()
     assert f"    {folder / name}" in table
     assert all(line == line.rstrip() for line in [*lines, *table])

@@ -84,7 +84,7 @@ def test_changes_of_the_environment_happen_in_the_order_given(swlock):
 def test_a_cleared_environment_has_what_follows_and_what_swlock_says(swlock):
     words = ["--env", "A=1", "--clear-env", "--env", "B=2", "lock", "/usr/bin/env"]
     names = [line.partition("=")[0] for line in output(swlock, *words).decode().splitlines()]
-    assert sorted(names) == ["B", "SWLOCK_HELD", "SWLOCK_MODE", "SWLOCK_PATH"]
+    assert sorted(names) == ["B", "SWLOCK_HELD", "SWLOCK_MODE", "SWLOCK_PATH", "SWLOCK_SINCE"]
 
 
 def test_what_swlock_says_of_its_lock_cannot_be_changed(swlock, folder):
@@ -310,7 +310,7 @@ ORDINARY = [
     (["--ionice", "idle"], 0, b""),
     (["--ionice", "realtime"], 71, b"ioprio_set: Operation not permitted"),
     (["--rlimit", "core=0:0"], 0, b""),
-    (["--rlimit", "nofile=1G:2G"], 71, b"setrlimit: Operation not permitted"),
+    (["--rlimit", "nofile=1G:2G"], 71, b"setrlimit nofile: Operation not permitted"),
     (["--cgroup", "/sys/fs/cgroup"], 73, b"cgroup.procs"),
     (["--fd", "5=/etc/shadow"], 77, b"/etc/shadow: Permission denied"),
 ]

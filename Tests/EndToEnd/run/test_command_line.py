@@ -482,11 +482,11 @@ def test_the_shell_command_passes_through_byte_for_byte(swlock):
 
 def test_the_environment_passes_through_byte_for_byte(swlock):
     given = {**os.environb, b"ODD": b"a\xff\nb=c", b"EMPTY": b"", b"\xfe": b"x"}
-    for name in (b"SWLOCK_PATH", b"SWLOCK_MODE", b"SWLOCK_HELD"):
+    for name in (b"SWLOCK_PATH", b"SWLOCK_MODE", b"SWLOCK_HELD", b"SWLOCK_SINCE"):
         given.pop(name, None)
     result = swlock.run("run", "lock", "cat", "/proc/self/environ", env=given)
     seen = dict(entry.split(b"=", 1) for entry in result.stdout.split(b"\0")[:-1])
-    for name in (b"SWLOCK_PATH", b"SWLOCK_MODE", b"SWLOCK_HELD"):
+    for name in (b"SWLOCK_PATH", b"SWLOCK_MODE", b"SWLOCK_HELD", b"SWLOCK_SINCE"):
         del seen[name]
     assert seen == given
 

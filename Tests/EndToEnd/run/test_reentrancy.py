@@ -284,7 +284,7 @@ def said_after_looks(swlock, folder, text, mode, name="bash", locks=("lock",), l
 def test_a_script_that_is_about_to_release_is_waited_for(swlock, folder, name, mode):
     text = f"""
       "$S" acquire -m $M lock
-      ("$S" run -m $M -w 30 lock -- echo in) &
+      ("$S" run -m $M -w 120 lock -- echo in) &
       {UNTIL_LOOKED}
       "$S" release -m $M lock
       wait

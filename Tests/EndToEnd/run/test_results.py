@@ -158,7 +158,7 @@ def test_watch_ends_with_its_reader_although_nothing_changes(folder, ignoring):
         preexec_fn=lambda: signal.signal(signal.SIGPIPE, disposition),
     )
     with process:
-        assert process.stdout.readline() == b"lock  free\n"
+        assert process.stdout.readline() == b"lock  free (no such file)\n"
         process.stdout.close()
         said = process.stderr.read()
     assert process.wait(timeout=10) == (INPUT_OUTPUT if ignoring else -signal.SIGPIPE)

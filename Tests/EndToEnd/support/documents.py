@@ -59,7 +59,7 @@ def prepare(folder):
 
 
 # What `status` says of a machine that hides some of its processes, as containers do.
-REMARK = re.compile("  pid .* may not be inspected|  .* processes may not be|  seen from inside")
+REMARK = re.compile("  pid .* cannot be inspected|  .* processes cannot be|  seen from inside")
 MARK = "--- next command ---"
 # Folders of its own, so that examples can name the places where locks are kept.
 SETUP = """
