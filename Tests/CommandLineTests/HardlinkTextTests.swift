@@ -42,7 +42,7 @@ private func string(_ message: Message) -> String {
         == "lock  held by pid 4711 on build.example.org, expired 12s ago\n")
     #expect(
       string(report(.theirsExpired, claim(remaining: -120), isHeld: false).text)
-        == "lock  expired 2m 0s ago and free to be taken, pid 4711 on build.example.org\n")
+        == "lock  expired 2m ago and free to be taken, pid 4711 on build.example.org\n")
     #expect(
       string(report(.ours, claim(remaining: nil)).text)
         == "lock  held by pid 4711 on build.example.org, until it is released\n")
