@@ -57,4 +57,5 @@ def test_lock_is_kept_or_lost(restarted, figures, mode, version):
     figures[f"{mode} on {version}, server away for {seconds} s"] = {0: "kept", 76: "lost"}.get(
         status, status
     )
+    # By whether the client reclaims the lock before the lease of its own reckoning ends.
     assert status in (0, 76), holder.job.output

@@ -775,6 +775,7 @@ def test_a_signal_ends_the_waiting(lockrun, lock, taken, name):
         process = lockrun.start(*LOCKFILE, "-W", "-V", "-S", "3600", *TOUCH)
         process.stdout.readline()
         process.send_signal(number)
+        # One that comes before it is handled ends the process itself.
         assert process.wait(10) in (-number, 128 + number)
     assert not lockrun.has_run() and both_free(lock)
 

@@ -55,6 +55,7 @@ def run(swlock, *options, path="lock", command=("true",), **more):
 
 def is_busy(swlock, *options, path="lock"):
     outcome = run(swlock, "-n", *options, path=path, command=["touch", "ran"])
+    # That is what is asked.
     assert outcome.returncode in (0, BUSY), outcome
     marker = swlock.folder / "ran"
     assert marker.exists() == (outcome.returncode == 0)

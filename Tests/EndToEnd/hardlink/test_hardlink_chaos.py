@@ -111,9 +111,12 @@ def test_no_sections_overlap_while_holders_and_waiters_are_killed(folder, style,
         storm.rage(SECONDS, VICTIMS[victims])
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
+    # Killed: the wrapper, or its command.
     assert storm.statuses <= {0, -9, 137}, what_was_said(storm)
+    # By the moment: broken, not there, or held by one that lives.
     assert all(breaker.outcomes and breaker.statuses() <= {0, 66, 75} for breaker in breakers)
     assert janitor.outcomes and janitor.statuses() == {0}
+    # Portage's lock file stays, if it was ever made.
     assert tidied(storm.area, style) in ([], ["lock"] if style else [])
 
 
@@ -128,6 +131,7 @@ def test_no_sections_overlap_while_processes_of_breakers_are_killed(folder):
         storm.rage(SECONDS, the_wrapper)
     assert storm.count("enter") > storm.hits > 0
     assert storm.count("overlap") == 0
+    # Killed, or not reached.
     assert storm.statuses <= {0, -9}, what_was_said(storm)
     assert {137, -9} & set().union(*(breaker.statuses() for breaker in breakers))
     assert tidied(storm.area, []) == []
@@ -139,7 +143,9 @@ def test_forced_breaks_never_harm_the_next_holder(folder):
     breaker = Loop(storm.area, "break", "--force", *SETTLE, "lock")
     with breaker:
         storm.rage(SECONDS / 2)
+    # By the moment: broken, or not there.
     assert breaker.outcomes and breaker.statuses() <= {0, 66}
     assert storm.count("enter") > 0
+    # Broken, or not reached.
     assert storm.statuses <= {0, NOT_HELD}, what_was_said(storm)
     assert left_in(storm.area) == [] and claims(storm.area) == []

@@ -78,6 +78,7 @@ def test_release_says_not_held_only_where_that_is_known(folder, mode, error):
         if hit is None or re.search(r"\.so|/cmdline", hit.group()):
             continue
         assert outcome.returncode != NOT_HELD, (hit.group(), outcome)
+        # Never in silence.
         assert outcome.returncode == 0 or outcome.stderr, (fault, outcome)
         call(folder, *release)
 

@@ -58,6 +58,7 @@ def status(swlock, *options, path="lock"):
 def is_busy(swlock, *options):
     words = [*under("-n", *options), "true"]
     outcome = subprocess.run(words, cwd=swlock.folder, capture_output=True, timeout=PATIENCE)
+    # That is what is asked.
     assert outcome.returncode in (0, BUSY), outcome
     return outcome.returncode == BUSY
 

@@ -77,6 +77,7 @@ def has_refused(folder, verb, outcome, *statuses):
     """One line that says so, and no command; what cleans a folder passes over what it finds."""
     assert not (folder / "ran").exists()
     if verb.startswith("cleanup") and outcome.returncode == 0:
+        # Nothing of the lock is removed.
         assert b"lock" not in outcome.stdout or b"0 removed" in outcome.stdout, outcome
         return True
     if verb == "status" and outcome.returncode == 0:

@@ -63,6 +63,7 @@ def test_a_name_of_the_greatest_length_serves_for_everything(folder, style):
         for each in words:
             outcome = call(folder, *each)
             assert outcome.returncode == 0, outcome
+    # Portage's lock file stays, unless it was removed by name.
     assert left_in(folder, lock) in ([], [lock] if style else [])
 
 

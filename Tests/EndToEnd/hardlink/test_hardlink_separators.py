@@ -26,6 +26,7 @@ def is_refused(swlock, *options):
     words = ["run", *options, "lock", "touch", "ran"]
     result = swlock.run(*words)
     assert (result.returncode == 0) == (swlock.folder / "ran").exists(), result
+    # That is what is asked.
     assert result.returncode in (0, BUSY), result
     return result.returncode == BUSY
 

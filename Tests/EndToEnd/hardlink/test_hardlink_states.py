@@ -85,6 +85,7 @@ def test_text_json_and_quiet_say_the_same_which_is_true(
         text = swlock.run("status", *options).stdout.decode()
         assert text.startswith("lock  " + first_words(state, held)), text
         assert ("expired" in state) == (" expired " in text), text
+        # Only of what is neither.
         assert held or state == "stale" or "free to be taken" in text, text
         assert swlock.run("status", "-q", *options).returncode == (0 if held else 1)
         settle = ["--settle", "20ms"]

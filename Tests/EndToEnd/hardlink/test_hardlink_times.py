@@ -321,6 +321,7 @@ def test_options_of_any_length_are_taken(swlock, folder, words, value):
     outcome = survives(swlock.run(*[word.replace("@", value) for word in words]))
     # There is nothing to break.
     assert outcome.returncode == (66 if words[0] == "break" else 0), outcome
+    # Portage's lock file stays.
     assert left_in(folder) in ([], ["lock"])
 
 
@@ -336,6 +337,7 @@ def test_waits_of_any_length_end_with_the_lock(swlock, folder, mode, value):
     holding.communicate(b"\n", timeout=30)
     assert waiting.communicate(timeout=30) == (b"in\n", b"")
     assert (holding.returncode, waiting.returncode) == (0, 0)
+    # Portage's lock file stays.
     assert left_in(folder) in ([], ["lock"])
 
 

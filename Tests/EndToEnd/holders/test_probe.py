@@ -145,6 +145,7 @@ def test_a_signal_ends_it_and_nothing_is_left(folder, number):
         )[0]
         wait_until(lambda: (folder / "calls").read_text().count("flock(") >= 2)
         os.kill(front, number)
+        # One that comes before it is handled ends the process itself.
         assert tracer.wait(20) in (128 + number, -number)
         assert os.listdir(folder / "disk") == []
     finally:

@@ -275,6 +275,7 @@ def test_in_two_processes_whichever_is_killed(swlock, folder, name, options, vic
         end(holder, signal.SIGTERM)
         wait_until(lambda: not is_alive(holder))
     assert not processes_in(folder) and not groups(name)
+    # A lock that is no file any more is free.
     assert not (folder / "lock").exists() or is_free(folder / "lock")
 
 

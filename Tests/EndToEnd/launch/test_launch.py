@@ -31,6 +31,7 @@ def refused(swlock, folder, status, *words, **options):
     assert result.returncode == status, result.stderr
     assert not (folder / "started").exists()
     assert result.stderr.startswith(b"swlock: ") and result.stderr.count(b"\n") == 1
+    # A lock that is no file any more is free.
     assert not (folder / "lock").exists() or is_free(folder / "lock")
     return result.stderr.decode()
 
@@ -404,6 +405,7 @@ def test_only_what_is_asked_for_stays_open(swlock, folder, lock):
             words.insert(0, "--leftovers=release")
         found = numbers(output(swlock, *words, pass_fds=numbers_given))
     assert len(found) == 4 + lock and set(found) >= {0, 1, 2, 50}
+    # The lock has a number of its own.
     assert set(numbers_given).isdisjoint(set(found) - {50}) or lock
 
 

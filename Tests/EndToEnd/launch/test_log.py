@@ -451,6 +451,7 @@ def test_what_is_left_behind_holds_nobody_up_and_is_still_logged(swlock, folder,
     assert (folder / "log").read_bytes() == b"early\n"
     assert is_alive(relay_in(folder))
     if extra:
+        # There is no lock file to ask then.
         assert extra == HARDLINK or is_free(folder / "lock", extra[-1].lstrip("-c"))
     (folder / "go").touch()
     wait_until(lambda: not processes_in(folder))

@@ -168,6 +168,7 @@ def test_what_is_left_behind_is_hung_up(swlock, folder, what):
     assert (result.returncode, result.stdout, result.stderr) == (4, b"early\n", b"")
     wait_until(lambda: not processes_in(folder))
     assert (folder / "log").read_bytes() == b"early\n"
+    # Who is killed hears of nothing.
     assert (folder / "hup").exists() or what == "kill"
 
 
@@ -226,6 +227,7 @@ def test_where_there_is_no_terminal_it_is_a_pipe_and_a_warning(swlock, folder, e
     if b"unshare" in result.stderr or b"mount" in result.stderr:
         pytest.skip("cannot make a mount namespace")
     assert has_failed(result, 3, b"no terminal") and result.stdout == b"pipe\n"
+    # Where there is a log.
     assert not extra or (folder / "log").read_bytes() == b"pipe\n"
 
 

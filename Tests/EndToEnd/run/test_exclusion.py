@@ -28,6 +28,7 @@ def is_refused(swlock, *options, path="lock"):
     """Whether a lock is busy: its command must run if and only if it is not."""
     marker = swlock.folder / "ran"
     outcome = swlock.run("run", "-n", *options, path, "--", "touch", marker)
+    # That is what is asked.
     assert outcome.returncode in (0, BUSY), outcome
     assert marker.exists() == (outcome.returncode == 0)
     marker.unlink(missing_ok=True)

@@ -27,6 +27,7 @@ def test_no_sections_overlap_while_wrappers_are_killed(swlock, folder, name):
     storm.rage(SECONDS, the_wrapper)
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
+    # Killed, or not reached.
     assert storm.statuses <= {0, -9}, storm.errors.read_text()
     assert storm.errors.read_bytes() == b""
     assert storm.left_behind() == ["lock"]
@@ -38,6 +39,7 @@ def test_no_sections_overlap_while_any_process_of_the_wrapper_is_killed(swlock, 
     storm.rage(SECONDS, any_process_of(swlock.binary))
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
+    # Killed: swlock, or its command.
     assert storm.statuses <= {0, -9, 137}, storm.errors.read_text()
     assert storm.left_behind() == ["lock"]
 
@@ -70,6 +72,7 @@ def test_no_sections_overlap_while_wrappers_that_unlink_are_killed(swlock, folde
     storm.rage(SECONDS, the_wrapper)
     assert storm.hits > 0 and storm.count("enter") > storm.hits
     assert storm.count("overlap") == 0
+    # Killed, or not reached.
     assert storm.statuses <= {0, -9}, storm.errors.read_text()
     assert storm.errors.read_bytes() == b""
     assert swlock.run("run", "-n", "--unlink", "area/lock", "--", "true").returncode == 0

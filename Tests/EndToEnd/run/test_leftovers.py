@@ -119,6 +119,7 @@ def test_a_double_fork_is_not_missed(swlock, folder, options, way):
         words = [*options, "--leftovers=wait", "lock", "sh", "-c", f"{away(script)} exit 5"]
         assert start(swlock, way, *words).wait(20) == 5
         assert done.exists()
+        # Of others the leader is among them.
         assert not way == "alone" or processes_in(folder) == []
 
 
@@ -252,6 +253,7 @@ def test_without_descriptors_nobody_is_missed(swlock, folder, options, what):
             without_descriptors(pid)
     (folder / "go").touch()
     assert process.wait(10) == 5
+    # Who is killed does no more.
     assert processes_in(folder) == [] and ((folder / "done").exists() or what == "kill")
 
 

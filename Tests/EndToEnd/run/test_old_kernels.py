@@ -77,6 +77,7 @@ def test_a_command_runs_under_the_lock_or_not_at_all(without, folder, call, erro
     probe = [SWLOCK, "run", "-q", "-n", "-m", mode, "lock", "touch", "inside"]
     result = without(call, error, "run", "-m", mode, "lock", "sh", "-c", '"$@"; exit 7', "", *probe)
     assert not (folder / "inside").exists()
+    # Done without the call, or refused: by the call.
     assert result.returncode == 7 or is_refused(result)
     if call in NEWER:
         assert result.returncode == 7, result
@@ -84,6 +85,7 @@ def test_a_command_runs_under_the_lock_or_not_at_all(without, folder, call, erro
     if mode == "hardlink":
         assert not path.exists()
     else:
+        # A lock that is no file any more is free.
         assert not path.exists() or is_free(path, "flock" if mode == "flock" else "ofd")
 
 
@@ -92,6 +94,7 @@ def test_a_command_runs_under_the_lock_or_not_at_all(without, folder, call, erro
 def test_a_wait_ends_when_its_time_is_over(without, folder, call, error):
     with held(folder / "lock"):
         result = without(call, error, "run", "-q", "-w", "0.2", "lock", "touch", "ran")
+    # Done without the call, or refused: by the call.
     assert result.returncode == 75 or is_refused(result)
     assert not (folder / "ran").exists()
 
@@ -114,6 +117,7 @@ def test_ofd_locks_that_are_not_known_are_refused(without, folder, words, error)
     """Such a kernel says EINVAL."""
     for error, status in ((error, None), ("EINVAL", 69)):
         result = without(OFD_LOCKS, error, "run", "-m", "ofd", *words, "lock", "touch", "ran")
+        # Any status but 0, where the error says nothing else.
         assert has_failed(result, status or result.returncode, b"fcntl") and result.returncode
         assert not (folder / "ran").exists()
 
@@ -131,6 +135,7 @@ def test_leftovers_are_killed_to_the_last(without, folder, call, error, options)
     words = ["run", *options, *kill, "lock", "sh", "-c", TREE]
     result = without(call, error, *words)
     assert processes_in(folder) == []
+    # Done without the call, or refused: by the call.
     assert result.returncode == 3 or is_refused(result)
     if call in NEWER:
         assert (result.returncode, result.stderr) == (3, b"")
@@ -142,6 +147,7 @@ def test_leftovers_are_killed_to_the_last(without, folder, call, error, options)
 def test_leftovers_are_waited_for_to_the_last(without, folder, call, error, options):
     command = "((sleep 0.3; echo >done) >/dev/null 2>&1 &) & exit 3"
     result = without(call, error, "run", *options, "--leftovers=wait", "lock", "sh", "-c", command)
+    # Done without the call, or refused: by the call.
     assert is_refused(result) or (result.returncode == 3 and (folder / "done").exists())
     if call in NEWER:
         assert (result.returncode, result.stderr) == (3, b"")
@@ -246,6 +252,7 @@ def test_an_acquired_lock_is_held_or_refused(without, swlock, folder, call, erro
     else:
         assert is_refused(result)
     os.close(reader)
+    # A lock that is no file any more is free.
     assert not (folder / "lock").exists() or is_free(folder / "lock")
     if call in NEWER:
         # Without, it could not be released.

@@ -175,6 +175,7 @@ def test_a_block_device_is_opened_for_reading_only_and_not_waited_for(swlock, fo
         subprocess.run([*trace, SWLOCK, *words], cwd=folder, check=True, stdout=subprocess.DEVNULL)
         lines = [line for line in (folder / "trace").read_text().splitlines() if disk in line]
         for line in lines:
+            # Nothing that creates, or waits for, what is there.
             assert "O_PATH" in line or "O_RDONLY|O_NOCTTY|O_NONBLOCK" in line and "O_CREAT" not in line
 
 

@@ -130,6 +130,7 @@ def test_no_sections_overlap_where_one_removes_the_file_and_the_other_does_not_l
         storm.loop("peer", PEERS[peer], "0.1")
     storm.rage("remover", "peer", "gone")
     assert storm.count("overlap") == 0 and storm.count("failed") == 0
+    # The last holder may have removed the lock file.
     assert set(os.listdir(folder)) <= {"log", "stop", "lock"}
 
 

@@ -48,6 +48,7 @@ def test_a_user_signal_while_waiting_ends_the_wait(swlock, folder, options, name
         process = swlock.start("run", *options, "lock", "touch", "ran")
         wait_until(lambda: waits_on(folder / "lock"))
         process.send_signal(number)
+        # One that comes before it is handled ends the process itself.
         assert process.wait(10) in (-number, 128 + number)
         wait_until(lambda: not waits_on(folder / "lock"))
     assert not (folder / "ran").exists()

@@ -259,6 +259,7 @@ def test_processes_are_offered_as_owners(completer):
     for typed in (f"swlock acquire --owner {pid}", f"swlock transfer x --to {pid}"):
         # A word that is known, and begins no other, gets a space.
         whole = completer.completed(typed) == typed + " "
+        # Where not the whole word is given.
         assert whole or str(pid) in completer.offered(typed)
     typed = "swlock acquire --owner 4194305"
     assert completer.completed(typed) == typed

@@ -191,6 +191,7 @@ def test_the_binary_runs_where_there_is_nothing_else(folder, words):
     assert result.returncode == 0, result
     assert result.stdout.decode() == f"swlock {version()}\n"
     assert result.stderr == b""
+    # The lock file, if one was made.
     assert set(os.listdir(root)) <= {"swlock", "l"}
 
 
