@@ -94,7 +94,7 @@ def test_kernel_lock_of_another_host_is_seen_and_left_alone(world, version, new_
     is_told = (version, sharing) != ("3", "shared")
     output = b.check(f"swlock status --json {lock}")
     report = json.loads(output)
-    assert report["held"] == is_told, output
+    assert (report["held"], report["state"] == "held") == (is_told, is_told), output
     assert report["elsewhere"] == (sharing if is_told else "unknown"), output
     text = "on another host" if is_told else "locks of other hosts are not seen here"
     assert text in b.check(f"swlock status {lock}")

@@ -159,6 +159,7 @@ struct Break {
   }
 
   private func breakClaim(_ path: ByteString) throws(Failure) {
+    let wasThere = (try? FileStatus(at: path, followingLinks: false)) != nil
     var holder: HardlinkClaim?
     do throws(LockError) {
       let location = try options.lock.claimKind.location(at: path)
@@ -166,7 +167,7 @@ struct Break {
         let broken = try location.breakLock(force: options.force)
         if let broken {
           options.lock.say("broke \(path), which was held \(broken.ownerPhrase)")
-        } else if (try? FileStatus(at: path, followingLinks: false)) == nil {
+        } else if !wasThere {
           throw LockError.system(.open, .missing)
         } else {
           options.lock.say("\(path) is free")

@@ -176,7 +176,7 @@ struct Run {
 
   /// What the command leaves keeps a lock that it has inherited, and --max-runtime was to end it.
   private func sayWhoKeeps(_ path: ByteString) {
-    guard inheritsLock, options.leftovers == .keep,
+    guard options.maximumRuntime != nil, inheritsLock, options.leftovers == .keep,
       let holders = (try? inspectLocks(at: path))?.locks.first?.holders
     else { return }
     let left = holders.first {

@@ -186,7 +186,7 @@ extension LockOptions {
     else { return }
     let digits = [6, 3, 0].map { Message("\(Int64(status.permissions >> $0 & 7))") }
     Output.say(
-      "\(path) was there already: --perm changes nothing of its 0\(digits[0])\(digits[1])\(digits[2])"
+      "the permissions of \(path) are 0\(digits[0])\(digits[1])\(digits[2]), not those of --perm"
     )
   }
 

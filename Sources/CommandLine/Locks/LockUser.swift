@@ -19,8 +19,9 @@ struct LockUser {
     var wrapper = holder
     // A front, a holder, and the command.
     for _ in 0..<3 {
-      if let since = Self.since(wrapper, path) {
-        (process, self.since) = (wrapper, since)
+      if !wrapper.isWrapper {
+        process = wrapper
+        since = Self.since(wrapper, path)
         return
       }
       let children = childProcesses(of: wrapper.identifier).compactMap { ObservedProcess($0) }
@@ -28,10 +29,10 @@ struct LockUser {
       let next =
         children.first { Self.since($0, path) != nil } ?? children.first { !$0.isWrapper }
         ?? children.first
-      guard wrapper.isWrapper, let next else { break }
+      guard let next else { break }
       wrapper = next
     }
-    process = wrapper.isWrapper ? holder : wrapper
+    process = holder
     since = nil
   }
 
@@ -43,39 +44,32 @@ struct LockUser {
 
   /// Of those who have one lock: the one that says since when, or else the first.
   init?(of holders: [ObservedProcess], at path: ByteString) {
-    guard let first = holders.first else { return nil }
+    var first: LockUser?
     for holder in holders {
       let user = LockUser(of: holder, at: path)
-      if user.since != nil {
-        self = user
-        return
-      }
+      if first == nil || user.since != nil { first = user }
+      if user.since != nil { break }
     }
-    self.init(of: first, at: path)
+    guard let first else { return nil }
+    self = first
   }
 
   /// How long the lock has been held, in whole seconds.
   var time: Span? { since.map { .seconds(max(.zero, .now - $0).wholeSeconds) } }
 
-  /// What swlock has told the command.
+  /// What swlock has told the command. The other process's path is only compared: to look there might hang.
   private static func since(_ process: ObservedProcess, _ path: ByteString) -> WallTime? {
     guard let since = process.variable("SWLOCK_SINCE"), let seconds = parseNumber(since.bytes),
-      let held = process.variable("SWLOCK_PATH"),
-      held == path.absolutePath || isSameFile(held, path)
+      let held = process.variable("SWLOCK_PATH"), held == path.absolutePath
     else { return nil }
     return WallTime(sinceZero: .seconds(seconds))
-  }
-
-  private static func isSameFile(_ one: ByteString, _ other: ByteString) -> Bool {
-    guard let file = try? FileStatus(at: one, followingLinks: true).identity else { return false }
-    return (try? FileStatus(at: other, followingLinks: true))?.identity == file
   }
 }
 
 extension ObservedProcess {
   /// Whether it runs a command under a lock, by what it is called.
   fileprivate var isWrapper: Bool {
-    guard let program = arguments().first?.splitPath.name else { return false }
+    let program = ByteString(command.bytes.prefix { $0 != ascii(" ") }).splitPath.name
     return program == "swlock" || program == "flock" || program == "lockrun"
   }
 }

@@ -73,7 +73,7 @@ final class WaitingLine {
           try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
         }
       } else {
-        let key = incumbent?.phrase(commandUpTo: .max, withTime: false) ?? "nobody"
+        let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
         if key.bytes != last.bytes {
           let text = text(request, options, incumbent)
           try? Output.write("\(text)\n", to: STDERR_FILENO)
@@ -88,7 +88,7 @@ final class WaitingLine {
     _ request: LockRequest, _ options: LockOptions, _ incumbent: Incumbent?
   ) -> Message {
     if let message = options.message { return "\(message)" }
-    let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: .max))
+    let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: 500))
     return "swlock: waiting for \(request.path)\(holder)"
   }
 

@@ -96,6 +96,7 @@ enum JSON {
     row.path = report.path
     for lock in report.kernel?.locks ?? [] { row.add(lock, at: report.path) }
     row.isHeld = report.isHeld
+    if report.kernel?.hasHolder == true { row.state = "held" }
     row.openers = report.presence?.openers.map { party($0) } ?? []
     if let hardlink = report.hardlink {
       row.mode = LockMode.hardlink.name

@@ -12,9 +12,18 @@ extension ObservedProcess {
     guard let text = try? FileDescriptor.open(file, O_RDONLY).readAll(limit: 1 << 20) else {
       return nil
     }
-    for variable in text.split(separator: 0) {
-      guard let (key, value) = split(ByteString(variable), at: "=") else { continue }
-      if key.bytes.elementsEqual(name.utf8) { return value }
+    // Of what begins with a name and `=`, byte by byte: there may be many, of many processes.
+    var place = 0
+    while place < text.count {
+      var end = place
+      while end < text.count, text[end] != 0 { end += 1 }
+      let value = place + name.utf8CodeUnitCount + 1
+      if value <= end, text[value - 1] == ascii("="),
+        memcmp(Array(text[place..<value]), name.utf8Start, name.utf8CodeUnitCount) == 0
+      {
+        return ByteString(text[value..<end])
+      }
+      place = end + 1
     }
     return nil
   }

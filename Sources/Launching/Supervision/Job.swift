@@ -92,6 +92,8 @@ extension Job {
       return .none
     }
     if terminal.isOurs { return .ours }
+    // A command that has made a group of its own is not ours to follow.
+    if group == .inherited { return .other }
     return terminal.belongs(to: child.identifier) ? .command : .other
   }
 

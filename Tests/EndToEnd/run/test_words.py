@@ -96,7 +96,7 @@ def test_permissions_of_a_file_that_was_there_are_not_changed(swlock, folder):
     (folder / "lock").touch(0o600)
     words = ["run", "--perm", "660", "lock", "true"]
     said = swlock.run(*words).stderr
-    assert said == b"swlock: lock was there already: --perm changes nothing of its 0600\n"
+    assert said == b"swlock: the permissions of lock are 0600, not those of --perm\n"
     assert swlock.run("run", "-q", *words[1:]).stderr == b""
     (folder / "lock").chmod(0o660)
     assert swlock.run(*words).stderr == b""
