@@ -67,6 +67,16 @@ build/swlock: $(SOURCES) scripts/functions.order Makefile
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@
 
+# The list of functions that the linker puts side by side, anew. One that is old does no harm but to speed.
+order: build/swlock
+	$(TOOLCHAIN)clang $(LINK) $(OBJECTS)/*.o -o build/swlock.symbols
+	scripts/record-functions build/swlock.symbols scripts/functions.order
+
+# After an edit: ordinary swlock and the tests of a subject, T=run/test_waiting, or of what git says has changed.
+T ?=
+quick:
+	JOBS=$(JOBS) scripts/quick $(T)
+
 # Everything the tests need, and all tests: first those of the libraries, then those of the binary.
 test: build/swlock
 	scripts/install-test-tools
