@@ -11,8 +11,13 @@ static inline unsigned long csystem_auxiliary_value(unsigned long type) { return
 static inline int csystem_clone(int (*body)(void *), void *stack_top, int flags, void *argument) {
   return clone(body, stack_top, flags, argument);
 }
-// fork(2), the system call itself: glibc's brings what threads need with it.
+// fork(2). The shipped program has one thread, and takes the system call itself. In a program with threads another
+// one may hold the locks of malloc(3), which only libc's own fork takes care of.
+#ifdef SWLOCK_STATIC
 static inline int csystem_fork(void) { return (int)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+#else
+static inline int csystem_fork(void) { return fork(); }
+#endif
 // The same, but parent and child share one descriptor table, and with it every file lock.
 static inline int csystem_fork_sharing_files(void) {
   return (int)syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0);
