@@ -159,7 +159,8 @@ def test_a_circle_of_acquired_locks_is_named(folder, mode, second):
 # Locks of hardlink mode, which name their owner.
 
 # A script that does something else, in the foreground; see `let_look`.
-UNTIL_LOOKED = "until [ -e looked ]; do sleep 0.05; done"
+# One command: between two of its own a script looks as if it only waited for the ones in the background.
+UNTIL_LOOKED = "sh -c 'until [ -e looked ]; do sleep 0.05; done'"
 
 
 def test_a_hardlink_lock_of_an_ancestor_is_an_error(swlock, folder):
@@ -299,7 +300,7 @@ def test_a_foreground_command_beside_the_waiter_may_end(swlock, folder, mode, in
     text = f"""
       "$S" acquire -m $M lock
       ("$S" {inner} -m $M -w 30 lock {command}) &
-      sh -c '{UNTIL_LOOKED}'
+      {UNTIL_LOOKED}
       "$S" release -m $M lock
       wait
     """
