@@ -32,7 +32,7 @@ struct Status {
   /// What a look gave, at one path or at all locks.
   private final class Look {
     let text: Message
-    /// The same as long as nothing has happened but that time passed.
+    /// The same as long as nothing has happened but that time passed; empty where nobody watches.
     let key: Message
     let isHeld: Bool
     /// Why there was nothing to be seen; then the text is what is said of that.
@@ -92,7 +92,7 @@ struct Status {
   private func lookAtTheMachine() -> Look {
     do throws(LockError) {
       let found = try inspectAllLocks()
-      let json = JSON.locks(found)
+      let json = options.json || options.watch != nil ? JSON.locks(found) : Message()
       return Look(options.json ? json : found.table, key: json, isHeld: !found.locks.isEmpty)
     } catch {
       return Look(
@@ -117,10 +117,15 @@ struct Status {
         path: path, hardlink: hardlink, kernel: kernel,
         presence: isFree && !options.quiet ? FilePresence(of: path) : nil)
       return Look(
-        options.json ? JSON.report(report) : report.text, key: report.key, isHeld: report.isHeld)
+        text(of: report), key: options.watch == nil ? Message() : report.key,
+        isHeld: report.isHeld)
     } catch {
       return Look(.hardlink("look at", path, error))
     }
+  }
+
+  private func text(of report: PathReport) -> Message {
+    options.quiet ? Message() : options.json ? JSON.report(report) : report.text
   }
 
   private func kernelLocks(at path: ByteString) throws(LockError) -> LockInspection? {
