@@ -194,15 +194,21 @@ import Testing
 
   // MARK: - Leases
 
+  /// A lease that begins now, and who renews it.
+  private func renewing(lifetime: Span) throws -> (Lease, Supervisor) {
+    let lease = try Lease(lifetime: lifetime)
+    lease.deadline = .now + lifetime
+    let supervisor = try Supervisor(
+      limits {
+        $0.lease = lease
+        $0.leaseRenewer = .supervisor
+      })
+    return (lease, supervisor)
+  }
+
   @Test func whoRenewsInTimeIsNotEnded() throws {
     try inForkedProcess { findings in
-      let lease = try Lease(lifetime: .milliseconds(900))
-      lease.deadline = .now + lease.lifetime
-      let supervisor = try Supervisor(
-        limits {
-          $0.lease = lease
-          $0.leaseRenewer = .supervisor
-        })
+      let (lease, supervisor) = try renewing(lifetime: .milliseconds(900))
       let child = try supervisor.start(Command(["sleep", "1000"]))
       let vigil = supervisor.begin(child)
       for _ in 0..<3 {
@@ -218,13 +224,7 @@ import Testing
 
   @Test func aLeaseThatIsLostEndsAllThatComesFromTheCommand() throws {
     try inForkedProcess { findings in
-      let lease = try Lease(lifetime: .milliseconds(300))
-      lease.deadline = .now + lease.lifetime
-      let supervisor = try Supervisor(
-        limits {
-          $0.lease = lease
-          $0.leaseRenewer = .supervisor
-        })
+      let (_, supervisor) = try renewing(lifetime: .milliseconds(300))
       let child = try supervisor.start(
         Command(["sh", "-c", "trap '' TERM; sleep 1000 & sleep 1000"]))
       let vigil = supervisor.begin(child)

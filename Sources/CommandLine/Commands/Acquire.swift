@@ -128,7 +128,7 @@ struct Acquire {
   }
 
   private func unable(_ request: LockRequest, _ error: LaunchError) -> Failure {
-    unable(request, "\(error.step.name): \(error.errno.text)", Failure.status(error))
+    unable(request, error.text, Failure.status(error))
   }
 
   private func unable(

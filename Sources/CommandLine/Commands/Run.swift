@@ -179,10 +179,9 @@ struct Run {
     guard options.maximumRuntime != nil, inheritsLock, options.leftovers == .keep,
       let holders = (try? inspectLocks(at: path))?.locks.first?.holders
     else { return }
-    let left = holders.first {
-      $0.process.variable("SWLOCK_HELD").map { HeldList.names(path, in: $0) } == true
+    if let left = holders.first(where: { $0.process.isUnderLock(at: path) }) {
+      Output.say("the lock stays with \(left.process.phrase)")
     }
-    if let left { Output.say("the lock stays with \(left.process.phrase)") }
   }
 
   /// That which the lock depends on, where it is known how long it lasts.

@@ -7,7 +7,7 @@ final class ExecutionEnvironment {
   let options: LaunchOptions
   private let account: Accounts.Account
   /// What was opened for the command, until this process has started it.
-  private var opened: [Int32] = []
+  private var opened: [HeldDescriptor] = []
   /// The way of the command's output, where that is not this process's own.
   let output: OutputRelay?
   var controlGroup: ControlGroup?
@@ -24,13 +24,6 @@ final class ExecutionEnvironment {
     } catch {
       throw .launching(error, "swlock")
     }
-  }
-
-  deinit { closeOpened() }
-
-  private func closeOpened() {
-    for number in opened { close(number) }
-    opened = []
   }
 
   /// The command, with `variables` in its environment whatever the options say. Opens its files.
@@ -104,9 +97,9 @@ final class ExecutionEnvironment {
 
   private func open(_ path: ByteString, _ flags: Int32) throws(Failure) -> Int32 {
     do throws(Errno) {
-      let number = try FileDescriptor.open(path, flags, permissions: 0o666).leak()
-      opened.append(number)
-      return number
+      let held = HeldDescriptor(try FileDescriptor.open(path, flags, permissions: 0o666))
+      opened.append(held)
+      return held.number
     } catch {
       throw .opening(path, error)
     }

@@ -18,7 +18,7 @@ extension ExecutionEnvironment {
       candidate.insert(kind)
       if let error = setup.failure(of: candidate) {
         Output.say(
-          "running \(name) without --unshare \(kind.name): \(error.step.name): \(error.errno.text)")
+          "running \(name) without --unshare \(kind.name): \(error.text)")
       } else {
         chosen = candidate
       }
@@ -40,7 +40,7 @@ extension ExecutionEnvironment {
       .systemCall,
       .unable(
         to: "run", name,
-        "\(error.step.name): \(error.errno.text); without privileges that takes user as well")
+        "\(error.text); without privileges that takes user as well")
     )
   }
 

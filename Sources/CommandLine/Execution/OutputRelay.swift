@@ -112,7 +112,7 @@ extension OutputRelay {
       keyboard = hasKeyboard ? try Keyboard(STDIN_FILENO) : nil
       terminal = try PseudoTerminal(for: keyboard, owner: setup.credentials.user)
     } catch {
-      return Output.say("no terminal for the command: \(error.step.name): \(error.errno.text)")
+      return Output.say("no terminal for the command: \(error.text)")
     }
     plan.add(terminal, to: options.isShown ? setup.source(STDOUT_FILENO) : nil)
     plan.keyboard = keyboard

@@ -19,7 +19,7 @@ struct Incumbent {
   init?(of request: LockRequest) {
     if request.kind.hasClaim {
       guard let claim = claimHolding(request) else { return nil }
-      let user = claim.liveness == .alive ? LockUser(of: claim, at: request.path) : nil
+      let user = LockUser(of: claim, at: request.path)
       who = user.map { .user($0) } ?? .claim(claim)
       time = user?.time
       expiry = claim.expiryInBrackets
@@ -28,9 +28,7 @@ struct Incumbent {
     guard let inspection = try? inspectLocks(at: request.path) else { return nil }
     var first: LockUser?
     for lock in inspection.locks where lock.excludes(request) {
-      guard let user = LockUser(of: lock.holders.map { $0.process }, at: request.path) else {
-        continue
-      }
+      guard let user = LockUser(of: lock, at: request.path) else { continue }
       if first == nil { first = user } else { others += Int64(lock.count) }
     }
     if let first {

@@ -55,7 +55,7 @@ struct LockFamily {
   /// Whether swlock has started it, or what it comes from, under the lock.
   private static func bears(_ path: ByteString, _ process: ObservedProcess) -> Bool {
     if KeptLock(of: process) != nil { return true }
-    return process.variable("SWLOCK_HELD").map { HeldList.names(path, in: $0) } ?? false
+    return process.isUnderLock(at: path)
   }
 
   /// Whether it is in the process group or the session that the locker has led. As long as it is, nobody

@@ -1,3 +1,4 @@
+internal import Launching
 internal import Locking
 internal import SystemInterface
 
@@ -24,7 +25,8 @@ struct LockUser {
         since = Self.since(wrapper, path)
         return
       }
-      let children = childProcesses(of: wrapper.identifier).compactMap { ObservedProcess($0) }
+      let children = ((try? ProcessTable.children(of: wrapper.identifier)) ?? [])
+        .compactMap { ObservedProcess($0) }
       // What copies the output is a swlock as well, and has no children.
       let next =
         children.first { Self.since($0, path) != nil } ?? children.first { !$0.isWrapper }
@@ -36,17 +38,17 @@ struct LockUser {
     since = nil
   }
 
-  /// Of the living owner of a claim; nil where that is not seen.
+  /// Of the owner of a claim; nil where that is not seen to live.
   init?(of claim: HardlinkClaim, at path: ByteString) {
-    guard let owner = ObservedProcess(claim.process) else { return nil }
+    guard claim.liveness == .alive, let owner = ObservedProcess(claim.process) else { return nil }
     self.init(of: owner, at: path)
   }
 
-  /// Of those who have one lock: the one that says since when, or else the first.
-  init?(of holders: [ObservedProcess], at path: ByteString) {
+  /// Of those who have a lock of the kernel's: the one that says since when, or else the first.
+  init?(of lock: ObservedLock, at path: ByteString) {
     var first: LockUser?
-    for holder in holders {
-      let user = LockUser(of: holder, at: path)
+    for holder in lock.holders {
+      let user = LockUser(of: holder.process, at: path)
       if first == nil || user.since != nil { first = user }
       if user.since != nil { break }
     }

@@ -49,7 +49,8 @@ enum JSON {
   private struct Row {
     var path: ByteString?
     var mode: StaticString?
-    var state: StaticString = "unlocked"
+    /// Of a claim; otherwise as `isHeld` says.
+    var state: StaticString?
     var isHeld = false
     var since: WallTime?
     var holders: [Message] = []
@@ -65,7 +66,7 @@ enum JSON {
       var object = Object()
       object.add("path", text: path)
       object.add("mode", text: mode.map { ByteString(stringLiteral: $0) })
-      object.add("state", name: state)
+      object.add("state", name: state ?? (isHeld ? "held" : "unlocked"))
       object.add("held", isHeld)
       object.add("since", since)
       object.add("holders", holders)
@@ -81,10 +82,8 @@ enum JSON {
 
     mutating func add(_ lock: ObservedLock, at path: ByteString?) {
       if locks.isEmpty { mode = lock.mode.name }
-      let held = LockUser(of: lock.holders.map { $0.process }, at: path ?? "")?.since
+      let held = LockUser(of: lock, at: path ?? "")?.since
       if since == nil { since = held }
-      isHeld = true
-      state = "held"
       holders += lock.holders.map { holder($0) }
       waiters += lock.waiters.flatMap { $0.processes.map { party($0) } }
       locks.append(JSON.lock(lock, held))
@@ -96,14 +95,13 @@ enum JSON {
     row.path = report.path
     for lock in report.kernel?.locks ?? [] { row.add(lock, at: report.path) }
     row.isHeld = report.isHeld
-    if report.kernel?.hasHolder == true { row.state = "held" }
     row.openers = report.presence?.openers.map { party($0) } ?? []
     if let hardlink = report.hardlink {
       row.mode = LockMode.hardlink.name
       row.state = hardlink.state.name
       row.waiters = hardlink.waiters.map { claim($0) }
       if let holder = hardlink.holder {
-        if holder.liveness == .alive { row.since = LockUser(of: holder, at: report.path)?.since }
+        row.since = LockUser(of: holder, at: report.path)?.since
         let claim = claim(holder)
         row.claim = claim
         row.holders = [claim]
@@ -118,6 +116,7 @@ enum JSON {
     for lock in found.locks {
       var row = Row()
       row.path = lock.path
+      row.isHeld = true
       row.add(lock, at: lock.path)
       text.append(row.line(found))
     }

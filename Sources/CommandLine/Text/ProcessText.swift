@@ -19,13 +19,18 @@ extension ObservedProcess {
       while end < text.count, text[end] != 0 { end += 1 }
       let value = place + name.utf8CodeUnitCount + 1
       if value <= end, text[value - 1] == ascii("="),
-        memcmp(Array(text[place..<value]), name.utf8Start, name.utf8CodeUnitCount) == 0
+        text[place..<(value - 1)].elementsEqual(name.utf8)
       {
         return ByteString(text[value..<end])
       }
       place = end + 1
     }
     return nil
+  }
+
+  /// Whether swlock has started it, or what it comes from, under the lock at `path`, by its environment.
+  func isUnderLock(at path: ByteString) -> Bool {
+    variable("SWLOCK_HELD").map { HeldList.names(path, in: $0) } ?? false
   }
 }
 

@@ -46,8 +46,8 @@ extension PathReport {
     }
     let expiry = holder.expiryPhrase ?? "until it is released"
     if hardlink.isHeld {
-      let time = holder.liveness == .alive ? LockUser(of: holder, at: path)?.time : nil
-      let since = time.map { Message(" for \(spanText($0))") } ?? ""
+      let time = LockUser(of: holder, at: path)?.time
+      let since = Message.phrase(" for ", time.map { spanText($0) })
       return ("held \(holder.ownerPhrase)\(since)", [expiry])
     }
     if hardlink.state == .stale { return ("stale: its owner is dead", [holder.ownerName]) }
@@ -82,7 +82,7 @@ extension ObservedLock {
 
   /// `, held for 3h 5m`; nothing where nobody has it who could say.
   private func timePhrase(_ path: ByteString) -> Message {
-    guard let user = LockUser(of: holders.map { $0.process }, at: path) else { return "" }
+    guard let user = LockUser(of: self, at: path) else { return "" }
     return user.time.map { ", held for \(spanText($0))" } ?? ", held since an unknown time"
   }
 
@@ -109,7 +109,7 @@ extension ObservedLock {
   }
 
   fileprivate func appendTableRows(to table: inout Message) {
-    let time = path.flatMap { LockUser(of: holders.map { $0.process }, at: $0)?.time }
+    let time = path.flatMap { LockUser(of: self, at: $0)?.time }
     let span = time.map { spanText($0) } ?? "?"
     for holder in holders { appendTableRow(holder.process, kind, span, to: &table) }
     if holders.isEmpty { appendTableRow(nil, kind, "?", to: &table) }

@@ -1,21 +1,22 @@
 internal import CSystem
 
 /// What /proc says of processes.
-enum ProcessTable {
+package enum ProcessTable {
   static func all() throws(Errno) -> [Family.Member] {
     if try !procIsOurs() { throw .noProcess }
     var processes: [Family.Member] = []
     for process in try numbers(in: "/proc") {
       if let fields = try statistics(process) {
         processes.append(
-          Family.Member(identifier: process, parent: number(fields[1]), group: number(fields[2])))
+          Family.Member(
+            identifier: process, parent: fields[1].number() ?? 0, group: fields[2].number() ?? 0))
       }
     }
     return processes
   }
 
   /// Those of one process; each thread has children of its own.
-  static func children(of process: Int32) throws(Errno) -> [Int32] {
+  package static func children(of process: Int32) throws(Errno) -> [Int32] {
     let folder = "/proc/" + ByteString(decimal: process) + "/task"
     var children: [Int32] = []
     do throws(Errno) {
@@ -37,8 +38,9 @@ enum ProcessTable {
     defer { closedir(folder) }
     var numbers: [Int32] = []
     while let entry = readdir(folder) {
-      let number = Int32(atoi(csystem_entry_name(entry)))
-      if number > 0 { numbers.append(number) }
+      if let number: Int32 = CStringBytes(csystem_entry_name(entry)).number() {
+        numbers.append(number)
+      }
     }
     return numbers
   }
@@ -73,10 +75,6 @@ private func statistics(_ identifier: Int32) throws(Errno) -> [ArraySlice<UInt8>
   guard let end = text.lastIndex(of: ascii(")")) else { return nil }
   let fields = text[(end + 1)...].split(separator: ascii(" "), maxSplits: 3)
   return fields.count > 2 ? Array(fields[..<3]) : nil
-}
-
-private func number(_ digits: ArraySlice<UInt8>) -> Int32 {
-  digits.reduce(0) { $0 &* 10 &+ Int32($1 &- ascii("0")) }
 }
 
 extension Errno {

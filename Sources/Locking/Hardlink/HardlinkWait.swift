@@ -27,7 +27,8 @@ struct HardlinkWait {
     patience = request.patience
     slop = judge.policy.clockSlop
     watch = ReleaseWatch(judge, interruption: request.interruption)
-    backoff = Backoff(judge.policy)
+    backoff = Backoff(
+      from: max(.milliseconds(1), judge.policy.shortestPoll), to: judge.policy.longestPoll)
   }
 
   /// How long this claim has been seen at the lock, always with the same time of its last change
@@ -110,29 +111,4 @@ struct HardlinkWait {
     let rest = expiry + slop - clock.now
     return rest < .zero ? .longest : rest + .milliseconds(1)
   }
-}
-
-/// Pauses that grow.
-private struct Backoff {
-  private let longest: Span
-  private let shortest: Span
-  private var current: Span
-  private var jitter = Jitter()
-
-  init(_ policy: HardlinkPolicy) {
-    shortest = max(.milliseconds(1), policy.shortestPoll)
-    longest = max(shortest, policy.longestPoll)
-    current = shortest
-  }
-
-  mutating func reset() { current = shortest }
-
-  /// Between half and all of a pause that doubles each time.
-  mutating func next() -> Span {
-    let pause = current
-    current = min(longest, current * 2)
-    return pause / 2 + random(upTo: pause / 2)
-  }
-
-  mutating func random(upTo limit: Span) -> Span { jitter.span(upTo: limit) }
 }

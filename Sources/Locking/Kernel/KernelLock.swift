@@ -19,9 +19,6 @@ public struct KernelLock: Sendable {
 
   private static let pollInterval = Span.milliseconds(20)
 
-  /// Between two questions to a server.
-  private static let longestPause = Span.milliseconds(250)
-
   private var callStep: LockStep { mode == .flock ? .flock : .fcntl }
 
   /// Takes the lock on the open file `descriptor`: at once, or else as `patience` allows. A lock of
@@ -54,12 +51,10 @@ public struct KernelLock: Sendable {
 
   /// Asks again and again, and never has the kernel wait.
   private func takeByTurns(_ descriptor: Int32, _ patience: Patience) throws(LockError) {
-    var jitter = Jitter()
-    var pause = Span.milliseconds(10)
+    var backoff = Backoff(from: .milliseconds(15), to: .milliseconds(375))
     repeat {
-      patience.bounding(pause / 2 + jitter.span(upTo: pause)).pause()
+      patience.bounding(backoff.next()).pause()
       if try take(descriptor, waiting: false) { return }
-      pause = min(pause * 2, Self.longestPause)
     } while !patience.isOver
     throw .timedOut
   }
