@@ -96,14 +96,17 @@ extension FileStatus {
 ///
 /// - Parameter name: of a file in the open folder `descriptor`, links not followed; empty: what is open.
 public func askServer(for name: ByteString = "", in descriptor: Int32) throws(Errno) {
-  var status = statx()
-  let flags = AT_STATX_FORCE_SYNC | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH
   do throws(Errno) {
-    try name.withCString { (name) throws(Errno) in
-      _ = try retryingOnInterrupt {
-        statx(descriptor, name, flags, UInt32(STATX_BASIC_STATS), &status)
-      }
-    }
+    try askOnce(for: name, in: descriptor)
+  } catch .staleHandle where !name.isEmpty {
+    forgetDelegation(of: name, in: descriptor)
+    try askOnce(for: name, in: descriptor)
+  }
+}
+
+private func askOnce(for name: ByteString, in descriptor: Int32) throws(Errno) {
+  do throws(Errno) {
+    _ = try extendedStatus(of: name, in: descriptor, AT_STATX_FORCE_SYNC)
   } catch {
     // Before Linux 4.11, or where a filter forbids it: what stat(2) gets has to do.
     switch error {
@@ -111,6 +114,29 @@ public func askServer(for name: ByteString = "", in descriptor: Int32) throws(Er
     default: throw error
     }
   }
+}
+
+private func extendedStatus(
+  of name: ByteString, in descriptor: Int32, _ synchronisation: Int32
+) throws(Errno) -> statx {
+  var status = statx()
+  let flags = synchronisation | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH
+  try name.withCString { (name) throws(Errno) in
+    _ = try retryingOnInterrupt {
+      statx(descriptor, name, flags, UInt32(STATX_BASIC_STATS), &status)
+    }
+  }
+  return status
+}
+
+/// Has a client of NFS 4 look a name up again that leads to a file of which the server has said that it is gone.
+/// As long as it has a delegation for that file, or takes itself to have one, it answers every question for the
+/// name by that file. To open it for writing gives the delegation back, even where that is not permitted.
+private func forgetDelegation(of name: ByteString, in folder: Int32) {
+  guard let remembered = try? extendedStatus(of: name, in: folder, AT_STATX_DONT_SYNC),
+    Int32(remembered.stx_mode) & S_IFMT == S_IFREG
+  else { return }
+  _ = try? FileDescriptor.open(name, in: folder, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY)
 }
 
 /// Throws unless this process's real user may read and write the file (access(2)).

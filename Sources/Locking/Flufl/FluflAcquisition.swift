@@ -54,7 +54,8 @@ struct FluflAcquisition {
       do throws(LockError) {
         held = try lock.look(lock.base)
       } catch .system(_, let error)
-        where policy.retriedErrors.contains(error) && request.patience != .never
+        where request.patience != .never
+        && (policy.retriedErrors.contains(error) || lock.isShared && error == .staleHandle)
       {
         try wait.forAnything()
         continue

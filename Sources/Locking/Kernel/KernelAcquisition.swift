@@ -29,6 +29,7 @@ struct KernelAcquisition: ~Copyable {
         if case .until = request.patience, request.patience.isOver { throw LockError.timedOut }
       } catch LockError.system(let step, .staleHandle) {
         if restarts >= maximumRestarts { throw .system(step, .staleHandle) }
+        try? askServer(for: request.path, in: AT_FDCWD)
       } catch .system(.flock, let error)
         where (error == .badDescriptor || error == .inputOutput) && !request.opensForWriting
       {

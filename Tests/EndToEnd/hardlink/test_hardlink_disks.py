@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import SWLOCK, needs_root, needs_tool
+from conftest import SWLOCK, needs_root, needs_strace, needs_tool
 from hardlink_world import BUSY, CANNOT_CREATE, SETTLE, UNSUPPORTED, left_in, under, watches
 from mounts import mounted
 from observing import PATIENCE, has_failed, nothing_left, wait_until  # noqa: F401
@@ -161,6 +161,38 @@ def test_two_mounts_of_a_folder_exclude_each_other(swlock, folder, style):
             assert outcome.returncode == BUSY, outcome
             finish(waiting)
             assert left_in(folder / "source") == []
+
+
+@needs_strace
+@needs_tool("bindfs")
+@pytest.mark.parametrize("patience", ["0", "0.1"])
+def test_name_of_a_file_that_is_gone_is_looked_up_again(swlock, folder, patience):
+    """As long as a client of NFS 4 has a delegation for the file it does so for none but writers."""
+    (folder / "source").mkdir()
+    with mounted(folder, "bindfs", "source", name="view") as view:
+        holding = hold(swlock, under(path="view/lock"))
+
+        def look(*fault):
+            """The calls of a process that finds it held."""
+            trace = folder / "trace"
+            words = ["strace", "-qq", "-f", "-o", trace, "-e", "trace=statx,openat", *fault]
+            outcome = subprocess.run(
+                [*words, *under("--timeout", patience, path=view / "lock"), "true"],
+                capture_output=True,
+                timeout=PATIENCE,
+            )
+            assert has_failed(outcome, BUSY, b"lock"), outcome
+            return trace.read_text().splitlines()
+
+        calls = [line for line in look() if "statx(" in line]
+        number = 1 + next(n for n, line in enumerate(calls) if '"lock", AT_STATX_FORCE_SYNC' in line)
+        calls = look("-e", f"inject=statx:error=ESTALE:when={number}")
+        failed = next(n for n, line in enumerate(calls) if "INJECTED" in line)
+        assert '"lock", AT_STATX_DONT_SYNC' in calls[failed + 1]
+        assert '"lock", O_WRONLY|O_NOCTTY|O_NONBLOCK|O_NOFOLLOW|O_CLOEXEC)' in calls[failed + 2]
+        assert '"lock", AT_STATX_FORCE_SYNC' in calls[failed + 3]
+        assert (view / "lock").exists()
+        finish(holding)
 
 
 @needs_tool("sshfs")
