@@ -24,7 +24,8 @@ SCRIPTS := .ci/run scripts/quick scripts/record-functions scripts/reference scri
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
 	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
-GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completions/swlock.fish
+MAN := $(patsubst %.in,%,$(wildcard man/*.in))
+GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlock.fish
 
 # The shipped binary: Embedded Swift, static, on libc alone. All sources are one module there: as several,
 # each of them has the code of those below generated again. What they import of each other is an empty module
@@ -122,7 +123,7 @@ fuzz:
 check: lint docs-check
 	scripts/install-test-tools
 	shellcheck $(SCRIPTS) completions/swlock.bash
-	mandoc -T lint -W warning man/swlock.1
+	mandoc -T lint -W warning $(MAN)
 	scripts/reference build/reference
 	scripts/check-binary build/swlock
 
@@ -171,7 +172,9 @@ install: build/swlock
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		$(PERSONALITIES)
 	install -D -T -m 755 build/swlock "$(DESTDIR)$(BINDIR)/swlock"
-	install -D -T -m 644 man/swlock.1 "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
+	for page in $(MAN); do \
+		install -D -t "$(DESTDIR)$(DATADIR)/man/man$${page##*.}" -m 644 $$page || exit; \
+	done
 	install -D -T -m 644 completions/swlock.bash \
 		"$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
 	install -D -T -m 644 completions/_swlock "$(DESTDIR)$(ZSHDIR)/_swlock"
@@ -183,7 +186,8 @@ install: build/swlock
 uninstall:
 	scripts/personalities uninstall "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		flock lockrun
-	rm -f "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(DATADIR)/man/man1/swlock.1"
+	for page in $(notdir $(MAN)); do rm -f "$(DESTDIR)$(DATADIR)/man/man$${page##*.}/$$page"; done
+	rm -f "$(DESTDIR)$(BINDIR)/swlock"
 	rm -f "$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
 	rm -f "$(DESTDIR)$(ZSHDIR)/_swlock"
 	rm -f "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"

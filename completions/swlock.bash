@@ -116,7 +116,7 @@ _swlock() {
     cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)
-      [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version
+      [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version modes exit durations json
       return
       ;;
     as)

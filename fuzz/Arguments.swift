@@ -34,6 +34,10 @@ private func complaint(aboutWords arguments: ArgumentVector, count: Int) -> Stri
       return complaint(about: personality, arguments + name, count: count - name)
     case .help(let topic):
       return Help.text(topic).count > 0 ? nil : "there is no help"
+    case .summary(let topic):
+      return Help.summary(topic).count > 0 ? nil : "there is no short help"
+    case .topic(let topic):
+      return topic.text.count > 0 ? nil : "there is no help on a topic"
     case .version:
       return nil
     }

@@ -25,7 +25,9 @@ package func runSwlock() -> Int32 {
 
 private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) -> Int32 {
   switch try Parser(arguments, count: count).parse() {
-  case .help(let topic): try Results.write(Help.text(topic))
+  case .help(let subcommand): try Results.write(Help.text(subcommand))
+  case .summary(let subcommand): try Results.write(Help.summary(subcommand))
+  case .topic(let topic): try Results.write(topic.text)
   case .version: try Results.write("swlock \(version)\n")
   case .run(let options): return try Run(options).perform()
   case .acquire(let options): return try Acquire(options).perform()

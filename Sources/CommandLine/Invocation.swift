@@ -1,6 +1,9 @@
 /// What a command line asks for. Parsing has checked it, and opened nothing.
 enum Invocation {
   case help(Subcommand?)
+  /// The same on one screen.
+  case summary(Subcommand?)
+  case topic(HelpTopic)
   case version
   case run(RunOptions)
   case acquire(HolderOptions)

@@ -14,7 +14,7 @@ struct Parser {
     var reader = OptionReader(arguments, count: count, from: 1, for: nil)
     switch try reader.next() {
     case .option(let given):
-      return given.identity == .version ? .version : .help(nil)
+      return given.identity == .version ? .version : help(nil, reader)
     case .end:
       throw .usage("no command given", of: nil)
     case .operand(let word):
@@ -34,13 +34,17 @@ struct Parser {
     while true {
       switch try reader.next() {
       case .option(let given):
-        if given.identity == .help { return .help(subcommand) }
+        if given.identity == .help { return help(subcommand, reader) }
         if given.identity == .version { return .version }
         try words.put(given)
       case .operand(let word): try words.put(word, &reader)
       case .end: return try Invocation(words)
       }
     }
+  }
+
+  private func help(_ subcommand: Subcommand?, _ reader: OptionReader) -> Invocation {
+    reader.sawLetter ? .summary(subcommand) : .help(subcommand)
   }
 
   private func subcommand(_ word: ByteString) -> Subcommand? {
@@ -80,10 +84,18 @@ struct Parser {
 
   private func parseHelp(from index: Int) throws(Failure) -> Invocation {
     var reader = OptionReader(arguments, count: count, from: index, for: .help)
-    guard case .operand(let word) = try reader.next() else { return .help(nil) }
-    guard let topic = subcommand(word) else { throw unknownSubcommand(word) }
+    guard case .operand(let word) = try reader.next() else { return help(nil, reader) }
     guard reader.isAtEnd else { throw .usage("too many words after 'help'", of: .help) }
-    return .help(topic)
+    if let subcommand = subcommand(word) { return .help(subcommand) }
+    if let topic = HelpTopic.allCases.first(where: { word.bytes.elementsEqual($0.name.utf8) }) {
+      return .topic(topic)
+    }
+    let names = Subcommand.allCases.map { $0.name } + HelpTopic.allCases.map { $0.name }
+    if let meant = suggestion(for: word, from: names) {
+      throw .usage("no help on '\(word)', did you mean 'swlock help \(meant)'?", of: nil)
+    }
+    throw .usage(
+      "no help on '\(word)', but on each command, and on modes, exit, durations and json", of: nil)
   }
 
   private func parseAs(from index: Int) throws(Failure) -> Invocation {
@@ -96,7 +108,8 @@ struct Parser {
         "the program's name comes first, its options follow: swlock as flock -n ...", of: .as)
     }
     switch word {
-    case .option(let given): return given.identity == .version ? .version : .help(.as)
+    case .option(let given):
+      return given.identity == .version ? .version : help(.as, reader)
     case .end: throw .usage("no program given: swlock as flock, or swlock as lockrun", of: .as)
     case .operand(let word):
       guard let personality = Personality(called: word) else {

@@ -49,7 +49,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .break: ["swlock break [OPTION...] PATH..."]
     case .cleanup: ["swlock cleanup [OPTION...] PATH|DIR..."]
     case .as: ["swlock as flock|lockrun [ARG...]"]
-    case .help: ["swlock help [COMMAND]"]
+    case .help: ["swlock help [COMMAND|TOPIC]"]
     case .version: ["swlock version"]
     }
   }
@@ -92,19 +92,21 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
       ? "only hardlink locks have a lifetime to refresh" : "only hardlink locks can be transferred"
   }
 
-  /// What it exits with when something is wrong.
-  package var failures: [ExitStatus] {
-    let always: [ExitStatus] = [.usage, .notALock, .unsupported, .systemCall]
-    let rest: [ExitStatus] = [.inputOutput, .notPermitted]
-    switch self {
-    case .run: return ExitStatus.allCases.filter { $0 != .done }
-    case .acquire: return always + [.cannotCreate, .inputOutput, .busy, .notHeld, .notPermitted]
-    case .release, .refresh, .transfer:
-      return always + [.cannotCreate, .inputOutput, .notHeld, .notPermitted]
-    case .break: return always + [.cannotCreate, .inputOutput, .busy, .notPermitted]
-    case .status: return always + [.missing, .cannotCreate] + rest
-    case .cleanup: return always + rest
-    case .as, .help, .version: return []
+  /// What it exits with otherwise than when all is well, in the order of the numbers.
+  package var failures: [ExitStatus] { ExitStatus.allCases.filter(exits(with:)) }
+
+  private func exits(with status: ExitStatus) -> Bool {
+    if operands == .none { return false }
+    switch status {
+    case .done: return false
+    case .free: return self == .status
+    case .usage, .notALock, .unsupported, .systemCall, .cannotCreate, .inputOutput, .notPermitted:
+      return true
+    case .missing: return self == .run || self == .acquire || self == .status || self == .break
+    case .busy: return self == .run || self == .acquire || self == .break
+    case .notHeld:
+      return SubcommandSet.lockers.contains(self) || SubcommandSet.holders.contains(self)
+    case .outOfTime, .cannotExecute, .notFound: return self == .run
     }
   }
 }

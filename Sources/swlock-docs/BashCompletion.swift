@@ -93,7 +93,7 @@ enum BashCompletion {
         case ${words[1]} in
       \#(optionCases())
           help)
-            [[ ${#words[@]} -eq 3 ]] && _swlock_offer \#(commands)
+            [[ ${#words[@]} -eq 3 ]] && _swlock_offer \#(commands) \#(helpTopics)
             return
             ;;
           as)

@@ -11,7 +11,7 @@ enum FishCompletion {
       lines.append("\(first) -a \(subcommand.name) -d \(quoted("\(subcommand.summary)"))")
     }
     let names = Subcommand.allCases.map { "\($0.name)" }.joined(separator: " ")
-    lines.append("complete -c swlock -n '__swlock_command help -eq' -a '\(names)'")
+    lines.append("complete -c swlock -n '__swlock_command help -eq' -a '\(names) \(helpTopics)'")
     lines.append("complete -c swlock -n '__swlock_command as -eq' -a '\(personalities)'")
     lines.append(
       "complete -c swlock -n '__swlock_command as -gt' -x -a '(__swlock_complete_from 3)'")

@@ -1,7 +1,7 @@
 import CommandLine
 import Foundation
 
-/// Writes the man page and the completions out of the option table, below the folder given; with
+/// Writes the man pages and the completions out of the option table, below the folder given; with
 /// `--check`, writes nothing and fails when a file is not what the table says.
 @main
 struct Main {
@@ -14,12 +14,14 @@ struct Main {
       exit(64)
     }
     let folder = URL(fileURLWithPath: arguments[0], isDirectory: true)
-    let template = try String(
-      contentsOf: folder.appendingPathComponent("man/swlock.1.in"), encoding: .utf8)
-
     var differs = false
-    for (name, content) in [
-      ("man/swlock.1", ManPage.text(from: template)),
+    let pages = try ManPage.all.map { page in
+      let template = folder.appendingPathComponent("man/\(page.file).in")
+      return (
+        "man/\(page.file)", page.text(from: try String(contentsOf: template, encoding: .utf8))
+      )
+    }
+    for (name, content) in pages + [
       ("completions/swlock.bash", BashCompletion.text()),
       ("completions/_swlock", ZshCompletion.text()),
       ("completions/swlock.fish", FishCompletion.text()),
@@ -53,6 +55,11 @@ extension OptionSpecification {
 /// The programs that swlock can stand for.
 var personalities: String {
   Personality.allCases.map { "\($0.name)" }.joined(separator: " ")
+}
+
+/// What `swlock help` explains beside the commands.
+var helpTopics: String {
+  HelpTopic.allCases.map { "\($0.name)" }.joined(separator: " ")
 }
 
 /// The options that take a value and fulfil `condition`, each name once.

@@ -29,12 +29,15 @@ enum ZshCompletion {
     }
 
     _swlock() {
-      local -a subcommands
+      local -a subcommands topics
       local context state state_descr line
       typeset -A opt_args
       subcommands=(
     \(Subcommand.allCases.map { "    '\($0.name):\(quoted("\($0.summary)"))'" }
       .joined(separator: "\n"))
+      )
+      topics=(
+    \(HelpTopic.allCases.map { "    '\($0.name):\(quoted("\($0.summary)"))'" }.joined(separator: "\n"))
       )
       _arguments -C \\
         '(- *)'{-h,--help}'[show help]' \\
@@ -44,7 +47,7 @@ enum ZshCompletion {
         command) _describe command subcommands ;;
         argument)
           case $words[1] in
-            help) (( CURRENT == 2 )) && _describe command subcommands ;;
+            help) (( CURRENT == 2 )) && _describe command subcommands -- topics ;;
     \(Subcommand.allCases.filter { $0 != .help }.map(arguments(of:)).joined(separator: "\n"))
           esac
           ;;

@@ -94,9 +94,14 @@ private func commandCount(_ options: RunOptions) -> Int? {
     }
   }
 
+  @Test(arguments: ["-h", "-nh"]) func aLetterAsksForShortHelp(_ word: String) throws {
+    guard case .summary(.run) = try parse("run", word) else { return #expect(Bool(false)) }
+    guard case .summary(nil) = try parse("-h") else { return #expect(Bool(false)) }
+  }
+
   @Test func helpIsFoundWhereverItStands() throws {
     for invocation in [
-      try parse("run", "--help"), try parse("run", "-n", "-h"), try parse("help", "run"),
+      try parse("run", "--help"), try parse("run", "-n", "--help"), try parse("help", "run"),
     ] {
       guard case .help(.run) = invocation else {
         Issue.record("no help of run")
@@ -104,6 +109,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
       }
     }
     guard case .help(nil) = try parse("--help") else { return #expect(Bool(false)) }
+    guard case .topic(.modes) = try parse("help", "modes") else { return #expect(Bool(false)) }
     guard case .version = try parse("-V") else { return #expect(Bool(false)) }
   }
 }

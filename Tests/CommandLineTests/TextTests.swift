@@ -195,10 +195,34 @@ private func sample(_ value: OptionValue) -> String {
 
   @Test(arguments: [nil] + Subcommand.allCases.map(Optional.some))
   func helpFitsATerminal(_ topic: Subcommand?) {
-    let text = String(decoding: Help.text(topic).bytes, as: UTF8.self)
-    for line in text.split(separator: "\n") {
+    expectLinesToFit(Help.text(topic))
+    let summary = Help.summary(topic)
+    expectLinesToFit(summary)
+    #expect(summary.bytes.count { $0 == 0x0A } <= 24)
+  }
+
+  @Test(arguments: HelpTopic.allCases)
+  func helpOnATopicFitsATerminal(_ topic: HelpTopic) {
+    expectLinesToFit(topic.text)
+  }
+
+  /// On a line of its own.
+  @Test(arguments: optionTable.filter { $0.isCommon })
+  func shortHelpOfAnOptionIsOneLine(_ option: OptionSpecification) {
+    #expect((option.brief ?? option.summary).utf8CodeUnitCount <= 48)
+  }
+
+  private func expectLinesToFit(_ message: Message) {
+    for line in String(decoding: message.bytes, as: UTF8.self).split(separator: "\n") {
       #expect(line.count <= 80, "\(line)")
       #expect(line.last != " ")
+    }
+  }
+
+  @Test func helpOnExitNamesEveryStatus() {
+    let text = String(decoding: HelpTopic.exit.text.bytes, as: UTF8.self)
+    for status in ExitStatus.allCases where status != .done {
+      #expect(text.contains("\n  \(status.rawValue) "))
     }
   }
 
@@ -207,7 +231,7 @@ private func sample(_ value: OptionValue) -> String {
     for option in optionTable where Subcommand.run.takes(option) {
       #expect(text.contains("--\(option.long)"))
     }
-    for status in ExitStatus.allCases where status != .done {
+    for status in ExitStatus.allCases where status != .done && status != .free {
       #expect(text.contains("  \(status.rawValue) "))
     }
   }

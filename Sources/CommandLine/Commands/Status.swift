@@ -74,7 +74,9 @@ struct Status {
       }
     }
     first.finish(results)
-    if options.quiet, !allAreHeld, first.status == ExitStatus.done.rawValue { return 1 }
+    if options.quiet, !allAreHeld, first.status == ExitStatus.done.rawValue {
+      return ExitStatus.free.rawValue
+    }
     return first.status
   }
 

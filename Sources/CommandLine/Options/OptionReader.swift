@@ -21,9 +21,11 @@ struct OptionReader {
   /// Those in the table that are taken, by their places: to copy rows takes longer.
   private let rows: [Int]
   private let subcommand: Subcommand?
+  private let start: Int
 
   init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
     self.subcommand = subcommand
+    start = index
     rows = optionTable.indices.filter {
       subcommand?.takes(optionTable[$0]) ?? (optionTable[$0].section == .general)
     }
@@ -34,6 +36,8 @@ struct OptionReader {
   var index: Int { cursor.index }
   var isAtEnd: Bool { cursor.isAtEnd }
   var sawSeparator: Bool { cursor.sawSeparator }
+  /// Whether the last option was written as a letter.
+  var sawLetter: Bool { cursor.index > start && !cursor.optionWord.hasPrefix("--") }
 
   mutating func skipSeparator() { cursor.skipSeparator() }
 

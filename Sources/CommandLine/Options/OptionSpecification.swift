@@ -90,6 +90,8 @@ package struct OptionSpecification: Sendable {
   package let summary: StaticString
   /// Whether it is one of the dozen that people use.
   package let isCommon: Bool
+  /// What a line of short help says of it, where the summary is longer than that.
+  let brief: StaticString?
   /// Whether each time it is given counts, and not only the last one.
   package let repeats: Bool
   /// Whether swlock has something to do for it once the command runs.
@@ -109,9 +111,9 @@ package struct OptionSpecification: Sendable {
   init(
     _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: StaticString,
     _ value: OptionValue, _ section: OptionSection, _ takers: SubcommandSet,
-    _ summary: StaticString, isCommon: Bool = false, repeats: Bool = false,
-    needsFork: Bool = false, modes: ModeRule = .any, needs: OptionIdentity? = nil,
-    excludes: OptionGroup = .none, overrides: OptionGroup = .none,
+    _ summary: StaticString, isCommon: Bool = false, brief: StaticString? = nil,
+    repeats: Bool = false, needsFork: Bool = false, modes: ModeRule = .any,
+    needs: OptionIdentity? = nil, excludes: OptionGroup = .none, overrides: OptionGroup = .none,
     because reason: StaticString? = nil,
     put: Put? = nil
   ) {
@@ -123,6 +125,7 @@ package struct OptionSpecification: Sendable {
     self.takers = takers
     self.summary = summary
     self.isCommon = isCommon
+    self.brief = brief
     self.repeats = repeats
     self.needsFork = needsFork
     self.modes = modes

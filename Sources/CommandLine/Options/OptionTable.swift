@@ -11,7 +11,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .lockers,
     "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink",
-    isCommon: true
+    isCommon: true, brief: "flock (default), posix, ofd, hardlink or auto"
   ) { (record, given) throws(Failure) in record.mode = try given.mode() },
   .init(
     .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders",
@@ -23,11 +23,13 @@ package let optionTable: [OptionSpecification] = [
     .nonblock, "n", "nonblock", .none, .lock, .lockers, "do not wait for the lock", isCommon: true),
   .init(
     .timeout, "w", "timeout", .duration, .lock, .lockers,
-    "wait for the lock at most that long; 0 is --nonblock", isCommon: true
+    "wait for the lock at most that long; 0 is --nonblock", isCommon: true,
+    brief: "wait for the lock at most that long"
   ) { (record, given) throws(Failure) in record.timeout = try given.duration() },
   .init(
     .conflictExitCode, "E", "conflict-exit-code", .number, .lock, .lockers,
-    "exit status when the lock is busy or not free in time, 0 to 255; default 75", isCommon: true
+    "exit status when the lock is busy or not free in time, 0 to 255; default 75", isCommon: true,
+    brief: "exit status when it is busy; default 75"
   ) { (record, given) throws(Failure) in record.conflictExitCode = try given.exitCode() },
   .init(
     .range, nil, "range", .range, .lock, .lockers,
@@ -55,7 +57,8 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .quiet, "q", "quiet", .none, .lock, .lockers,
     "say nothing while waiting, nor when the lock is busy or not free in time; other errors are said",
-    isCommon: true, overrides: .these(.verbose, .progress)),
+    isCommon: true, brief: "say nothing of waiting, nor of a busy lock",
+    overrides: .these(.verbose, .progress)),
   .init(
     .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
     "say each step on standard error", isCommon: true),
@@ -107,7 +110,8 @@ package let optionTable: [OptionSpecification] = [
   },
   .init(
     .command, "c", "command", .shellCommand, .own, .run,
-    "run $SHELL -c STRING (default /bin/sh) instead of COMMAND", isCommon: true
+    "run $SHELL -c STRING (default /bin/sh) instead of COMMAND", isCommon: true,
+    brief: "run a shell command instead of COMMAND"
   ) { (record, given) in record.shellCommand = given.value },
   .init(
     .noFork, "F", "no-fork", .none, .own, .run,
@@ -115,6 +119,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .close, "o", "close", .none, .own, .run,
     "do not give the lock to the command: the same as --leftovers=release", isCommon: true,
+    brief: "do not give the lock to the command",
     needsFork: true,
     because: "--no-fork leaves no swlock behind that could do --close or --leftovers"
   ) { (record, _) in record.leftovers = .release },
@@ -127,7 +132,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .maximumRuntime, nil, "max-runtime", .duration, .own, .run,
     "after that long, send SIGTERM to the command's process group, and exit with 124",
-    isCommon: true, needsFork: true
+    isCommon: true, brief: "end the command after that long, exit with 124", needsFork: true
   ) { (record, given) throws(Failure) in record.maximumRuntime = try given.duration() },
   .init(
     .killAfter, nil, "kill-after", .duration, .own, .run,
@@ -299,6 +304,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .descriptor, nil, "fd", .number, .own, .acquire + .release,
     "lock an open file of the calling process, by its descriptor, instead of PATH", isCommon: true,
+    brief: "lock an open file of the caller instead",
     modes: .flockOrOFD
   ) { (record, given) throws(Failure) in
     record.descriptor = try given.descriptor()
@@ -307,7 +313,8 @@ package let optionTable: [OptionSpecification] = [
   },
   .init(
     .owner, nil, "owner", .owner, .own, .acquire + .holders,
-    "the process that holds the lock, or none; default: the calling script", isCommon: true
+    "the process that holds the lock, or none; default: the calling script", isCommon: true,
+    brief: "who holds it; default: the calling script"
   ) { (record, given) throws(Failure) in
     record.owner = try given.owner().map { .process($0) } ?? .nobody
   },
@@ -326,6 +333,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .quiet, "q", "quiet", .none, .own, .status,
     "show nothing: exit with 0 if every PATH is locked, with 1 if one is free", isCommon: true,
+    brief: "only exit: 0 if locked, 1 if a PATH is free",
     excludes: .these(.json, .watch), because: "--quiet leaves nothing for --json or --watch to show"
   ),
   .init(
@@ -333,7 +341,8 @@ package let optionTable: [OptionSpecification] = [
     isCommon: true),
   .init(
     .watch, nil, "watch", .optionalDuration, .own, .status,
-    "go on, and look again each second, or each DURATION", isCommon: true
+    "go on, and look again each second, or each DURATION", isCommon: true,
+    brief: "go on, and look again each second"
   ) { (record, given) throws(Failure) in record.watch = try given.interval() },
   .init(
     .probe, nil, "probe", .none, .own, .status,
@@ -345,7 +354,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .kill, nil, "kill", .optionalSignal, .own, .break,
     "end the processes that hold a lock of the kernel's, or for which it is kept: with SIGTERM, or SIGNAL",
-    isCommon: true
+    isCommon: true, brief: "end the processes that hold the lock"
   ) { (record, given) throws(Failure) in
     record.kill = given.value.isEmpty ? SIGTERM : try given.signal()
   },
@@ -361,14 +370,15 @@ package let optionTable: [OptionSpecification] = [
     isCommon: true),
   .init(
     .all, nil, "all", .none, .own, .cleanup,
-    "remove live locks as well; asks on a terminal, and needs --force elsewhere", isCommon: true),
+    "remove live locks as well; asks on a terminal, and needs --force elsewhere", isCommon: true,
+    brief: "remove live locks as well"),
   .init(
     .force, nil, "force", .none, .own, .cleanup, "do not ask", needs: .all,
     because: "--force is for --all, which removes live locks"),
   .init(
     .unused, nil, "unused", .none, .own, .cleanup,
     "remove lock files as well that nobody has open and that are empty; in a folder, .NAME.swlock",
-    isCommon: true),
+    isCommon: true, brief: "remove unused, empty lock files as well"),
   .init(
     .olderThan, nil, "older-than", .duration, .own, .cleanup,
     "leave alone what was changed later than that long ago"
@@ -376,6 +386,9 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .json, nil, "json", .none, .own, .cleanup, "show one JSON object a file, one line each",
     isCommon: true),
-  .init(.help, "h", "help", .none, .general, .all, "show this help", isCommon: true),
+  .init(
+    .help, "h", "help", .none, .general, .all,
+    "show help: as a letter on one screen, as a word all of it", isCommon: true,
+    brief: "show this help, or all of it"),
   .init(.version, "V", "version", .none, .general, .all, "show the version", isCommon: true),
 ]

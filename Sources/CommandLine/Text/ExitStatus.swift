@@ -2,6 +2,7 @@
 /// number for it).
 package enum ExitStatus: Int32, CaseIterable {
   case done = 0
+  case free = 1
   case usage = 64
   case notALock = 65
   case missing = 66
@@ -19,10 +20,11 @@ package enum ExitStatus: Int32, CaseIterable {
   package var summary: StaticString {
     switch self {
     case .done: "Done."
+    case .free: "A lock is free, where status --quiet asks."
     case .usage: "Usage error."
     case .notALock:
       "The file at PATH is not one that can be locked, or is not swlock's to remove; nothing was changed."
-    case .missing: "The lock file is missing, and --no-create was given."
+    case .missing: "There is no such lock file; of run and acquire only with --no-create."
     case .unsupported: "This file system or kernel cannot do that."
     case .systemCall: "A system call failed."
     case .cannotCreate:

@@ -5,8 +5,47 @@ enum Help {
   private static let summaryColumn = 32
   private static let width = 80
 
+  /// All there is to say of a command, or of swlock.
   static func text(_ topic: Subcommand?) -> Message {
     topic.map(text(of:)) ?? overview()
+  }
+
+  /// What people use of it, on a screen of 24 lines.
+  static func summary(_ topic: Subcommand?) -> Message {
+    guard let topic, topic.operands != .none else { return topic == .as ? text(topic) : summary() }
+    var text: Message = "Usage:\n"
+    for synopsis in topic.synopses { text.append("  \(synopsis)\n") }
+    text.append("\n")
+    for option in optionTable where option.isCommon && topic.takes(option) {
+      append(left: heading(option), option.brief ?? option.summary, to: &text)
+    }
+    text.append(
+      """
+
+      All options: swlock \(topic.name) --help, or swlock-\(topic.name)(1).
+      More: swlock help modes, exit, durations or json.
+
+      """)
+    return text
+  }
+
+  private static func summary() -> Message {
+    var text: Message = """
+      Runs commands under a lock, so that only one of them runs at a time:
+
+        swlock run -n /run/job/lock -- COMMAND
+
+      Commands:
+
+      """
+    appendCommands(to: &text)
+    text.append(
+      """
+
+      'swlock COMMAND -h' shows what people use of one, --help everything.
+
+      """)
+    return text
   }
 
   private static func overview() -> Message {
@@ -20,16 +59,22 @@ enum Help {
       for synopsis in subcommand.synopses { text.append("  \(synopsis)\n") }
     }
     text.append("\nCommands:\n")
-    for subcommand in Subcommand.allCases {
-      append(left: "  \(subcommand.name)", subcommand.summary, to: &text)
-    }
+    appendCommands(to: &text)
+    text.append("\nOther topics of help:\n")
+    for topic in HelpTopic.allCases { append(left: "  \(topic.name)", topic.summary, to: &text) }
     text.append(
       """
 
-      'swlock help COMMAND' lists a command's options; swlock(1) explains them.
+      'swlock help COMMAND' lists a command's options; its page is swlock-COMMAND(1).
 
       """)
     return text
+  }
+
+  private static func appendCommands(to text: inout Message) {
+    for subcommand in Subcommand.allCases {
+      append(left: "  \(subcommand.name)", subcommand.summary, to: &text)
+    }
   }
 
   private static func text(of subcommand: Subcommand) -> Message {
@@ -54,14 +99,23 @@ enum Help {
     text.append(
       """
 
-      DURATION is a number of seconds (10, 1.5) or has a unit: 250ms, 90s, 5m, 2h, 1d.
+      DURATION is a number of seconds (10, 1.5) or has units: 250ms, 90s, 5min, 1h30m.
 
       """)
-    text.append(
-      subcommand == .run
-        ? "\nExit status: that of COMMAND, or 128+N when signal N ended it; otherwise\n"
-        : "\nExit status: 0, or\n")
-    for status in subcommand.failures {
+    text.append("\n")
+    text.append(exitStatuses(subcommand.failures, of: subcommand))
+    return text
+  }
+
+  static func exitStatuses(_ statuses: [ExitStatus], of subcommand: Subcommand?) -> Message {
+    var text: Message
+    switch subcommand {
+    case nil:
+      text = "Exit status: that of run's COMMAND, or 128+N if signal N ended it; otherwise\n"
+    case .run: text = "Exit status: that of COMMAND, or 128+N when signal N ended it; otherwise\n"
+    default: text = "Exit status: 0, or\n"
+    }
+    for status in statuses {
       append(left: "  \(status.rawValue)", status.summary, column: 8, to: &text)
     }
     return text

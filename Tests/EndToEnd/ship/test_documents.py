@@ -93,11 +93,30 @@ def test_a_script_that_locks_itself(folder):
     assert (result.stdout, result.stderr) == (b"locked: a b\n", b"")
 
 
+MANUAL = sorted((PROJECT / "man").glob("*.in"))
+
+
 def examples_of_the_manual():
-    text = (PROJECT / "man" / "swlock.1.in").read_text().split(".Sh EXAMPLES")[1]
-    paragraphs = text.split("\n.Sh ")[0].split("\n.Pp\n")
-    lines = [re.findall(r"^\.Dl (.*)$", paragraph, re.M) for paragraph in paragraphs]
-    return [[line.replace("\\-", "-").replace("\\e", "\\") for line in some] for some in lines if some]
+    for page in MANUAL:
+        for text in page.read_text().split(".Sh EXAMPLES")[1:]:
+            for paragraph in text.split("\n.Sh ")[0].split("\n.Pp\n"):
+                lines = re.findall(r"^\.Dl (.*)$", paragraph, re.M)
+                if lines:
+                    yield [line.replace("\\-", "-").replace("\\e", "\\") for line in lines]
+
+
+@needs_tool("man")
+@pytest.mark.parametrize("template", MANUAL, ids=lambda path: path.stem)
+def test_a_page_of_the_manual_is_shown(template):
+    """It says whose it is: without that, man(1) takes it for one of BSD's."""
+    page = template.with_suffix("")
+    environment = {**os.environ, "MANWIDTH": "80", "MANPAGER": "cat"}
+    result = subprocess.run(["man", "-l", page], env=environment, capture_output=True, text=True)
+    assert result.returncode == 0, result
+    first, *_, last = result.stdout.strip().splitlines()
+    assert "Manual" in first and "BSD" not in first
+    assert re.match(r"swlock \d", last)
+    assert "@" not in re.sub(r"@\w+\.", "", result.stdout)
 
 
 @needs_root

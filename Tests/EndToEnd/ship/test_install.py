@@ -12,9 +12,10 @@ from conftest import PROJECT, SWLOCK
 from observing import has_failed, nothing_left  # noqa: F401
 
 BUILT = PROJECT / "build" / "swlock"
+PAGES = [path.stem for path in (PROJECT / "man").glob("*.in")]
 FILES = {
     "bin/swlock": "build/swlock",
-    "share/man/man1/swlock.1": "man/swlock.1",
+    **{f"share/man/man{page[-1]}/{page}": f"man/{page}" for page in PAGES},
     "share/bash-completion/completions/swlock": "completions/swlock.bash",
     "share/zsh/site-functions/_swlock": "completions/_swlock",
     "share/fish/vendor_completions.d/swlock.fish": "completions/swlock.fish",

@@ -97,6 +97,8 @@ def test_without_a_date_that_of_the_last_commit_is_taken(folder):
 
 # The Debian package
 
+PAGES = [path.stem for path in (PROJECT / "man").glob("*.in")]
+
 
 def fields(file):
     result = subprocess.run(["dpkg-deb", "-f", file], capture_output=True, check=True)
@@ -116,7 +118,7 @@ def test_the_debian_package_has_everything_and_depends_on_nothing(folder):
         "usr/bin/swlock",
         "usr/libexec/swlock/bin/flock",
         "usr/libexec/swlock/bin/lockrun",
-        "usr/share/man/man1/swlock.1.gz",
+        *(f"usr/share/man/man{page[-1]}/{page}.gz" for page in PAGES),
         "usr/share/bash-completion/completions/swlock",
         "usr/share/zsh/vendor-completions/_swlock",
         "usr/share/fish/vendor_completions.d/swlock.fish",
