@@ -22,7 +22,7 @@ import Testing
     defer { child.end() }
     let below = child.identifier
     func holder(_ request: LockRequest) throws -> Int32? {
-      try ancestorHolding(request, above: below)?.process.identifier
+      try ancestorHolding(request, in: ancestry(of: below))?.process.identifier
     }
     #expect(try holder(request(.posix)) == getpid())
     #expect(try holder(request(.ofd)) == getpid())
@@ -55,11 +55,12 @@ import Testing
     let held = try acquire(request(.posix))
     let keeper = getpid()
     // Seen from a process that is not below the one that has the lock.
-    let found = try ancestorHolding(request(.posix), above: getppid()) { (process, chain) in
+    let found = try ancestorHolding(request(.posix), in: ancestry(of: getppid())) {
+      (process, chain) in
       process.identifier == keeper && chain.first?.identifier == getppid()
     }
     #expect(found?.process.identifier == keeper)
-    #expect(try ancestorHolding(request(.posix), above: getppid()) == nil)
+    #expect(try ancestorHolding(request(.posix), in: ancestry(of: getppid())) == nil)
     try held.release()
   }
 
@@ -67,7 +68,8 @@ import Testing
     let held = try acquire(request(.ofd))
     let keeper = getpid()
     func found(_ others: [Int32]) throws -> Int32? {
-      try ancestorHolding(request(.ofd), above: getppid(), orAmong: others) { (process, _) in
+      try ancestorHolding(request(.ofd), in: ancestry(of: getppid()), orAmong: others) {
+        (process, _) in
         process.identifier == keeper
       }?.process.identifier
     }

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Locking
 internal import SystemInterface
 
@@ -10,8 +11,6 @@ struct Incumbent {
   }
 
   private let who: Who
-  /// Since when it has the lock is asked of it.
-  private let time: Span?
   private var others: Int64 = 0
   private var expiry: Message = ""
 
@@ -21,11 +20,10 @@ struct Incumbent {
       guard let claim = claimHolding(request) else { return nil }
       let user = LockUser(of: claim, at: request.path)
       who = user.map { .user($0) } ?? .claim(claim)
-      time = user?.time
       expiry = claim.expiryInBrackets
       return
     }
-    guard let inspection = try? inspectLocks(at: request.path) else { return nil }
+    guard let inspection = try? inspectLockers(at: request.path) else { return nil }
     var first: LockUser?
     for lock in inspection.locks where lock.excludes(request) {
       guard let user = LockUser(of: lock, at: request.path) else { continue }
@@ -38,8 +36,16 @@ struct Incumbent {
     } else {
       return nil
     }
-    time = first?.time
   }
+
+  /// Whether the process that is seen to have it has ended.
+  var hasEnded: Bool {
+    guard case .user(let user) = who else { return false }
+    return kill(user.process.identifier, 0) != 0 && Errno.current == .noProcess
+  }
+
+  /// Since when it has the lock is asked of it.
+  private var time: Span? { if case .user(let user) = who { user.time } else { nil } }
 
   /// ` for 12s`, or nothing where it is not known.
   private var timePhrase: Message {

@@ -142,13 +142,21 @@ struct KeptLock {
     return process.user != nil && owners.contains { livingProcess($0)?.user == process.user }
   }
 
-  /// The processes that are called as keepers are; anybody may be.
-  static func keepers() -> [Int32] { (try? allKeepers()) ?? [] }
+  private static let firstWords: StaticString = "swlock\0hold\0"
 
-  /// The same, where it matters that none is missing.
+  /// The processes that are called as keepers are, and have a lock; anybody may be.
+  static func keepers() -> [Int32] {
+    guard let glance = try? LockersGlance() else { return [] }
+    return (try? glance.namesAll ? keepers(among: glance.all) : allKeepers()) ?? []
+  }
+
+  static func keepers(among candidates: [Int32]) throws(LockError) -> [Int32] {
+    try processes(beginningWith: Array(firstWords.utf8), among: candidates)
+  }
+
+  /// All that are called so, where it matters that none is missing: also one that only relies on a lock.
   static func allKeepers() throws(LockError) -> [Int32] {
-    let words: StaticString = "swlock\0hold\0"
-    return try processes(beginningWith: Array(words.utf8))
+    try processes(beginningWith: Array(firstWords.utf8))
   }
 
   var words: [ByteString] {

@@ -57,7 +57,7 @@ extension LockOptions {
       throw .locking(error, request, self)
     }
     let outlook = Outlook(request, self, owners)
-    if outlook.isDoubtful, let above = try outlook.look() { return above }
+    if outlook.isDoubtful, let above = try outlook.look(hasWaited: false) { return above }
     if patience == .never { throw .locking(.busy, request, self) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
@@ -69,20 +69,14 @@ extension LockOptions {
   /// The place in the kernel's queue is lost each time.
   ///
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
-  /// the other one does, instead of waiting. They do not look again at the same time.
+  /// the other one does, instead of waiting.
   private func wait(
     _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
   ) throws(Failure) -> HeldLock {
     var request = request
     var line: WaitingLine?
-    var pause = Span.seconds(1)
-    var isFirst = true
-    var spread = UInt32(bitPattern: getpid())
     while true {
-      request.patience = patience
-      if isFirst || outlook.looksAgain {
-        request.patience = patience.cut(at: .after(pause))
-      }
+      request.patience = outlook.nextLook.map { patience.cut(at: .after($0)) } ?? patience
       do throws(LockError) {
         let lock = try takeKernelLock(request)
         line?.end()
@@ -101,11 +95,7 @@ extension LockOptions {
         line?.end()
         throw error
       }
-      isFirst = false
       if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
-      // Numbers that are close to each other are far apart afterwards.
-      spread &*= 2_654_435_761
-      pause = .seconds(1) + .milliseconds(Int64(spread >> 22))
     }
   }
 

@@ -38,18 +38,51 @@ final class Outlook {
     options.reentrant || options.subcommand == .acquire || HeldList.names(request.path)
   }
 
-  /// Whether another look may find something.
-  private(set) var looksAgain = true
+  /// After how much more waiting another look may find something; nil: never. Most waits are over before the
+  /// first one.
+  private(set) var nextLook: Span? = .seconds(1)
+
+  var looksAgain: Bool { nextLook != nil }
+
+  /// Those who look again do not do so at the same time.
+  private var pause: Span {
+    // Numbers that are close to each other are far apart afterwards.
+    let spread = UInt32(bitPattern: getpid()) &* 2_654_435_761 &* UInt32(2 * looks + 1)
+    return .seconds(1) + .milliseconds(Int64(spread >> 22))
+  }
+
+  /// Whether nothing points to a lock above this process, or to one under which it runs: nobody has told it of
+  /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
+  /// same, who has inherited it.
+  private var isUnremarkable: Bool {
+    guard options.subcommand == .run, !options.reentrant, HeldList.isEmpty,
+      let glance = try? LockersGlance(at: request.path), glance.namesAllOfFile,
+      !glance.ofFile.isEmpty,
+      glance.ofFile.allSatisfy({ isAlive($0) && !isOwnAncestor($0) })
+    else { return false }
+    return (try? KeptLock.keepers(among: glance.all).isEmpty) ?? false
+  }
+
+  private func isAlive(_ process: Int32) -> Bool {
+    kill(process, 0) == 0 || Errno.current == .permissionNotGranted
+  }
 
   /// Throws where the wait would never end; with `--reentrant`, the lock is the one that an ancestor has.
   /// Nil where it is worth to wait.
-  func look() throws(Failure) -> HeldLock? {
+  ///
+  /// - Parameter hasWaited: whether the others had a second to come to rest.
+  func look(hasWaited: Bool = true) throws(Failure) -> HeldLock? {
     looks += 1
+    defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
-    // All processes are looked at for this, so once a look.
+    if looks == 1, isUnremarkable {
+      // A long wait is worth a thorough look.
+      nextLook = .seconds(10)
+      return nil
+    }
     let keepers = KeptLock.keepers()
     let chain = ancestry(of: getpid())
-    if let above = lockAbove(keepers) {
+    if let above = lockAbove(keepers, chain) {
       if options.reentrant, above.holder.isVerified, above.lock.covers(request),
         let reliance = Reliance(on: above, at: request.path)
       {
@@ -62,20 +95,19 @@ final class Outlook {
     }
     let isAwaited = mayBeWaitedFor(keepers, chain)
     if isAwaited, suspicion == nil || suspicion?.holder == 0 { try suspect(circle()) }
-    // The first look may be before any wait.
-    looksAgain = suspicion != nil || isAwaited && looks < 4
+    nextLook = suspicion != nil || isAwaited && looks < 4 ? pause : nil
     return nil
   }
 
   // MARK: - Above
 
-  private func lockAbove(_ keepers: [Int32]) -> LockAbove? {
+  private func lockAbove(_ keepers: [Int32], _ chain: [ObservedProcess]) -> LockAbove? {
     func keeps(_ process: ObservedProcess, _ chain: [ObservedProcess]) -> Bool {
       guard let kept = KeptLock(of: process) else { return false }
       return isForUs(kept) || chain.contains { kept.isOwned(by: $0) }
     }
     let others = request.kind.kernelMode?.namesLocker == false || looks > 1 ? keepers : []
-    return (try? ancestorHolding(request, orAmong: others, orKeeping: keeps)) ?? nil
+    return (try? ancestorHolding(request, in: chain, orAmong: others, orKeeping: keeps)) ?? nil
   }
 
   /// Whether it is kept for those for whom the lock is wanted.
@@ -135,7 +167,7 @@ final class Outlook {
   // MARK: - Claims, which name their owner
 
   private func lookAtClaim() throws(Failure) -> HeldLock? {
-    looksAgain = false
+    nextLook = nil
     let chain = ancestry(of: getpid())
     let holder = claimHolding(request, thatLives: true)
     if let holder, holder.isHostShared, looks == 1, options.progress != .never {
@@ -161,7 +193,7 @@ final class Outlook {
     // That is `alreadyHeld`, and no look at the script makes another thing of it.
     if isOurs, options.subcommand == .acquire, top == 0 { return nil }
     // One that is not blocked yet may be so soon: the first look may come before a shell waits.
-    defer { looksAgain = suspicion != nil || looks < 4 }
+    defer { nextLook = suspicion != nil || looks < 4 ? .seconds(1) : nil }
     try suspectIfBlocked(
       chain, upTo: top,
       isOurs ? .locking(.alreadyHeld, request, options) : heldAbove(by: chain[top]))

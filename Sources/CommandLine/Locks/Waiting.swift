@@ -62,8 +62,17 @@ final class WaitingLine {
   ) -> Never {
     let start = Deadline.now
     var last = Message()
+    var incumbent: Incumbent?
+    // There may be many who wait: the longer it takes, the more rarely they look who has it, or when that one
+    // has ended.
+    var pause = Span.seconds(1)
+    var nextLook = Deadline.now
     while true {
-      let incumbent = options.message == nil ? Incumbent(of: request) : nil
+      if options.message == nil, nextLook.hasPassed || incumbent?.hasEnded ?? true {
+        incumbent = Incumbent(of: request)
+        nextLook = .after(pause)
+        pause = min(pause * 2, .seconds(60))
+      }
       let seconds = (Deadline.now - start).wholeSeconds + 1
       if isInPlace {
         // In the background it would write over what is done in the foreground.

@@ -18,6 +18,22 @@ public func ancestry(of process: Int32) -> [ObservedProcess] {
   return chain
 }
 
+/// Whether `process` is the calling process or one from which that comes. Less is looked at for this than for
+/// `ancestry(of:)`.
+public func isOwnAncestor(_ process: Int32) -> Bool {
+  var next = getpid()
+  // Longer than any chain is: two looks at one that changes may find a circle.
+  for _ in 0..<10_000 where next > 0 {
+    if next == process { return true }
+    guard
+      let text = try? FileDescriptor.open("/proc/" + ByteString(decimal: next) + "/stat", O_RDONLY)
+        .readAll(limit: 4096), let facts = ProcessStatistics(text)
+    else { return false }
+    next = facts.parent
+  }
+  return false
+}
+
 /// A lock that keeps a process waiting for ever, since it is held above it.
 public struct LockAbove: Equatable, Sendable {
   public let lock: ObservedLock
@@ -26,7 +42,7 @@ public struct LockAbove: Equatable, Sendable {
   public var process: ObservedProcess { holder.process }
 }
 
-/// The process that has a lock which excludes `request` and will not end before `process` does: itself,
+/// The process that has a lock which excludes `request` and will not end before the first of `chain` does: itself,
 /// with a descriptor that it inherited or opened, or the nearest of its ancestors; or one that has the
 /// lock on behalf of one of these. Nil where there is none.
 ///
@@ -36,12 +52,12 @@ public struct LockAbove: Equatable, Sendable {
 ///
 /// - Parameters:
 ///   - request: the lock that is wanted.
-///   - process: nil is the calling one.
+///   - chain: as `ancestry(of:)` gives it; nil: of the calling process.
 ///   - others: processes to look at as well, since the table does not name everybody who took a lock.
 ///   - keeps: whether a process has its locks on behalf of one of these.
 /// - Throws: as `inspectLocks(at:)`; a file that is not there is held by nobody, and no error.
 public func ancestorHolding(
-  _ request: LockRequest, above process: Int32? = nil, orAmong others: [Int32] = [],
+  _ request: LockRequest, in chain: [ObservedProcess]? = nil, orAmong others: [Int32] = [],
   orKeeping keeps: (ObservedProcess, [ObservedProcess]) -> Bool = { _, _ in false }
 ) throws(LockError) -> LockAbove? {
   let file: LockedFile
@@ -52,7 +68,7 @@ public func ancestorHolding(
   }
   var survey = try LockSurvey(file)
   if !survey.isNeeded { return nil }
-  let chain = ancestry(of: process ?? getpid())
+  let chain = chain ?? ancestry(of: getpid())
   for process in chain { survey.look(at: process.identifier) }
   for other in survey.lockers + others where !chain.contains(where: { $0.identifier == other }) {
     survey.look(at: other)
@@ -79,8 +95,15 @@ public func ancestorHolding(
 ///
 /// - Throws: `system` with the step `open`: no /proc, or one of them cannot be looked at just now.
 public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
+  try processes(beginningWith: arguments, among: ProcessFolder.all())
+}
+
+/// Those of them among `candidates`.
+public func processes(
+  beginningWith arguments: [UInt8], among candidates: [Int32]
+) throws(LockError) -> [Int32] {
   var found: [Int32] = []
-  for process in try ProcessFolder.all() {
+  for process in candidates {
     let name = "/proc/" + ByteString(decimal: process) + "/cmdline"
     do throws(Errno) {
       let file = try FileDescriptor.open(name, O_RDONLY)

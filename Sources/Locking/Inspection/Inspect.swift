@@ -10,7 +10,24 @@ private let maximumAttempts = 3
 /// - Throws: `refused(.emptyPath)`; `system` with the steps `open` (the path leads nowhere),
 ///   `lockTable` (no /proc), `fstat`, `read`.
 public func inspectLocks(at path: ByteString) throws(LockError) -> LockInspection {
+  try inspectLocks(at: path, quickly: false)
+}
+
+/// The same, where it does for each lock to find one process that has it. That is mostly who took it, so that
+/// others are not looked at.
+public func inspectLockers(at path: ByteString) throws(LockError) -> LockInspection {
+  try inspectLocks(at: path, quickly: true)
+}
+
+private func inspectLocks(
+  at path: ByteString, quickly: Bool
+) throws(LockError) -> LockInspection {
   let file = try LockedFile(path)
+  if quickly {
+    var survey = try LockSurvey(file)
+    survey.lookAtLockers()
+    if survey.isNeeded, !survey.hasUnexplained { return survey.inspection }
+  }
   var found = try inspect(file)
   found.elsewhere = try LocksElsewhere(at: path, besides: found.locks)
   if found.elsewhere.isHeld {

@@ -43,6 +43,12 @@ struct LockSurvey {
   /// Whether any process can have one of the locks.
   var isNeeded: Bool { !seesAllNamespaces || !records.records.isEmpty }
 
+  /// Looks at the descriptors of those who took the locks.
+  mutating func lookAtLockers() {
+    for process in lockers { look(at: process) }
+    addLockersThatCannotBeRead()
+  }
+
   /// Looks at the descriptors of all processes, where any can have one of the locks.
   ///
   /// - Parameter thoroughly: look at those as well that cannot have one as long as those that were

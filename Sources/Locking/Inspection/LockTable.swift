@@ -25,6 +25,8 @@ struct LockTable {
     return LockTable(try pages().text, inode: inode)
   }
 
+  static func text() throws(LockError) -> [UInt8] { try pages().text }
+
   private static func pages() throws(LockError) -> (text: [UInt8], count: Int) {
     try step(.lockTable) { () throws(Errno) in
       let file = try FileDescriptor.open("/proc/locks", O_RDONLY)

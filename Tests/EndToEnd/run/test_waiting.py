@@ -6,10 +6,12 @@ import re
 import select
 import shutil
 import signal
+import subprocess
 import time
 
 import pytest
 
+from conftest import SWLOCK, needs_static, needs_strace
 from observing import PATIENCE, children_of, held, is_held, nothing_left, wait_until, waits_on  # noqa: F401
 
 
@@ -180,3 +182,21 @@ def test_progress_of_a_hardlink_lock_is_a_line_a_holder(swlock, folder):
     assert said.count(b"\n") == 2 and silent.stderr.read().count(b"\n") == 1
     holder.terminate()
     holder.wait(10)
+
+
+@needs_strace
+@needs_static
+def test_a_wait_reads_the_table_of_locks_and_no_other_process(folder):
+    """There may be hundreds of both."""
+    trace = folder / "trace"
+    holder = [SWLOCK, "run", folder / "lock", "--", "cat"]
+    with subprocess.Popen(holder, stdin=subprocess.PIPE) as holding:
+        wait_until(lambda: is_held(folder / "lock"), "the lock is held")
+        words = ["strace", "-f", "-qq", "-e", "trace=openat,open", "-o", trace, SWLOCK]
+        words += ["run", "-q", "-w", "1.2", folder / "lock", "--", "true"]
+        assert subprocess.run(words, capture_output=True).returncode == 75
+        holding.stdin.close()
+    opened = re.findall(r'"(/proc[^"]*)"', trace.read_text())
+    assert opened.count("/proc/locks") == 1
+    assert "/proc" not in opened
+    assert len([name for name in opened if name.endswith("/cmdline")]) < 100
