@@ -31,7 +31,7 @@ struct Keeper {
     }
     if let companion {
       if companion.isEnding {
-        lock.leaveToServer()
+        lock.leaveOpen()
         leaveDescriptorsOpen()
         return ExitStatus.notHeld.rawValue
       }

@@ -61,33 +61,36 @@ struct Run {
       throw .launching(error, name)
     }
     if case .ended(let termination) = place { return status(ofOther: termination) }
-    if !inheritsLock {
-      do throws(LaunchError) {
-        let makesControlGroup = environment?.makesControlGroup == true
-        if let front = try forkHolder(
-          killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
-          relay: environment?.output?.processes, hindered: sayHindered)
-        {
-          let outcome = front.outcome
-          if case .signalled = outcome.termination {
-            environment?.endControlGroup(ofHolder: front.holder, options.lock)
-          }
-          if case .signalled = outcome.termination, kind.hasClaim {
-            release(request, of: front.holder)
-          }
-          let result = status(ofOther: outcome.termination)
-          // A holder that was stopped may not know why its command has ended.
-          if outcome.lostLease, result != ExitStatus.notHeld.rawValue {
-            return sayEnded("\(name)", request.path)
-          }
-          return result
-        }
-      } catch {
-        throw .launching(error, name)
-      }
+    if !inheritsLock, kind.hasClaim {
+      // The claim names the one that is to hold it.
+      if let status = try splitInTwo(request) { return status }
       request.partner = getppid()
     }
     return try lockAndRun(request, hasFront: place == .elsewhere || !inheritsLock)
+  }
+
+  /// Has another process go on, with the lock or to take it. Nil in that; here, once it has ended, its status.
+  private func splitInTwo(_ request: LockRequest) throws(Failure) -> Int32? {
+    let makesControlGroup = environment?.makesControlGroup == true
+    let ended: (holder: Int32, outcome: Supervisor.Outcome)?
+    do throws(LaunchError) {
+      ended = try forkHolder(
+        killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
+        relay: environment?.output?.processes, hindered: sayHindered)
+    } catch {
+      throw .launching(error, name)
+    }
+    guard let ended else { return nil }
+    if case .signalled = ended.outcome.termination {
+      environment?.endControlGroup(ofHolder: ended.holder, options.lock)
+      if kind.hasClaim { release(request, of: ended.holder) }
+    }
+    let result = status(ofOther: ended.outcome.termination)
+    // A holder that was stopped may not know why its command has ended.
+    if ended.outcome.lostLease, result != ExitStatus.notHeld.rawValue {
+      return sayEnded("\(name)", request.path)
+    }
+    return result
   }
 
   /// That of the process which did the work. One that lost its lock has left it to a server that may be
@@ -125,6 +128,20 @@ struct Run {
     let lock = try options.lock.takeLock(request)
     var run = self
     run.since = .now
+    // Those who wait need no second process.
+    if !inheritsLock, !kind.hasClaim {
+      do throws(Failure) {
+        if let status = try splitInTwo(request) {
+          // It was the other one's to release.
+          lock.leaveOpen()
+          return status
+        }
+      } catch {
+        // The other one may be there and have it.
+        lock.leaveOpen()
+        throw error
+      }
+    }
     var place = Place.here
     var failure: Failure?
     if !options.noFork, let serverLease = serverLease(of: lock) {
@@ -137,7 +154,7 @@ struct Run {
       }
     }
     if case .ended(let termination) = place {
-      lock.leaveToServer()
+      lock.leaveOpen()
       return status(ofOther: termination)
     }
     return try run.run(lock, failure, hasFront: hasFront || place == .elsewhere)
@@ -161,7 +178,7 @@ struct Run {
         if case .success(let status) = result, status != ExitStatus.notHeld.rawValue {
           sayLost(lock)
         }
-        lock.leaveToServer()
+        lock.leaveOpen()
         leaveDescriptorsOpen()
         return ExitStatus.notHeld.rawValue
       }

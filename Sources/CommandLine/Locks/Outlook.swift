@@ -60,7 +60,11 @@ final class Outlook {
       !glance.ofFile.isEmpty,
       glance.ofFile.allSatisfy({ isAlive($0) && !isOwnAncestor($0) })
     else { return false }
-    return (try? KeptLock.keepers(among: glance.all).isEmpty) ?? false
+    guard let keepers = try? KeptLock.keepers(among: glance.all) else { return false }
+    return !keepers.contains { keeper in
+      let kept = ObservedProcess(keeper).flatMap { KeptLock(claimedBy: $0) }
+      return kept?.owners.contains { isOwnAncestor($0.process) } ?? false
+    }
   }
 
   private func isAlive(_ process: Int32) -> Bool {

@@ -58,9 +58,10 @@ extension HeldLock {
   /// - Throws: where there is one, or may be one, that lasts nobody knows how long.
   public func serverLease() throws(LockError) -> ServerLease? { try hold.serverLease() }
 
-  /// Ends the life of this value without a word to the server, which may be silent: the lock is gone when the
-  /// process has ended. For locks with a `serverLease`; any other is released.
-  public consuming func leaveToServer() { hold.leaveToServer() }
+  /// Ends the life of this value and leaves its descriptor open: the lock is gone when the process has ended, or
+  /// all that share its descriptors. For a lock that another one releases, or whose server may be silent. One
+  /// without a descriptor is released.
+  public consuming func leaveOpen() { hold.leaveOpen() }
 }
 
 // MARK: - Locks with a lifetime

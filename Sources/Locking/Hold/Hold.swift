@@ -12,7 +12,7 @@ protocol Hold: AnyObject {
   func release() throws(LockError)
   /// From here on the end of its life releases nothing that outlives this process.
   func leaveBehind()
-  func leaveToServer()
+  func leaveOpen()
 }
 
 extension Hold {
@@ -24,5 +24,5 @@ extension Hold {
   func refresh() throws(LockError) {}
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
   func leaveBehind() {}
-  func leaveToServer() {}
+  func leaveOpen() {}
 }

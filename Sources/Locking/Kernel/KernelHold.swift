@@ -27,5 +27,5 @@ final class KernelHold: Hold {
     if try removal?.perform() == .notRemovable { throw .refused(.notRemovable) }
   }
 
-  func leaveToServer() { file.take()?.leave() }
+  func leaveOpen() { file.take()?.leave() }
 }

@@ -159,9 +159,9 @@ def test_data_is_on_disk_before_the_lock_is_free(swlock, folder, options):
     opened = next(line for line in lines if '"lock", O_' in line and " = -1" not in line)
     number = opened.rpartition(" = ")[2]
     before = lines.index(opened)
-    # The process that has the lock open closes it afterwards, and not before.
+    # The process that runs the command closes the lock afterwards, and not before.
     mine = [index for index, line in enumerate(lines)
-            if index > before and line.split()[0] == opened.split()[0] and f"close({number})" in line]  # fmt: skip
+            if index > before and line.split()[0] == lines[synced[0]].split()[0] and f"close({number})" in line]  # fmt: skip
     assert mine and min(mine) > synced[0]
 
 

@@ -191,7 +191,8 @@ def test_a_wait_reads_the_table_of_locks_and_no_other_process(folder):
     trace = folder / "trace"
     holder = [SWLOCK, "run", folder / "lock", "--", "cat"]
     with subprocess.Popen(holder, stdin=subprocess.PIPE) as holding:
-        wait_until(lambda: is_held(folder / "lock"), "the lock is held")
+        lock = folder / "lock"
+        wait_until(lambda: lock.exists() and is_held(lock), "the lock is held")
         words = ["strace", "-f", "-qq", "-e", "trace=openat,open", "-o", trace, SWLOCK]
         words += ["run", "-q", "-w", "1.2", folder / "lock", "--", "true"]
         assert subprocess.run(words, capture_output=True).returncode == 75
