@@ -46,7 +46,7 @@ def exec_start(name):
 def test_the_units_command_is_right_for_swlock(swlock, folder):
     words = exec_start("swlock-archive.service")
     assert words[0] == "swlock"
-    places = {"/run/lock/archive": "lock", "/srv": ".", "/var/backups/srv.tar": "/dev/null"}
+    places = {"/run/archive/lock": "lock", "/srv": ".", "/var/backups/srv.tar": "/dev/null"}
     words = [places.get(word, word) for word in words[1:]]
     assert swlock.run(*words).returncode == 0
     with held(folder / "lock"):
