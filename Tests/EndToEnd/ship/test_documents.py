@@ -76,6 +76,20 @@ def test_a_line_of_tmpfiles_makes_the_folder(folder, block):
         assert made.st_mode & 0o7777 == int(mode, 8)
 
 
+@needs_root
+@needs_tool("unshare")
+@needs_tool("jq")
+def test_the_alert_tells_of_a_lock_that_is_held_for_long(folder):
+    """The guide's own run of it is silent, since no lock is that old: this one says that it is."""
+    (alert,) = re.findall(r"^\$ (swlock status --json \| jq .*)$", (PROJECT / "docs/guide.md").read_text(), re.M)
+    steps = [
+        "swlock run /run/backup/lock -- env SWLOCK_SINCE=1 sleep 1000 &",
+        "until swlock status /run/backup/lock | grep -q '[0-9]s  sleep 1000'; do sleep 0.01; done",
+        alert,
+    ]
+    assert "/run/backup/lock: sleep 1000" in documents.run([(step, []) for step in steps], folder)[-1]
+
+
 # Lines of crontabs, as crontab -e and /etc/cron.d have them: cron runs them with nothing of the machine's but its
 # programs, and with its own PATH unless a line sets another one. What the jobs write is mailed.
 CRON = """
