@@ -50,6 +50,22 @@ def test_the_readme_is_short():
     assert len((PROJECT / "README.md").read_text().splitlines()) <= 130
 
 
+def anchors(path):
+    headings = [line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_within_the_project_leads_somewhere(name):
+    document = PROJECT / name
+    links = re.findall(r"\]\(([^)]+)\)", document.read_text())
+    for link in ["".join(link.split()) for link in links if not link.startswith("http")]:
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
 def examples_units():
     return {path.name: path.read_text() for path in (PROJECT / "examples").glob("swlock-*")}
 
