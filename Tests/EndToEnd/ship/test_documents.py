@@ -1,46 +1,197 @@
 """What the documents show is what happens."""
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 import documents
 from conftest import PROJECT, SWLOCK, needs_root, needs_tool
+from observing import appears, held, wait_until
 
-DOCUMENTS = ["README.md", "docs/guide.md"]
+DOCUMENTS = ["README.md", "docs/guide.md", "docs/coming-from.md", "docs/library.md"]
 
 
-def every_block(language):
+def every_block(language, names=DOCUMENTS):
     return [
         pytest.param(block, id=f"{name}:{line}")
-        for name in DOCUMENTS
+        for name in names
         for line, block in documents.blocks(name, language)
     ]
 
 
 @needs_root
 @needs_tool("unshare")
-@pytest.mark.parametrize("block", every_block("console"))
-def test_what_is_shown_is_what_is_written(folder, block):
+@pytest.mark.parametrize(
+    "name, block",
+    [(name, p.values[0]) for name in DOCUMENTS for p in every_block("console", [name])],
+    ids=[p.id for p in every_block("console")],
+)
+def test_what_is_shown_is_what_is_written(folder, name, block):
     pairs = documents.commands(block)
-    written = documents.run(pairs, folder)
+    written = documents.run(pairs, folder, documents.scripts(name))
     for (command, shown), lines in zip(pairs, written):
         assert documents.matches(shown, lines), "\n".join([f"$ {command}", *lines])
     assert len(written) == len(pairs)
 
 
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_script_that_is_shown_is_called(name):
+    shown = " ".join(p.values[0] for p in every_block("console", [name])).split()
+    assert set(documents.scripts(name)) <= set(shown)
+
+
+def test_the_readme_is_short():
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= 130
+
+
+def anchors(path):
+    headings = [line.lstrip("# ") for line in path.read_text().splitlines() if line.startswith("#")]
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_within_the_project_leads_somewhere(name):
+    document = PROJECT / name
+    links = re.findall(r"\]\(([^)]+)\)", document.read_text())
+    for link in ["".join(link.split()) for link in links if not link.startswith("http")]:
+        path, _, anchor = link.partition("#")
+        target = document.parent / path if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def examples_units():
+    return {path.name: path.read_text() for path in (PROJECT / "examples").glob("swlock-*")}
+
+
+@pytest.mark.parametrize("block", every_block("ini"))
+def test_a_unit_that_is_shown_is_that_of_the_examples(block):
+    """Its first line names the file; test_examples.py tries that."""
+    name, lines = re.fullmatch(r"# \S*?([^/\s]+)\n(.*)", block, re.S).groups()
+    units = examples_units()[name].splitlines()
+    assert set(filter(None, lines.splitlines())) <= set(units)
+
+
+@needs_root
+@needs_tool("systemd-tmpfiles")
+@pytest.mark.parametrize("block", every_block("tmpfiles"))
+def test_a_line_of_tmpfiles_makes_the_folder(folder, block):
+    (folder / "lines.conf").write_text(block)
+    command = ["systemd-tmpfiles", "--create", f"--root={folder}", folder / "lines.conf"]
+    result = subprocess.run(command, capture_output=True)
+    assert (result.returncode, result.stderr) == (0, b"")
+    for line in [line for line in block.splitlines() if not line.startswith("#")]:
+        _, path, mode, user, group = line.split()
+        made = (folder / path[1:]).stat()
+        assert made.st_mode & 0o7777 == int(mode, 8)
+
+
 @needs_root
 @needs_tool("unshare")
-@pytest.mark.parametrize("block", every_block("crontab"))
-def test_a_line_of_a_crontab(folder, block):
-    """Its five times and its user are followed by the command."""
-    for line in block.splitlines():
-        command = re.fullmatch(r"(?:[0-9*/,-]+ ){5}root (.+)", line).group(1)
-        command = command.replace("/usr/local/bin/swlock", "swlock")
-        assert documents.run([(command, [])], folder) == [["rsync"]]
+@needs_tool("jq")
+def test_the_alert_tells_of_a_lock_that_is_held_for_long(folder):
+    """The guide's own run of it is silent, since no lock is that old: this one says that it is."""
+    (alert,) = re.findall(r"^\$ (swlock status --json \| jq .*)$", (PROJECT / "docs/guide.md").read_text(), re.M)
+    steps = [
+        "swlock run /run/backup/lock -- env SWLOCK_SINCE=1 sleep 1000 &",
+        "until swlock status /run/backup/lock | grep -q '[0-9]s  sleep 1000'; do sleep 0.01; done",
+        alert,
+    ]
+    assert "/run/backup/lock: sleep 1000" in documents.run([(step, []) for step in steps], folder)[-1]
+
+
+# Lines of crontabs, as crontab -e and /etc/cron.d have them: cron runs them with nothing of the machine's but its
+# programs, and with its own PATH unless a line sets another one. What the jobs write is mailed.
+CRON = """
+set -e
+cp /usr/sbin/cron cron
+for place in /run /etc/cron.d /var/spool/cron /usr/local/bin /usr/local/sbin /usr/sbin; do
+  mkdir -p "$place" && mount -t tmpfs -o mode=755 none "$place"
+done
+[ ! -e /etc/crontab ] || mount --bind /dev/null /etc/crontab
+mkdir -m 1777 /run/lock
+mkdir /var/spool/cron/crontabs
+ln -s "$SWLOCK" /usr/local/bin/swlock
+ln -s "$PWD/job" /usr/local/sbin/backup
+ln -s "$PWD/mail" /usr/sbin/sendmail
+install -m 600 crontab "$PLACE"
+exec ./cron -f
+"""
+# The job says whether it runs under a lock, and ends when it is told to.
+JOB = """#!/bin/sh
+/usr/local/bin/swlock status -q "$SWLOCK_PATH"
+echo $? >>{folder}/ran
+until [ -e {folder}/stop ]; do sleep 0.05; done
+"""
+PLACES = {"crontab -e": "/var/spool/cron/crontabs/root", "cron.d": "/etc/cron.d/documents"}
+TIMES = r"(?:[0-9*/,-]+ ){5}"
+
+
+def lines_of_crontabs():
+    """Each line that has times, with those before it that set variables, without its times and its user."""
+    for block in every_block("crontab"):
+        lines = [line for line in block.values[0].splitlines() if not line.startswith("#")]
+        settings = [line for line in lines if re.match(r"[A-Z]+ *=", line)]
+        # What is left is a job; its user is there in /etc/cron.d only.
+        for number, line in enumerate(line for line in lines if line not in settings):
+            times, user, command = re.fullmatch(rf"({TIMES}|@\w+ )(root )?(.+)", line).groups()
+            for form in PLACES:
+                yield pytest.param(settings, command, form, id=f"{block.id}-{number}-{form}")
+
+
+@needs_root
+@needs_tool("unshare")
+@needs_tool("cron")
+@pytest.mark.parametrize("settings, command, form", lines_of_crontabs())
+def test_cron_runs_the_line_in_both_forms(folder, settings, command, form):
+    """The same line twice at once: one job runs, under its lock, and the other one is left out, or waits."""
+    for name, text in {"job": JOB.format(folder=folder), "mail": f"#!/bin/sh\ncat >>{folder}/mails\n"}.items():
+        (folder / name).write_text(text)
+        (folder / name).chmod(0o755)
+    (folder / "bin").mkdir()
+    (folder / "bin/check").symlink_to(folder / "job")
+    user = "root " if form == "cron.d" else ""
+    # Only the times are other ones than those shown, and what ends is written down.
+    line = f"@reboot {user}{{ {command}; }}; echo $? >>{folder}/ended"
+    lines = [*settings, f"HOME={folder}", line, line]
+    (folder / "crontab").write_text("\n".join(lines) + "\n")
+    words = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc", "--propagation", "private"]
+    with open(folder / "log", "wb") as log:
+        process = subprocess.Popen(
+            [*words, "sh", "-c", CRON],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env={**os.environ, "SWLOCK": os.path.realpath(SWLOCK), "PLACE": PLACES[form]},
+        )
+    try:
+        ended = folder / "ended"
+        takes_a_lock = "swlock run" in command
+        waits = re.search(r" -w ", command)
+        if takes_a_lock:
+            assert appears(folder / "ran") == b"0\n"
+            if not waits:
+                assert appears(ended) == b"0\n"
+            (folder / "stop").touch()
+        wait_until(lambda: ended.exists() and ended.read_bytes() == b"0\n0\n", timeout=60)
+        if takes_a_lock:
+            assert (folder / "ran").read_bytes() == b"0\n" * (2 if waits else 1)
+    finally:
+        process.kill()
+        process.wait()
+    silent = " -q" in command or waits or not takes_a_lock
+    mails = folder / "mails"
+    if silent:
+        assert not mails.exists(), mails.read_text()
+    else:
+        assert "unable to lock" in appears(mails).decode()
 
 
 @needs_tool("swiftc")
@@ -58,39 +209,103 @@ def test_the_library_is_used_as_it_can_be(folder, block):
     assert result.returncode == 0, result.stderr
 
 
-def rows(heading):
-    """The code in the two columns of the README's table under that heading."""
-    table = (PROJECT / "README.md").read_text().split(heading)[1].split("\n\n")[1]
-    found = [re.findall(r"`([^`]+)`", line) for line in table.splitlines()[2:]]
-    return [words for words in found if len(words) == 2]
+def rows():
+    """The code in the first two columns of the tables of docs/coming-from.md, and the program on the left."""
+    for line in (PROJECT / "docs/coming-from.md").read_text().splitlines():
+        cells = re.split(r"(?<!\\)\|", line)
+        if len(cells) < 4:
+            continue
+        left, right = (re.findall(r"`([^`]+)`", cell.replace("\\|", "|")) for cell in cells[1:3])
+        if left and right and "swlock" in right[0]:
+            program = re.search(r"\b(flock|lockrun)\b", left[0])
+            yield pytest.param(left[0], right[0], bool(program), id=left[0])
 
 
-@pytest.mark.parametrize("theirs, ours", rows("has for each of them:"))
-def test_what_replaces_flock_and_lockrun_works(folder, theirs, ours):
-    if "$0" in theirs:
-        pytest.skip("a line of a script: see test_a_script_that_locks_itself")
-    for words in [f"swlock as {theirs}", ours]:
-        words = words.replace("FILE", "lock").replace("CMD", "true")
-        result = subprocess.run(
-            ["bash", "-c", f"exec 9>file; {words}"],
+SIDES = [
+    pytest.param(words, id=f"{row.id} {side}")
+    for row in rows()
+    for side, words in [("right", row.values[1]), ("left", row.values[0])]
+    if side == "right" or row.values[2]
+]
+# Those that need a lock that the script has.
+LOOKING = [p for p in SIDES if re.match(r"(! )?swlock (status|release|refresh)", p.values[0])]
+ENTERING = [p for p in SIDES if p not in LOOKING]
+
+
+@pytest.fixture
+def typed(folder):
+    """Starts a line as a script of its own; the names that swlock can have come first in PATH."""
+    (folder / "names").mkdir()
+    for name in ("swlock", "flock", "lockrun"):
+        (folder / "names" / name).symlink_to(os.path.realpath(SWLOCK))
+    (folder / "lock").touch(mode=0o600)
+    (folder / "script").touch(mode=0o700)
+    started = []
+
+    def start(words):
+        words = words.replace("FILE", "lock")
+        # Without a command it is the rest of the script that runs under the lock.
+        words = words.replace("CMD", "touch ran") if "CMD" in words else f"{words} && touch ran"
+        (folder / "script").write_text(f"#!/bin/bash\n{words}\n")
+        process = subprocess.Popen(
+            [folder / "script"],
             cwd=folder,
-            env={**os.environ, "PATH": f"{os.path.dirname(SWLOCK)}:{os.environ['PATH']}"},
-            capture_output=True,
+            env={**os.environ, "PATH": f"{folder}/names:{os.environ['PATH']}"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
         )
-        assert (result.returncode, result.stdout, result.stderr) == (0, b"", b""), words
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
-def test_a_script_that_locks_itself(folder):
-    script = folder / "script"
-    script.write_text(
-        "#!/bin/sh\n"
-        '[ "$LOCKED" ] || exec env LOCKED=1 swlock run -n "$0" -- "$0" "$@"\n'
-        'swlock status -q "$0" && echo "locked: $*"\n'
-    )
-    script.chmod(0o755)
-    environment = {**os.environ, "PATH": f"{os.path.dirname(SWLOCK)}:{os.environ['PATH']}"}
-    result = subprocess.run([script, "a", "b"], env=environment, capture_output=True)
-    assert (result.stdout, result.stderr) == (b"locked: a b\n", b"")
+@pytest.mark.parametrize("words", ENTERING)
+def test_a_line_of_coming_from_enters_a_free_lock(folder, typed, words):
+    if "dotlockfile" in words and shutil.which("dotlockfile") is None:
+        pytest.skip("needs dotlockfile")
+    process = typed(words)
+    said = process.communicate(timeout=30)
+    assert process.returncode == 0, said
+    assert said == (b"", b"") or re.search(r"verbose| -v ", words)
+    assert (folder / "ran").exists()
+
+
+@pytest.mark.parametrize("words", [p for p in ENTERING if "break" not in p.values[0]])
+def test_a_line_of_coming_from_does_not_enter_a_held_lock(folder, typed, words):
+    gives_up = " -n " in words or "lockrun" in words and " -W " not in words
+    with contextlib.ExitStack() as held_by_us:
+        if '"$0"' in words:
+            # Not for writing: then it could not be executed.
+            descriptor = os.open(folder / "script", os.O_RDONLY | os.O_CLOEXEC)
+            held_by_us.callback(os.close, descriptor)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        else:
+            held_by_us.enter_context(held(folder / "lock"))
+            held_by_us.enter_context(held(folder / "lock", "ofd"))
+        process = typed(words)
+        if gives_up:
+            said = process.communicate(timeout=30)
+            assert (process.returncode == 0) == bool(re.search(r"-E 0| -I ", words)), said
+            assert "swlock" not in words or bool(said[1]) == (" -q" not in words)
+        else:
+            with pytest.raises(subprocess.TimeoutExpired):
+                process.communicate(timeout=0.3)
+        assert not (folder / "ran").exists()
+
+
+@pytest.mark.parametrize("words", LOOKING)
+def test_a_line_of_coming_from_looks_at_a_lock_or_ends_it(folder, typed, words):
+    mode = "-m hardlink" if "refresh" in words else ""
+    (folder / "lock").unlink()
+    process = typed(f"swlock acquire {mode} lock; {words} >/dev/null; echo $?; swlock release lock")
+    assert process.communicate(timeout=30)[0] == (b"1\n" if words.startswith("!") else b"0\n")
 
 
 MANUAL = sorted((PROJECT / "man").glob("*.in"))

@@ -46,7 +46,7 @@ def exec_start(name):
 def test_the_units_command_is_right_for_swlock(swlock, folder):
     words = exec_start("swlock-archive.service")
     assert words[0] == "swlock"
-    places = {"/run/lock/archive": "lock", "/srv": ".", "/var/backups/srv.tar": "/dev/null"}
+    places = {"/run/archive/lock": "lock", "/srv": ".", "/var/backups/srv.tar": "/dev/null"}
     words = [places.get(word, word) for word in words[1:]]
     assert swlock.run(*words).returncode == 0
     with held(folder / "lock"):
@@ -75,7 +75,7 @@ def namespaces_work():
 
 @pytest.fixture
 def cron(folder):
-    """Starts it with these lines as root's crontab."""
+    """Starts it with these lines as root's crontab, or as a file in /etc/cron.d."""
     if shutil.which("cron") is None:
         pytest.skip("needs cron")
     if os.geteuid() != 0 or not namespaces_work():
@@ -84,8 +84,8 @@ def cron(folder):
     for name in ("crontabs", "empty"):
         (folder / name).mkdir()
 
-    def start(*lines):
-        table = folder / "crontabs/root"
+    def start(table, *lines):
+        table = folder / table
         table.write_text("\n".join(lines) + "\n")
         table.chmod(0o600)
         words = ["unshare", "--mount", "--propagation", "private", "sh", "-c", CRON]
@@ -122,16 +122,18 @@ echo done >>done
 """
 
 
+@pytest.mark.parametrize("table", ["crontabs/root", "empty/examples"], ids=["crontab -e", "cron.d"])
 @pytest.mark.parametrize("job", JOBS, ids=lambda job: job[0][0])
-def test_cron_runs_the_examples_line_under_its_lock(cron, folder, job):
+def test_cron_runs_the_examples_line_under_its_lock(cron, folder, job, table):
     (name, lock), command = job
     (folder / "bin").mkdir()
     (folder / "bin/swlock").symlink_to(SWLOCK)
     (folder / "bin" / name).write_text(JOB)
     (folder / "bin" / name).chmod(0o755)
     # Only the time is another than the example's.
-    line = f"@reboot cd {folder} && {command}; echo $? >status"
-    start = [PATH.replace("=", f"={folder}/bin:"), f"HOME={folder}", line]
+    user = "root " if table.startswith("empty") else ""
+    line = f"@reboot {user}cd {folder} && {command}; echo $? >status"
+    start = [table, PATH.replace("=", f"={folder}/bin:"), f"HOME={folder}", line]
     waits = "--timeout" in command
 
     with held(folder / lock):
