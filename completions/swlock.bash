@@ -108,12 +108,12 @@ _swlock() {
   case ${words[1]} in
     run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --keep-env --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
     acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
-    release) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
-    refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
-    transfer) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
-    status) options=(--sidecar --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
-    break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
-    cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
+    release) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
+    refresh) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
+    transfer) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
+    status) options=(--sidecar -v --verbose --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
+    break) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
+    cleanup) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)
       [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version

@@ -57,8 +57,12 @@ package let optionTable: [OptionSpecification] = [
     "say nothing while waiting, nor when the lock is busy or not free in time; other errors are said",
     isCommon: true, overrides: .these(.verbose, .progress)),
   .init(
-    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
-    "say each step on standard error", isCommon: true),
+    .quiet, "q", "quiet", .none, .lock, .holders + .break + .cleanup,
+    "say nothing of a lock that is not held, or alive, nor what was removed; other errors are said",
+    isCommon: true, overrides: .these(.verbose)),
+  .init(
+    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .viewers,
+    "say on standard error what is done, and why", isCommon: true, overrides: .these(.quiet)),
   .init(
     .progress, nil, "progress", .none, .lock, .lockers,
     "say after a second of waiting who has the lock, also where standard error is no terminal",
@@ -326,7 +330,8 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .quiet, "q", "quiet", .none, .own, .status,
     "show nothing: exit with 0 if every PATH is locked, with 1 if one is free", isCommon: true,
-    excludes: .these(.json, .watch), because: "--quiet leaves nothing for --json or --watch to show"
+    excludes: .these(.json, .watch), overrides: .these(.verbose),
+    because: "--quiet leaves nothing for --json or --watch to show"
   ),
   .init(
     .json, nil, "json", .none, .own, .status, "show one JSON object a lock, one line each",
