@@ -71,7 +71,7 @@ extension PathReport {
 // MARK: - Locks of the kernel
 
 extension ObservedLock {
-  private var kind: StaticString { sharing == .shared ? "shared" : "exclusive" }
+  private var kind: StaticString { sharing.name }
 
   /// ` bytes 4-5`, ` bytes 4-`, or nothing.
   fileprivate var rangePhrase: Message {
