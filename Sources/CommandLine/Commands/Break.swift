@@ -184,7 +184,7 @@ struct Break {
   }
 
   /// Why a live lock is not broken.
-  private static func refusal(_ holder: HardlinkClaim) -> Message {
+  static func refusal(_ holder: HardlinkClaim) -> Message {
     "it is held \(holder.livingPhrase) (--force breaks it all the same)"
   }
 }
