@@ -164,7 +164,14 @@ def test_a_sidecar_of_the_folder_that_one_is_in_has_its_name(swlock, folder):
     inside = folder / "job" / "deep"
     inside.mkdir(parents=True)
     (folder / "link").symlink_to("job/deep")
-    for path, where in {".": inside, "./": inside, "..": folder / "job", "../../link/.": inside}.items():
+    for path, where in {
+        ".": inside,
+        "./": inside,
+        "..": folder / "job",
+        "../.": folder / "job",
+        "../deep/../": folder / "job",
+        "../../link/.": inside,
+    }.items():
         sidecar = where.parent / f".{where.name}.swlock"
         result = swlock.run("run", "--sidecar", path, "--", "sh", "-c", 'echo "$SWLOCK_PATH"', cwd=inside)
         assert (result.returncode, result.stdout) == (0, os.fsencode(sidecar) + b"\n"), result.stderr
