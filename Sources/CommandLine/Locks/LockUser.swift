@@ -53,6 +53,7 @@ struct LockUser {
 
   /// Of those who have a lock of the kernel's: the one that says since when, or else the first. This process
   /// may have inherited it, and is not meant.
+  @inline(never)
   init?(of lock: ObservedLock, at path: ByteString) {
     var first: LockUser?
     let own = ownProcesses(in: ancestry(of: getpid()))

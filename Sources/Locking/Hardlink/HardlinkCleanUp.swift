@@ -76,6 +76,7 @@ struct HardlinkCleanUp {
     }
   }
 
+  @inline(never)
   mutating func leave(_ name: ByteString, _ reason: HardlinkRemainder.Reason) {
     if !options.tellsRemainders { return }
     result.remainders.append(HardlinkRemainder(path: lock.path(of: name), reason: reason))

@@ -59,6 +59,7 @@ public struct HardlinkReport: Equatable, Sendable {
 }
 
 extension Judge {
+  @inline(never)
   func describe(_ claim: BoundClaim, _ clock: FolderClock) -> HardlinkClaim {
     HardlinkClaim(
       fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
@@ -70,6 +71,7 @@ extension Judge {
       }, isHostShared: claim.name.isForeign && claimant.hosts.isShared(claim.name.host))
   }
 
+  @inline(never)
   func describe(
     _ placeholder: Placeholder, _ status: FileStatus, _ clock: FolderClock
   ) -> HardlinkClaim {
