@@ -43,6 +43,39 @@ _swlock_command() {
   fi
 }
 
+# Completes the command line of a program that swlock stands for.
+_swlock_as() {
+  local index word last='' path=''
+  for ((index = 3; index < ${#words[@]} - 1; index++)); do
+    word=${words[index]}
+    if [[ -n $last ]]; then
+      last=''
+    elif [[ $word == -- && ${words[2]} == lockrun || $word != -?* && -n $path ]]; then
+      [[ $word == -- ]] && index=$((index + 1))
+      _swlock_command "${starts[index]}"
+      return
+    elif [[ $word == -?* ]]; then
+      case ${words[2]}:$word in
+        flock:-w | flock:--timeout | flock:--wait | flock:-E | flock:--conflict-exit-code | flock:--start | flock:--length | flock:--fd | flock:-c | flock:--command | lockrun:-L | lockrun:--lockfile | lockrun:-S | lockrun:--sleep | lockrun:-R | lockrun:--retries | lockrun:-T | lockrun:--maxtime) last=$word ;;
+      esac
+    else
+      path=1
+    fi
+  done
+  if [[ -n $last ]]; then
+    _swlock_files
+  elif [[ $current == -* ]]; then
+    case ${words[2]} in
+      flock) _swlock_offer -s --shared -x --exclusive -e -u --unlock -n --nonblocking --nb -w --timeout --wait -E --conflict-exit-code -o --close -F --no-fork --verbose --fcntl --start --length --fd -h --help -V --version -c --command ;;
+      lockrun) _swlock_offer -L --lockfile -W --wait -S --sleep -R --retries -T --maxtime -V --verbose -q --quiet -I --idempotent --help --version ;;
+    esac
+  elif [[ -n $path ]]; then
+    _swlock_command "${starts[-1]}"
+  else
+    _swlock_files
+  fi
+}
+
 # Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
 _swlock_awaits() {
   case $1 in
@@ -108,12 +141,12 @@ _swlock() {
   case ${words[1]} in
     run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --chdir --umask --env --unset --clear-env --argv0 --user --keep-env --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
     acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
-    release) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
-    refresh) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
-    transfer) options=(--sidecar -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
-    status) options=(--sidecar --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
-    break) options=(--sidecar -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
-    cleanup) options=(--sidecar --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
+    release) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
+    refresh) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
+    transfer) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
+    status) options=(--sidecar -v --verbose --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
+    break) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
+    cleanup) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)
       [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version modes exit durations json
@@ -123,7 +156,7 @@ _swlock() {
       if [[ ${#words[@]} -eq 3 ]]; then
         _swlock_offer flock lockrun -h --help -V --version
       else
-        _swlock_command 2
+        _swlock_as
       fi
       return
       ;;

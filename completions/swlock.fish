@@ -46,6 +46,41 @@ function __swlock_run
   end
 end
 
+# Whether the program that swlock stands for is $argv[1], and this is one of the words before its command.
+# Sets __swlock_first as __swlock_run does.
+function __swlock_as
+  set -l words (commandline -opc)
+  set -g __swlock_first 0
+  set -q words[3]; and test "$words[2] $words[3]" = "as $argv[1]"; or return 1
+  set -l awaits 0
+  set -l path 0
+  for index in (seq 4 (count $words))
+    set -l word $words[$index]
+    if test $awaits -eq 1
+      set awaits 0
+    else if test "$word" = --; and test $argv[1] = lockrun
+      set __swlock_first (math $index + 1)
+      return 1
+    else if not string match -q -- '-?*' "$word"
+      test $path -eq 1; and set __swlock_first $index; and return 1
+      set path 1
+    else if string match -qr -- '^(-w|--timeout|--wait|-E|--conflict-exit-code|--start|--length|--fd|-c|--command|-L|--lockfile|-S|--sleep|-R|--retries|-T|--maxtime)$' "$word"
+      set awaits 1
+    end
+  end
+  test $awaits -eq 1; or test $path -eq 0; and return
+  set __swlock_first (math (count $words) + 1)
+  return 1
+end
+
+# Completes the command of the program that swlock stands for.
+function __swlock_complete_as
+  for program in flock lockrun
+    __swlock_as $program
+    test $__swlock_first -ne 0; and __swlock_complete_from $__swlock_first; and return
+  end
+end
+
 # Completes the words from number $argv[1] on as a command line of their own.
 function __swlock_complete_from
   set -l words (commandline -opc)
@@ -92,7 +127,36 @@ complete -c swlock -n __fish_use_subcommand -a help -d 'show help, also of one c
 complete -c swlock -n __fish_use_subcommand -a version -d 'show the version'
 complete -c swlock -n '__swlock_command help -eq' -a 'run acquire release refresh transfer status break cleanup as help version modes exit durations json'
 complete -c swlock -n '__swlock_command as -eq' -a 'flock lockrun'
-complete -c swlock -n '__swlock_command as -gt' -x -a '(__swlock_complete_from 3)'
+complete -c swlock -n '__swlock_command as -gt' -F -a '(__swlock_complete_as)'
+complete -c swlock -n '__swlock_as flock' -s s -l shared -d 'share the lock with other shared holders'
+complete -c swlock -n '__swlock_as flock' -s x -l exclusive -d 'share it with nobody (default; also -e)'
+complete -c swlock -n '__swlock_as flock' -s e -d ''
+complete -c swlock -n '__swlock_as flock' -s u -l unlock -d 'give the lock back'
+complete -c swlock -n '__swlock_as flock' -s n -l nonblocking -d 'do not wait for the lock (also --nb)'
+complete -c swlock -n '__swlock_as flock' -l nb -d ''
+complete -c swlock -n '__swlock_as flock' -s w -l timeout -r -d 'wait at most that long (also --wait)'
+complete -c swlock -n '__swlock_as flock' -l wait -r -d ''
+complete -c swlock -n '__swlock_as flock' -s E -l conflict-exit-code -r -d 'exit status when it is busy or timed out (1)'
+complete -c swlock -n '__swlock_as flock' -s o -l close -d 'do not give the lock to the command'
+complete -c swlock -n '__swlock_as flock' -s F -l no-fork -d 'become the command instead of starting it'
+complete -c swlock -n '__swlock_as flock' -l verbose -d 'say what is done'
+complete -c swlock -n '__swlock_as flock' -l fcntl -d 'lock by fcntl(F_OFD_SETLK), not flock(2)'
+complete -c swlock -n '__swlock_as flock' -l start -r -d 'first byte that is locked; implies --fcntl'
+complete -c swlock -n '__swlock_as flock' -l length -r -d 'number of bytes that are; implies --fcntl'
+complete -c swlock -n '__swlock_as flock' -l fd -r -d 'lock descriptor N, then run the command'
+complete -c swlock -n '__swlock_as flock' -s h -l help -d 'show this help'
+complete -c swlock -n '__swlock_as flock' -s V -l version -d 'show the version'
+complete -c swlock -n '__swlock_as flock' -s c -l command -r -d 'run a string through $SHELL'
+complete -c swlock -n '__swlock_as lockrun' -s L -l lockfile -r -d 'the lock file'
+complete -c swlock -n '__swlock_as lockrun' -s W -l wait -d 'wait for the lock'
+complete -c swlock -n '__swlock_as lockrun' -s S -l sleep -r -d 'seconds between two attempts'
+complete -c swlock -n '__swlock_as lockrun' -s R -l retries -r -d 'number of attempts'
+complete -c swlock -n '__swlock_as lockrun' -s T -l maxtime -r -d 'seconds after which the time is reported'
+complete -c swlock -n '__swlock_as lockrun' -s V -l verbose -d 'say what is done'
+complete -c swlock -n '__swlock_as lockrun' -s q -l quiet -d 'exit without a word if the lock is busy'
+complete -c swlock -n '__swlock_as lockrun' -s I -l idempotent -d 'exit with 0 if the lock is busy'
+complete -c swlock -n '__swlock_as lockrun' -l help -d 'show help'
+complete -c swlock -n '__swlock_as lockrun' -l version -d 'show the version'
 complete -c swlock -n '__swlock_run path' -F
 complete -c swlock -n '__swlock_run command' -x -a '(__swlock_complete_command)'
 complete -c swlock -n '__swlock_run options' -s m -l mode -x -a 'flock posix ofd hardlink auto' -d 'kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink'
@@ -108,7 +172,7 @@ complete -c swlock -n '__swlock_run options' -l no-create -d 'the lock file must
 complete -c swlock -n '__swlock_run options' -l unlink -d 'remove the lock file when releasing it, if it is empty and nobody else has it open'
 complete -c swlock -n '__swlock_run options' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_run options' -s q -l quiet -d 'say nothing while waiting, nor when the lock is busy or not free in time; other errors are said'
-complete -c swlock -n '__swlock_run options' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_run options' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_run options' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
 complete -c swlock -n '__swlock_run options' -l message -x -d 'say TEXT instead while waiting'
 complete -c swlock -n '__swlock_run options' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
@@ -173,7 +237,7 @@ complete -c swlock -n '__swlock_command acquire' -l no-create -d 'the lock file 
 complete -c swlock -n '__swlock_command acquire' -l unlink -d 'remove the lock file when releasing it, if it is empty and nobody else has it open'
 complete -c swlock -n '__swlock_command acquire' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
 complete -c swlock -n '__swlock_command acquire' -s q -l quiet -d 'say nothing while waiting, nor when the lock is busy or not free in time; other errors are said'
-complete -c swlock -n '__swlock_command acquire' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_command acquire' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command acquire' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
 complete -c swlock -n '__swlock_command acquire' -l message -x -d 'say TEXT instead while waiting'
 complete -c swlock -n '__swlock_command acquire' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
@@ -191,7 +255,8 @@ complete -c swlock -n '__swlock_command acquire' -s V -l version -d 'show the ve
 complete -c swlock -n '__swlock_command release' -F
 complete -c swlock -n '__swlock_command release' -a '(__swlock_locks)'
 complete -c swlock -n '__swlock_command release' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
-complete -c swlock -n '__swlock_command release' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_command release' -s q -l quiet -d 'say nothing of a lock that is not held, or alive, nor what was removed; other errors are said'
+complete -c swlock -n '__swlock_command release' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command release' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command release' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command release' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
@@ -204,7 +269,8 @@ complete -c swlock -n '__swlock_command release' -s h -l help -d 'show help: as 
 complete -c swlock -n '__swlock_command release' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command refresh' -F
 complete -c swlock -n '__swlock_command refresh' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
-complete -c swlock -n '__swlock_command refresh' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_command refresh' -s q -l quiet -d 'say nothing of a lock that is not held, or alive, nor what was removed; other errors are said'
+complete -c swlock -n '__swlock_command refresh' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command refresh' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_command refresh' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command refresh' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
@@ -216,7 +282,8 @@ complete -c swlock -n '__swlock_command refresh' -s h -l help -d 'show help: as 
 complete -c swlock -n '__swlock_command refresh' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command transfer' -F
 complete -c swlock -n '__swlock_command transfer' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
-complete -c swlock -n '__swlock_command transfer' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_command transfer' -s q -l quiet -d 'say nothing of a lock that is not held, or alive, nor what was removed; other errors are said'
+complete -c swlock -n '__swlock_command transfer' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command transfer' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_command transfer' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command transfer' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
@@ -230,6 +297,7 @@ complete -c swlock -n '__swlock_command transfer' -s V -l version -d 'show the v
 complete -c swlock -n '__swlock_command status' -F
 complete -c swlock -n '__swlock_command status' -a '(__swlock_locks)'
 complete -c swlock -n '__swlock_command status' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command status' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command status' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command status' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command status' -s q -l quiet -d 'show nothing: exit with 0 if every PATH is locked, with 1 if one is free'
@@ -241,7 +309,8 @@ complete -c swlock -n '__swlock_command status' -s V -l version -d 'show the ver
 complete -c swlock -n '__swlock_command break' -F
 complete -c swlock -n '__swlock_command break' -a '(__swlock_locks)'
 complete -c swlock -n '__swlock_command break' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
-complete -c swlock -n '__swlock_command break' -s v -l verbose -d 'say each step on standard error'
+complete -c swlock -n '__swlock_command break' -s q -l quiet -d 'say nothing of a lock that is not held, or alive, nor what was removed; other errors are said'
+complete -c swlock -n '__swlock_command break' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command break' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command break' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command break' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'
@@ -254,6 +323,8 @@ complete -c swlock -n '__swlock_command break' -s h -l help -d 'show help: as a 
 complete -c swlock -n '__swlock_command break' -s V -l version -d 'show the version'
 complete -c swlock -n '__swlock_command cleanup' -F
 complete -c swlock -n '__swlock_command cleanup' -l sidecar -a 'portage' -d 'lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile'
+complete -c swlock -n '__swlock_command cleanup' -s q -l quiet -d 'say nothing of a lock that is not held, or alive, nor what was removed; other errors are said'
+complete -c swlock -n '__swlock_command cleanup' -s v -l verbose -d 'say on standard error what is done, and why'
 complete -c swlock -n '__swlock_command cleanup' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command cleanup' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
 complete -c swlock -n '__swlock_command cleanup' -l settle -x -d 'how long other programs than swlock may need from a look at the lock to its removal; default 2s'

@@ -50,6 +50,38 @@ enum BashCompletion {
         fi
       }
 
+      # Completes the command line of a program that swlock stands for.
+      _swlock_as() {
+        local index word last='' path=''
+        for ((index = 3; index < ${#words[@]} - 1; index++)); do
+          word=${words[index]}
+          if [[ -n $last ]]; then
+            last=''
+          elif [[ $word == -- && ${words[2]} == lockrun || $word != -?* && -n $path ]]; then
+            [[ $word == -- ]] && index=$((index + 1))
+            _swlock_command "${starts[index]}"
+            return
+          elif [[ $word == -?* ]]; then
+            case ${words[2]}:$word in
+              \#(Personality.allCases.map(valuePattern).joined(separator: " | "))) last=$word ;;
+            esac
+          else
+            path=1
+          fi
+        done
+        if [[ -n $last ]]; then
+          _swlock_files
+        elif [[ $current == -* ]]; then
+          case ${words[2]} in
+      \#(Personality.allCases.map(foreignOptions).joined(separator: "\n"))
+          esac
+        elif [[ -n $path ]]; then
+          _swlock_command "${starts[-1]}"
+        else
+          _swlock_files
+        fi
+      }
+
       # Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
       _swlock_awaits() {
         case $1 in
@@ -100,7 +132,7 @@ enum BashCompletion {
             if [[ ${#words[@]} -eq 3 ]]; then
               _swlock_offer \#(personalities) \#(names(of: .as))
             else
-              _swlock_command 2
+              _swlock_as
             fi
             return
             ;;
@@ -199,6 +231,22 @@ enum BashCompletion {
     case .owners: "_swlock_offer none; _swlock_processes"
     case .descriptors: compgen(#"-W "$(command ls "/proc/$$/fd")""#)
     }
+  }
+
+  private static func foreignNames(_ option: ForeignOption) -> [String] {
+    let long = "\(option.long)"
+    return (option.short == 0 ? [] : ["-\(UnicodeScalar(option.short))"])
+      + (long.isEmpty ? [] : ["--\(long)"])
+  }
+
+  private static func valuePattern(_ program: Personality) -> String {
+    program.options.filter(\.takesValue).flatMap(foreignNames).map { "\(program.name):\($0)" }
+      .joined(separator: " | ")
+  }
+
+  private static func foreignOptions(_ program: Personality) -> String {
+    let names = program.options.flatMap(foreignNames).joined(separator: " ")
+    return "      \(program.name)) _swlock_offer \(names) ;;"
   }
 
   private static func optionCases() -> String {

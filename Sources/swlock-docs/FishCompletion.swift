@@ -14,7 +14,10 @@ enum FishCompletion {
     lines.append("complete -c swlock -n '__swlock_command help -eq' -a '\(names) \(helpTopics)'")
     lines.append("complete -c swlock -n '__swlock_command as -eq' -a '\(personalities)'")
     lines.append(
-      "complete -c swlock -n '__swlock_command as -gt' -x -a '(__swlock_complete_from 3)'")
+      "complete -c swlock -n '__swlock_command as -gt' -F -a '(__swlock_complete_as)'")
+    for program in Personality.allCases {
+      lines += program.options.map { line($0, "-n '__swlock_as \(program.name)'") }
+    }
     for subcommand in Subcommand.allCases where subcommand != .help {
       var seen = "-n '__swlock_command \(subcommand.name)'"
       switch subcommand.operands {
@@ -89,6 +92,41 @@ enum FishCompletion {
         end
       end
 
+      # Whether the program that swlock stands for is $argv[1], and this is one of the words before its command.
+      # Sets __swlock_first as __swlock_run does.
+      function __swlock_as
+        set -l words (commandline -opc)
+        set -g __swlock_first 0
+        set -q words[3]; and test "$words[2] $words[3]" = "as $argv[1]"; or return 1
+        set -l awaits 0
+        set -l path 0
+        for index in (seq 4 (count $words))
+          set -l word $words[$index]
+          if test $awaits -eq 1
+            set awaits 0
+          else if test "$word" = --; and test $argv[1] = lockrun
+            set __swlock_first (math $index + 1)
+            return 1
+          else if not string match -q -- '-?*' "$word"
+            test $path -eq 1; and set __swlock_first $index; and return 1
+            set path 1
+          else if string match -qr -- '^(\#(foreignNames.joined(separator: "|")))$' "$word"
+            set awaits 1
+          end
+        end
+        test $awaits -eq 1; or test $path -eq 0; and return
+        set __swlock_first (math (count $words) + 1)
+        return 1
+      end
+
+      # Completes the command of the program that swlock stands for.
+      function __swlock_complete_as
+        for program in \#(personalities)
+          __swlock_as $program
+          test $__swlock_first -ne 0; and __swlock_complete_from $__swlock_first; and return
+        end
+      end
+
       # Completes the words from number $argv[1] on as a command line of their own.
       function __swlock_complete_from
         set -l words (commandline -opc)
@@ -143,6 +181,22 @@ enum FishCompletion {
     case .owners: line += " -a '(__swlock_processes)'"
     case .descriptors: line += " -a '(command ls /proc/$fish_pid/fd)'"
     }
+    return line + " -d \(quoted("\(option.summary)"))"
+  }
+
+  /// Of those that take a value.
+  private static var foreignNames: [String] {
+    Personality.allCases.flatMap(\.options).filter(\.takesValue).flatMap { option in
+      (option.short == 0 ? [] : ["-\(UnicodeScalar(option.short))"]) + ["--\(option.long)"]
+    }
+  }
+
+  private static func line(_ option: ForeignOption, _ condition: String) -> String {
+    var line = "complete -c swlock \(condition)"
+    if option.short != 0 { line += " -s \(UnicodeScalar(option.short))" }
+    let long = "\(option.long)"
+    if !long.isEmpty { line += " -l \(long)" }
+    if option.takesValue { line += " -r" }
     return line + " -d \(quoted("\(option.summary)"))"
   }
 

@@ -28,6 +28,29 @@ enum ZshCompletion {
       _alternative 'locks:locked file:compadd -f -a locks' 'files:file:_files'
     }
 
+    # The command line of a program that swlock stands for.
+    _swlock_as() {
+      local first=${words[(I)--]}
+      case $words[1] in
+        flock)
+          _arguments -s -S \\
+            \(Personality.flock.options.flatMap(specifications).joined(separator: " \\\n        ")) \\
+            '1:lock file:_files' '(-)2:command:_command_names -e' \\
+            \(words)
+          ;;
+        lockrun)
+          if (( first && first < CURRENT )); then
+            shift $first words
+            (( CURRENT -= first ))
+            _normal
+          else
+            _arguments -s \\
+              \(Personality.lockrun.options.flatMap(specifications).joined(separator: " \\\n          "))
+          fi
+          ;;
+      esac
+    }
+
     _swlock() {
       local -a subcommands topics
       local context state state_descr line
@@ -69,7 +92,7 @@ enum ZshCompletion {
       lines += ["'1:lock file:_files'", "'(-)2:command:_command_names -e'", words]
     }
     if subcommand == .as {
-      lines += ["'(-)1:program:(\(personalities))'", words]
+      lines += ["'(-)1:program:(\(personalities))'", "'*::argument:_swlock_as'"]
     }
     return """
               \(subcommand.name))
@@ -102,6 +125,18 @@ enum ZshCompletion {
     guard let letter = option.letter else { return "'\(again)\(long)\(summary)\(value)'" }
     let short = option.takesValue ? "-\(letter)+" : "-\(letter)"
     return "'(-\(letter) --\(option.name))'{\(short),\(long)}'\(summary)\(value)'"
+  }
+
+  private static func specifications(_ option: ForeignOption) -> [String] {
+    let text = quoted("\(option.summary)")
+    let summary = text.isEmpty ? "" : "[\(text)]"
+    let value = option.takesValue ? ":value:_files" : ""
+    let letter = option.short == 0 ? nil : String(UnicodeScalar(option.short))
+    let long = "\(option.long)"
+    let names =
+      (letter.map { ["-\($0)" + (option.takesValue ? "+" : "")] } ?? [])
+      + (long.isEmpty ? [] : ["--\(long)" + (option.takesValue ? "=" : "")])
+    return names.map { "'\($0)\(summary)\(value)'" }
   }
 
   private static func action(_ option: OptionSpecification) -> String {

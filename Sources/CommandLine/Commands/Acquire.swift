@@ -138,14 +138,65 @@ struct Acquire {
   }
 
   /// The lock stays with the open file, and so with whoever has it open.
+  ///
+  /// A flock(2) lock that it has there of the other kind is given up by the kernel before it becomes this one,
+  /// also if it does not, and nobody is to learn of that by harm alone. Record locks are converted at once or
+  /// not at all.
   private func lockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
     let options = options.lock
     var request = LockRequest(path: descriptorPath(descriptor), kind: options.kind)
     request.sharing = options.sharing
     request.descriptor = descriptor
-    let held = try options.takeLock(request)
-    held.leaveBehind()
+    var former: Sharing?
+    if request.kind.kernelMode == .flock, let sharing = sharingOfFlock(on: descriptor),
+      sharing != request.sharing
+    {
+      former = sharing
+    }
+    do throws(Failure) {
+      if let former { try giveUp(former, request) }
+      let held = try options.takeLock(request)
+      held.leaveBehind()
+    } catch {
+      guard let former, let note = restore(former, request) else { throw error }
+      let message: Message = error.message.count == 0 ? note : "\(error.message); \(note)"
+      throw Failure(status: error.status, message)
+    }
     return ExitStatus.done.rawValue
+  }
+}
+
+// MARK: - Converting a lock
+
+extension Acquire {
+  /// Says so where the lock cannot be converted at once: whoever waits in the kernel waits without any.
+  private func giveUp(_ former: Sharing, _ request: LockRequest) throws(Failure) {
+    if options.lock.nonblock || options.lock.timeout == .zero || options.lock.quiet { return }
+    do throws(LockError) {
+      try KernelLock(mode: .flock, sharing: request.sharing).take(request.descriptor ?? -1, .never)
+    } catch .busy {
+      Output.say(
+        "the \(former.name) lock of descriptor \(request.descriptor ?? -1) is given up while the \(request.sharing.name) one is waited for"
+      )
+    } catch {
+      throw .locking(error, request, options.lock)
+    }
+  }
+
+  /// Takes what there was before, if that can be had at once.
+  ///
+  /// - Returns: what is to be said of it; nil where nothing was given up.
+  private func restore(_ former: Sharing, _ request: LockRequest) -> Message? {
+    guard let descriptor = request.descriptor, sharingOfFlock(on: descriptor) == nil else {
+      return nil
+    }
+    let lock: Message = "the \(former.name) lock of descriptor \(descriptor)"
+    do throws(LockError) {
+      try KernelLock(mode: .flock, sharing: former).take(descriptor, .never)
+    } catch {
+      return "\(lock) is lost"
+    }
+    return "\(lock) is held again, and others may have had it in between"
   }
 }
 

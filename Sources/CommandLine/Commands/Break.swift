@@ -17,7 +17,9 @@ struct Break {
       do throws(Failure) {
         try breakLock(try options.lock.lockPath(path))
       } catch {
-        first.say(error)
+        let isExpected =
+          error.status == ExitStatus.busy.rawValue || error.status == ExitStatus.missing.rawValue
+        first.say(isExpected ? options.lock.expected(error) : error)
       }
     }
     return first.status
@@ -183,10 +185,6 @@ struct Break {
 
   /// Why a live lock is not broken.
   static func refusal(_ holder: HardlinkClaim) -> Message {
-    let force: StaticString = "--force breaks it all the same"
-    if holder.liveness == .alive {
-      return "it is held \(holder.ownerPhrase), which is alive (\(force))"
-    }
-    return "it is held \(holder.ownerPhrase), which may be alive (\(force))"
+    "it is held \(holder.livingPhrase) (--force breaks it all the same)"
   }
 }

@@ -20,9 +20,10 @@ struct Cleanup {
     var count: Int64 = 0
     for path in options.paths {
       do throws(Failure) {
-        let result = try cleanUp(path, &results)
-        for removal in result.removals { results.write(line(removal)) }
-        if !options.json {
+        let result = try cleanUp(path)
+        for removal in result.removals { show(line(removal), &results) }
+        for remainder in result.remainders { tell(remainder) }
+        if !options.json, !options.quiet {
           for path in result.undecided {
             results.write("unknown \(path) (past its time by this host's clock)\n")
           }
@@ -34,29 +35,33 @@ struct Cleanup {
         first.say(error)
       }
     }
-    if !options.json {
+    if !options.json, !options.quiet {
       results.write(options.cleanUp.dryRun ? "\(count) would be removed\n" : "\(count) removed\n")
     }
     first.finish(results)
     return first.status
   }
 
-  private func cleanUp(
-    _ path: ByteString, _ results: inout Results
-  ) throws(Failure) -> HardlinkCleanUpResult {
+  private func show(_ line: Message, _ results: inout Results) {
+    if !options.quiet { results.write(line) }
+  }
+
+  private func cleanUp(_ path: ByteString) throws(Failure) -> HardlinkCleanUpResult {
     let isFolder =
       (try? FileStatus(at: path, followingLinks: true))?.kind == .directory
       && options.lock.sidecar == nil
     let lockPath = try options.lock.lockPath(path)
+    if options.lock.verbose, (try? FileStatus(at: lockPath, followingLinks: false)) == nil {
+      options.lock.say("\(lockPath) is not there; looking for what was left beside it")
+    }
     do throws(LockError) {
       guard isFolder else {
         return try options.lock.claimKind.location(at: lockPath).cleanUp(options.cleanUp)
       }
       let result = try HardlinkLocation.cleanUp(
         folder: path, options.lock.claimKind, options.cleanUp)
-      if options.lock.style == .portage, !options.json {
-        results.write("Found \(Int64(result.found)) locks\n")
-      }
+      let locks: Message = result.found == 1 ? "1 lock" : "\(Int64(result.found)) locks"
+      options.lock.say("found files of \(locks) of mode hardlink in \(path)")
       return result
     } catch {
       throw .hardlink("clean up", lockPath, error)
@@ -96,8 +101,10 @@ struct Cleanup {
       let status = try? FileStatus(at: path, followingLinks: false),
       WallTime.now - status.modificationTime <= span
     {
+      if options.lock.verbose { stays(path, Self.youth) }
       return
     }
+    let tells = isNamed && !options.quiet || options.lock.verbose
     let outcome: RemovalOutcome
     do throws(LockError) {
       outcome = try removeUnusedFile(at: path, isDryRun: options.cleanUp.dryRun)
@@ -106,11 +113,10 @@ struct Cleanup {
     }
     switch outcome {
     case .removed:
-      results.write(line(path, "unused lock file"))
+      show(line(path, "unused lock file"), &results)
       count += 1
-    case .inUse where isNamed: Output.say("\(path) stays: \(userPhrase(of: path))")
-    case .notRemovable where isNamed:
-      Output.say("\(path) stays: it is not an empty regular file of one name")
+    case .inUse where tells: stays(path, userPhrase(of: path))
+    case .notRemovable where tells: stays(path, "it is not an empty regular file of one name")
     case .gone, .inUse, .notRemovable: break
     }
   }
@@ -118,6 +124,45 @@ struct Cleanup {
   private func userPhrase(of path: ByteString) -> Message {
     guard let first = try? inspectOpeners(at: path).first else { return "somebody has it open" }
     return "it is open in \(first.phrase)"
+  }
+
+  private static var youth: Message { "it was changed too short a time ago" }
+
+  private func stays(_ path: ByteString, _ reason: Message) {
+    Output.say("\(path) stays: \(reason)")
+  }
+
+  /// Under -v: why a file was left, and what would take it all the same.
+  private func tell(_ remainder: HardlinkRemainder) {
+    let reason: Message?
+    switch remainder.reason {
+    case .held(let claim):
+      reason =
+        "it is held \(claim.livingPhrase)\(claim.expiryInBrackets); --all takes it all the same"
+    case .claimed(let claim):
+      reason = "it is a claim \(claim.livingPhrase); --all takes it all the same"
+    case .recent: reason = Self.youth
+    case .needed: reason = "it may still be needed to take a lock from somebody"
+    case .other: reason = self.reason(forLeaving: remainder.path)
+    case .failed(let error): reason = Failure.reason(error)
+    }
+    if let reason { stays(remainder.path, reason) }
+  }
+
+  /// Of what is no hardlink lock; nil where that is said when unused files are looked for.
+  private func reason(forLeaving path: ByteString) -> Message? {
+    let name = path.splitPath.name
+    if name.isAside || options.unused && (name.isSidecar || options.paths.contains(path)) {
+      return nil
+    }
+    guard let status = try? FileStatus(at: path, followingLinks: false) else { return nil }
+    let isEmpty = status.kind == .regular && status.size == 0
+    let command: Message = isEmpty ? "swlock cleanup --unused \(path)" : "rm \(path)"
+    if let presence = FilePresence(of: path), let phrase = presence.phrase {
+      return presence.isUsed ? phrase : "\(phrase); if it is nobody's: \(command)"
+    }
+    if isEmpty { return "it is an empty file, perhaps a lock file; if it is nobody's: \(command)" }
+    return "it is no file of a lock of mode hardlink"
   }
 
   private func line(_ removal: HardlinkRemoval) -> Message {

@@ -9,7 +9,11 @@ internal import SystemInterface
 /// Three processes: one holds a lock, another one tries the others, and this one waits for the two and
 /// removes the folder that they do it in, also when a signal ends it.
 struct Probe {
-  let json: Bool
+  private let options: ViewerOptions
+
+  init(_ options: ViewerOptions) {
+    self.options = options
+  }
 
   func perform(_ folders: [ByteString]) throws(Failure) -> Int32 {
     var results = Results()
@@ -17,7 +21,7 @@ struct Probe {
     for folder in folders where !results.areLost {
       do throws(Failure) {
         let table = try probe(folder)
-        results.write(json ? table.json : table.text)
+        results.write(options.json ? table.json : table.text)
         if let error = table.reasonForNothing {
           throw .hardlink("lock anything in", folder, error)
         }
@@ -40,6 +44,7 @@ struct Probe {
       return name
     }
     defer { remove(name, in: folder, path) }
+    options.lock.say("trying locks in \(path)/\(name), which is removed afterwards")
     let outcomes = try outcomes(path + "/" + name, path, signals, interruption)
     interruption.keepOpen()
     return ProbeTable(path, fileSystemType(of: folder.number), outcomes)

@@ -124,8 +124,8 @@ struct Release {
       throw Failure(.systemCall, .unable(to: "release", path, "its keeper cannot be looked at"))
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
-    throw .hardlink(
-      "release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil))
+    throw options.lock.expected(
+      .hardlink("release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil)))
   }
 
   private func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {

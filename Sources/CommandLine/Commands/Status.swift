@@ -60,7 +60,7 @@ struct Status {
   }
 
   func perform() throws(Failure) -> Int32 {
-    if options.probe { return try Probe(json: options.json).perform(options.paths) }
+    if options.probe { return try Probe(options).perform(options.paths) }
     var results = Results()
     if let interval = options.watch { try watch(interval, &results) }
     var first = FirstFailure()
@@ -91,7 +91,13 @@ struct Status {
     return looks
   }
 
+  /// Under -v, unless it would be said again and again.
+  private func say(_ message: @autoclosure () -> Message) {
+    if options.watch == nil { options.lock.say(message()) }
+  }
+
   private func lookAtTheMachine() -> Look {
+    say("looking at all locks of the kernel's on this machine; hardlink locks are found by PATH")
     do throws(LockError) {
       let found = try inspectAllLocks()
       let json = options.json || options.watch != nil ? JSON.locks(found) : Message()
@@ -103,6 +109,7 @@ struct Status {
   }
 
   private func look(at path: ByteString, _ owner: LockOwner?) -> Look {
+    say("looking at \(path) for locks of the kernel's, and of mode hardlink")
     do throws(LockError) {
       var kernel = try kernelLocks(at: path)
       var hardlink: HardlinkReport?
@@ -149,6 +156,7 @@ struct Status {
       switch error {
       case .refused where isFile, .system(_, .isADirectory) where isFile,
         .system(_, .accessDenied) where isFile:
+        say("\(path) is no hardlink lock: \(Failure.reason(error))")
         return nil
       default: throw error
       }

@@ -9,6 +9,8 @@ struct FilePresence {
   let openers: [ObservedProcess]
   /// What is said of it; nil where it is a file like any other.
   let phrase: Message?
+  /// Whether somebody is seen who may rely on it.
+  let isUsed: Bool
 
   /// Nil where there is no regular file.
   init?(of path: ByteString) {
@@ -19,15 +21,20 @@ struct FilePresence {
       let others = Int64(openers.count - 1)
       let more: Message =
         others == 0 ? "" : others == 1 ? " and another one" : " and \(others) others"
-      phrase = "but it is open in \(first.phrase)\(more)"
+      phrase = "it is open in \(first.phrase)\(more)"
+      isUsed = true
     } else if status.size > 0, status.size <= 64, let process = Self.process(namedBy: path) {
+      let named = ObservedProcess(process)
       phrase =
-        ObservedProcess(process).map { "but it names \($0.phrase)" }
-        ?? "but it names pid \(process), which is not to be seen here"
+        named.map { "it names \($0.phrase)" }
+        ?? "it names pid \(process), which is not to be seen here"
+      isUsed = named != nil
     } else if Self.isNamedAsLock(path) {
-      phrase = "but it is there, which to some programs is a lock"
+      phrase = "it is there, which to some programs is a lock"
+      isUsed = false
     } else {
       phrase = nil
+      isUsed = false
     }
   }
 

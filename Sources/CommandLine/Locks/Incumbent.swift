@@ -8,6 +8,7 @@ struct Incumbent {
     case user(LockUser)
     case claim(HardlinkClaim)
     case otherHost
+    case thisProcess
   }
 
   private let who: Who
@@ -33,6 +34,8 @@ struct Incumbent {
       who = .user(first)
     } else if inspection.elsewhere.isHeld {
       who = .otherHost
+    } else if inspection.locks.contains(where: { $0.excludes(request) && !$0.holders.isEmpty }) {
+      who = .thisProcess
     } else {
       return nil
     }
@@ -67,6 +70,7 @@ struct Incumbent {
         "held\(time) by \(process.commandText(upTo: width)) (pid \(process.identifier), \(userName(process.user))\(process.stopRemark))\(othersPhrase)"
     case .claim(let claim): return "held \(claim.ownerPhrase)"
     case .otherHost: return "held on another host"
+    case .thisProcess: return "held by this process"
     }
   }
 
@@ -78,6 +82,9 @@ struct Incumbent {
       return "it is held by \(user.process.phrase(commandUpTo: 40))\(othersPhrase)\(time)\(expiry)"
     case .claim(let claim): return "it is held \(claim.ownerPhrase)\(expiry)"
     case .otherHost: return "it is held on another host"
+    case .thisProcess: return Self.inherited
     }
   }
+
+  static var inherited: Message { "this process has inherited it itself, and nobody else has it" }
 }

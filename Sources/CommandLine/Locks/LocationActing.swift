@@ -21,7 +21,7 @@ extension LockOptions {
     } catch .notHeld {
       let holder = (try? location.report())?.holder
       if holder == nil { try checkIsNotKernels(path, verb) }
-      throw .hardlink(verb, path, .notHeld, notHeldReason(owners, holder))
+      throw expected(.hardlink(verb, path, .notHeld, notHeldReason(owners, holder)))
     } catch {
       if case .refused = error { try checkIsNotKernels(path, verb) }
       throw .hardlink(verb, path, error)

@@ -75,3 +75,7 @@ extension LockOptions {
   /// The kind of claims that the options are about, whatever the mode.
   var claimKind: LockKind { LockMode.hardlink.kind(style, hardlink) }
 }
+
+extension Sharing {
+  var name: StaticString { self == .shared ? "shared" : "exclusive" }
+}

@@ -9,7 +9,8 @@ extension LockOptions {
   /// The path that is locked for `path`.
   func lockPath(_ path: ByteString) throws(Failure) -> ByteString {
     guard let sidecar else { return path }
-    if let beside = path.sidecar(sidecar) { return beside }
+    // `.` and `..` have the folder's own name.
+    if let beside = path.sidecar(sidecar) ?? path.resolved?.sidecar(sidecar) { return beside }
     throw .usage("'\(path)' has no name that a lock file beside it could have", of: subcommand)
   }
 
@@ -52,13 +53,18 @@ extension LockOptions {
     request.patience = .never
     do throws(LockError) {
       return announced(try takeKernelLock(request), request)
-    } catch .busy where patience != .never || reentrant {
+    } catch .busy where patience != .never || reentrant || owners != nil {
     } catch {
       throw .locking(error, request, self)
     }
     let outlook = Outlook(request, self, owners)
+    if patience == .never, !reentrant {
+      // Only how it is said depends on that.
+      if !quiet { _ = try? outlook.look(hasWaited: false) }
+      throw .locking(.busy, request, self, because: outlook.ownHold)
+    }
     if outlook.isDoubtful, let above = try outlook.look(hasWaited: false) { return above }
-    if patience == .never { throw .locking(.busy, request, self) }
+    if patience == .never { throw .locking(.busy, request, self, because: outlook.ownHold) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
     return try wait(request, patience, outlook)
@@ -164,8 +170,7 @@ extension LockOptions {
     if verbose {
       let chosen: StaticString =
         mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
-      let kind: StaticString = sharing == .shared ? "shared" : "exclusive"
-      say("locked \(lock.path) (\(lock.kind.mode.name), \(kind)\(chosen))")
+      say("locked \(lock.path) (\(lock.kind.mode.name), \(sharing.name)\(chosen))")
     }
     return lock
   }

@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Launching
 internal import Locking
 internal import SystemInterface
@@ -32,6 +33,12 @@ struct LockUser {
         children.first { Self.since($0, path) != nil } ?? children.first { !$0.isWrapper }
         ?? children.first
       guard let next else { break }
+      if next.isOwn {
+        // This process runs under the lock, and asks for it.
+        process = holder
+        since = Self.since(next, path)
+        return
+      }
       wrapper = next
     }
     process = holder
@@ -44,10 +51,13 @@ struct LockUser {
     self.init(of: owner, at: path)
   }
 
-  /// Of those who have a lock of the kernel's: the one that says since when, or else the first.
+  /// Of those who have a lock of the kernel's: the one that says since when, or else the first. This process
+  /// may have inherited it, and is not meant.
+  @inline(never)
   init?(of lock: ObservedLock, at path: ByteString) {
     var first: LockUser?
-    for holder in lock.holders {
+    let own = ownProcesses(in: ancestry(of: getpid()))
+    for holder in lock.holders where !own.contains(holder.process) {
       let user = LockUser(of: holder.process, at: path)
       if first == nil || user.since != nil { first = user }
       if user.since != nil { break }
@@ -69,6 +79,9 @@ struct LockUser {
 }
 
 extension ObservedProcess {
+  /// Whether it is this process, or one that works with it.
+  var isOwn: Bool { ownProcesses(in: ancestry(of: getpid())).contains(self) }
+
   /// Whether it runs a command under a lock, by what it is called.
   fileprivate var isWrapper: Bool {
     let program = ByteString(command.bytes.prefix { $0 != ascii(" ") }).splitPath.name

@@ -38,6 +38,9 @@ final class Outlook {
     options.reentrant || options.subcommand == .acquire || HeldList.names(request.path)
   }
 
+  /// That the lock is held already for whom it is to be, and how; nil where it is not.
+  private(set) var ownHold: Message?
+
   /// After how much more waiting another look may find something; nil: never. Most waits are over before the
   /// first one.
   private(set) var nextLook: Span? = .seconds(1)
@@ -123,12 +126,14 @@ final class Outlook {
   private func judge(_ above: LockAbove, _ chain: [ObservedProcess]) throws(Failure) {
     let kept = KeptLock(of: above.process)
     let isOurs = kept.map { isForUs($0) } ?? false
-    let failure: Failure =
-      isOurs
-      ? .locking(.alreadyHeld, request, options) : heldAbove(by: above.process)
     // What the hold depends on: the holder, the last one of those that it shares the lock with, or the last
     // one of those for whom it is kept.
     let holders = above.lock.holders.map { $0.process.identifier }
+    if isOurs { ownHold = reason(forOwn: above) }
+    let failure: Failure =
+      isOurs
+      ? Failure(.busy, .unable(to: "lock", request.path, ownHold ?? ""))
+      : heldAbove(by: namedHolder(above, holders, chain))
     let top = chain.lastIndex { process in
       kept.map { $0.isOwned(by: process) } ?? holders.contains(process.identifier)
     }
@@ -140,6 +145,23 @@ final class Outlook {
     // It has inherited a lock from a swlock that waits for it, and keeps it open itself.
     if kept == nil, holders.contains(getpid()), HeldList.names(request.path) { throw failure }
     try suspectIfBlocked(chain, upTo: top, failure)
+  }
+
+  /// Who is told to have the lock: not this process, which may have inherited it.
+  private func namedHolder(
+    _ above: LockAbove, _ holders: [Int32], _ chain: [ObservedProcess]
+  ) -> ObservedProcess? {
+    let own = ownProcesses(in: chain)
+    if !own.contains(where: { $0.identifier == above.process.identifier }) { return above.process }
+    return chain.dropFirst(own.count).first { holders.contains($0.identifier) }
+  }
+
+  /// A lock that is kept cannot become another one, which those for whom it is kept rely on.
+  private func reason(forOwn above: LockAbove) -> Message {
+    let has: Message = "\(above.process.phrase) has it already"
+    if above.lock.sharing == request.sharing { return has }
+    return
+      "\(has), \(above.lock.sharing.name): release it first, and others may have it in between; acquire --fd converts a lock"
   }
 
   private func suspectIfBlocked(
@@ -160,7 +182,11 @@ final class Outlook {
     ripens = .milliseconds(900)
   }
 
-  private func heldAbove(by process: ObservedProcess) -> Failure {
+  /// - Parameter process: nil: this one alone.
+  private func heldAbove(by process: ObservedProcess?) -> Failure {
+    guard let process else {
+      return Failure(.busy, .unable(to: "lock", request.path, Incumbent.inherited))
+    }
     let hint: StaticString =
       options.reentrant
       ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"

@@ -93,8 +93,9 @@ struct OptionReader {
   /// What flock(1) and lockrun call differently.
   private func ownOption(for foreign: ByteString) -> StaticString? {
     if foreign == "--unlock" { return "; 'swlock release' ends what 'swlock acquire' took" }
-    guard subcommand == .run else { return nil }
+    guard subcommand == .run || subcommand == .acquire else { return nil }
     switch foreign {
+    case "-t": return ", here it is -w (--timeout)"
     case "-e": return ", here it is -x"
     case "--nb", "--nonblocking": return ", here it is --nonblock"
     case "--wait": return ", here it is --timeout"
@@ -102,8 +103,14 @@ struct OptionReader {
     case "--fcntl": return ", here it is --mode ofd"
     case "--start", "--length": return ", here it is --range"
     case "-u": return "; 'swlock as flock' has it"
-    case "--maxtime": return ", here it is --max-runtime"
-    case "-L", "--lockfile": return ", here PATH stands without an option"
+    case "-f", "-l", "-L", "--lockfile": return ", here PATH stands without an option"
+    case "-N", "--block": return ": swlock waits without an option"
+    case "-i", "--idempotent": return ", here it is -n -E 0"
+    case "-r", "-R", "-S", "--retries", "--sleep":
+      return ": swlock waits in a queue of the kernel's, and -w says how long"
+    case _ where subcommand != .run: return nil
+    case "-k": return ", here it is --kill-after; a lock file stays without an option"
+    case "-T", "-M", "--maxtime": return ", here it is --max-runtime"
     default: return nil
     }
   }

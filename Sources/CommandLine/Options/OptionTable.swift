@@ -60,8 +60,12 @@ package let optionTable: [OptionSpecification] = [
     isCommon: true, brief: "say nothing of waiting, nor of a busy lock",
     overrides: .these(.verbose, .progress)),
   .init(
-    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .break,
-    "say each step on standard error", isCommon: true),
+    .quiet, "q", "quiet", .none, .lock, .holders + .break + .cleanup,
+    "say nothing of a lock that is not held, or alive, nor what was removed; other errors are said",
+    isCommon: true, brief: "say nothing of what is no error to expect", overrides: .these(.verbose)),
+  .init(
+    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .viewers,
+    "say on standard error what is done, and why", isCommon: true, overrides: .these(.quiet)),
   .init(
     .progress, nil, "progress", .none, .lock, .lockers,
     "say after a second of waiting who has the lock, also where standard error is no terminal",
@@ -334,7 +338,8 @@ package let optionTable: [OptionSpecification] = [
     .quiet, "q", "quiet", .none, .own, .status,
     "show nothing: exit with 0 if every PATH is locked, with 1 if one is free", isCommon: true,
     brief: "only exit: 0 if locked, 1 if a PATH is free",
-    excludes: .these(.json, .watch), because: "--quiet leaves nothing for --json or --watch to show"
+    excludes: .these(.json, .watch), overrides: .these(.verbose),
+    because: "--quiet leaves nothing for --json or --watch to show"
   ),
   .init(
     .json, nil, "json", .none, .own, .status, "show one JSON object a lock, one line each",

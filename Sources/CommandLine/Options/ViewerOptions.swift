@@ -36,11 +36,15 @@ final class ViewerOptions {
     cleanUp.dryRun = arguments.has(.dryRun)
     cleanUp.all = arguments.has(.all)
     cleanUp.olderThan = arguments.olderThan
+    cleanUp.tellsRemainders = arguments.has(.verbose)
     self.cleanUp = cleanUp
 
     if probe, paths.isEmpty { throw arguments.usage("--probe needs a folder to try locks in") }
     if paths.isEmpty, arguments.subcommand != .status || quiet {
       throw arguments.usage("no lock file given: \(arguments.subcommand.synopses[0])")
+    }
+    if quiet, arguments.subcommand == .cleanup, json || cleanUp.dryRun {
+      throw arguments.usage("--quiet leaves nothing for --json or --dry-run to show")
     }
     lock = try LockOptions(arguments)
   }

@@ -17,6 +17,13 @@ extension HardlinkClaim {
     return "\(preposition) \(ownerName)"
   }
 
+  /// `by pid 4711 on HOST, which is alive`, or may be; nobody is neither.
+  var livingPhrase: Message {
+    if process == 0, !host.isEmpty { return ownerPhrase }
+    let verb: StaticString = liveness == .alive ? "is" : "may be"
+    return "\(ownerPhrase), which \(verb) alive"
+  }
+
   /// `expires in 41s`, `expired 12s ago`, or that this is not known; nil where it never does.
   var expiryPhrase: Message? {
     guard let remaining else { return nil }

@@ -24,6 +24,13 @@ struct Failure: Error {
   }
 }
 
+extension LockOptions {
+  /// What was to be expected, and is not said with -q: the status tells it.
+  func expected(_ failure: Failure) -> Failure {
+    quiet ? Failure(status: failure.status, "") : failure
+  }
+}
+
 /// The exit status of a command that acts on several paths, and goes on after one that fails.
 struct FirstFailure {
   /// That of the first failure; 0 while there is none.
@@ -31,7 +38,7 @@ struct FirstFailure {
 
   @inline(never)
   mutating func say(_ failure: Failure) {
-    Output.say(failure.message)
+    if failure.message.count > 0 { Output.say(failure.message) }
     if status == ExitStatus.done.rawValue { status = failure.status }
   }
 }

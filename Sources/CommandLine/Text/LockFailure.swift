@@ -7,11 +7,14 @@ internal import Locking
 extension Failure {
   /// `unable to lock PATH: REASON`
   static func locking(
-    _ error: LockError, _ request: LockRequest, _ options: LockOptions
+    _ error: LockError, _ request: LockRequest, _ options: LockOptions,
+    because better: Message? = nil
   ) -> Failure {
     let isBusy = status(error) == .busy && error != .alreadyHeld && error != .interrupted
-    var reason = reason(error, options)
-    if isBusy, !options.quiet, error != .unsettled, let incumbent = Incumbent(of: request) {
+    var reason = better ?? reason(error, options)
+    if isBusy, better == nil, !options.quiet, error != .unsettled,
+      let incumbent = Incumbent(of: request)
+    {
       reason = incumbent.reason
       if error == .timedOut, let timeout = options.timeout {
         reason = "timed out after \(spanText(timeout)), \(reason)"

@@ -42,7 +42,7 @@ extension PathReport {
   private var state: (first: Message, rest: [Message]) {
     guard let hardlink, let holder = hardlink.holder else {
       if kernel == nil, hardlink == nil { return ("free (no such file)", []) }
-      return presence?.phrase.map { ("free (no kernel lock)", [$0]) } ?? ("free", [])
+      return presence?.phrase.map { ("free (no kernel lock)", ["but \($0)"]) } ?? ("free", [])
     }
     let expiry = holder.expiryPhrase ?? "until it is released"
     if hardlink.isHeld {
@@ -71,7 +71,7 @@ extension PathReport {
 // MARK: - Locks of the kernel
 
 extension ObservedLock {
-  private var kind: StaticString { sharing == .shared ? "shared" : "exclusive" }
+  private var kind: StaticString { sharing.name }
 
   /// ` bytes 4-5`, ` bytes 4-`, or nothing.
   fileprivate var rangePhrase: Message {

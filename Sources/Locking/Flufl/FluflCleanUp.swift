@@ -5,11 +5,19 @@ extension HardlinkCleanUp {
     do throws(LockError) {
       held = try lock.look(lock.base)
     } catch .refused {
-      return  // nothing of ours
+      // Nothing of ours; in portage's style the placeholders tell of it.
+      if files.placeholders.isEmpty { leave(lock.base, .other) }
+      return
     }
-    guard let held, isOldEnough(held.status) else { return }
+    guard let held else { return }
     let isStale = judge.verdict(held, clock) == .stale
-    guard isStale || options.all else { return noteUndecided(held) }
+    guard isStale || options.all else {
+      let claim = judge.describe(held, clock)
+      leave(lock.base, .held(claim))
+      if isOldEnough(held.status) { noteUndecided(held) }
+      return
+    }
+    guard isOldEnough(held.status) else { return leave(lock.base, .recent) }
     let isNamed =
       files.claims.contains(where: { $0 == held.name }) && (try? lock.isOwnName(of: held)) == true
     if !options.dryRun {
@@ -17,7 +25,7 @@ extension HardlinkCleanUp {
         lock: lock, judge: judge, token: held.token,
         purpose: isStale ? .breaking(.stale) : .force
       ).perform()
-      if outcome != .done { return }
+      if outcome != .done { return leave(lock.base, .needed) }
     }
     note(lock.base, isStale ? .staleLock : .liveLock)
     if isNamed { note(held.name.fileName, .claim) }
@@ -36,8 +44,15 @@ extension HardlinkCleanUp {
     let bound = try boundTokens()
     for (name, token) in names {
       guard !bound.contains(token), try boundToken(name) != nil,
-        let status = try? lock.status(of: name), isOldEnough(status)
-      else { continue }
+        let status = try? lock.status(of: name)
+      else {
+        leave(name, .needed)
+        continue
+      }
+      guard isOldEnough(status) else {
+        leave(name, .recent)
+        continue
+      }
       try remove(name, .right)
     }
   }
@@ -51,18 +66,20 @@ extension HardlinkCleanUp {
     let claims = inUse.claims
     let bound = try boundTokens()
     for (name, token) in doors {
-      guard let status = try? lock.status(of: name), isOldEnough(status),
-        clock.now - status.changeTime > minimumDoorAge
-      else { continue }
-      if let claim = claims.first(where: { $0.token == token }) {
-        guard judge.livenessOfActor(claim) == .dead else { continue }
-      } else if bound.contains(token) {
+      guard let status = try? lock.status(of: name) else { continue }
+      guard isOldEnough(status), clock.now - status.changeTime > minimumDoorAge else {
+        leave(name, .recent)
+        continue
+      }
+      let claim = claims.first { $0.token == token }
+      if claim.map({ judge.livenessOfActor($0) != .dead }) ?? bound.contains(token) {
+        leave(name, .needed)
         continue
       }
       switch status.kind {
       case .directory: try remove(name, .right, isFolder: true)
       case .regular where try boundToken(name) != nil: try remove(name, .right)
-      default: continue
+      default: leave(name, .other)
       }
     }
   }
@@ -108,9 +125,18 @@ extension HardlinkCleanUp {
       }
       let isStale = judge.verdict(claim, clock) == .stale
       if !isStale { noteUndecided(claim) }
-      guard isStale || options.all, isOldEnough(claim.status),
-        let status = try? lock.status(of: name.fileName), status.linkCount == 1
-      else { continue }
+      guard isStale || options.all else {
+        let description = judge.describe(claim, clock)
+        leave(name.fileName, .claimed(description))
+        continue
+      }
+      guard isOldEnough(claim.status) else {
+        leave(name.fileName, .recent)
+        continue
+      }
+      guard let status = try? lock.status(of: name.fileName), status.linkCount == 1 else {
+        continue
+      }
       // One that has only expired may be that of a right holder which was fenced, and will wake up. Its
       // door stays shut as long as its claim is there. Who has taken its retire name away has shut the
       // door before, so this look comes after the one at the links.
@@ -118,6 +144,7 @@ extension HardlinkCleanUp {
         (try? lock.status(of: lock.exitName(name.token))) != nil,
         clock.now - status.changeTime < Self.week
       {
+        leave(name.fileName, .needed)
         continue
       }
       try remove(name.fileName, .claim)
@@ -128,10 +155,12 @@ extension HardlinkCleanUp {
 
   /// A claim that its process did not come to fill.
   private mutating func removeUnfinished(_ name: ClaimName) throws(LockError) {
-    guard let status = try? lock.status(of: name.fileName),
-      status.kind == .regular, status.size == 0, status.linkCount == 1, isOldEnough(status),
-      judge.liveness(of: name) == .dead
-    else { return }
+    guard let status = try? lock.status(of: name.fileName) else { return }
+    guard status.kind == .regular, status.size == 0, status.linkCount == 1 else {
+      return leave(name.fileName, .other)
+    }
+    guard judge.liveness(of: name) == .dead else { return leave(name.fileName, .needed) }
+    guard isOldEnough(status) else { return leave(name.fileName, .recent) }
     try remove(name.fileName, .claim)
   }
 }

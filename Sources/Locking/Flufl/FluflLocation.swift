@@ -118,14 +118,14 @@ final class FluflLocation: HardlinkLocation {
     var waiters: [HardlinkClaim] = []
     for name in names where name.token != held?.token {
       guard let claim = try? lock.look(name.fileName), claim.status.linkCount == 1 else { continue }
-      waiters.append(describe(claim, judge, clock))
+      waiters.append(judge.describe(claim, clock))
     }
     guard let held, !held.wasAbandoned else {
       return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
     // First: what has run out by then has expired by the time of the description.
     let isHeld = judge.verdict(held, clock) != .stale
-    let holder = describe(held, judge, clock)
+    let holder = judge.describe(held, clock)
     let state: HardlinkState
     if owner != nil, judge.claimant.owns(held.name) {
       state = holder.hasExpired ? .oursExpired : .ours
@@ -135,17 +135,6 @@ final class FluflLocation: HardlinkLocation {
       state = holder.hasExpired && !clock.isGuess ? .theirsExpired : .theirs
     }
     return HardlinkReport(state: state, isHeld: isHeld, holder: holder, waiters: waiters)
-  }
-
-  func describe(_ claim: BoundClaim, _ judge: Judge, _ clock: FolderClock) -> HardlinkClaim {
-    HardlinkClaim(
-      fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
-      partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
-      liveness: judge.liveness(of: claim, clock), isForeign: claim.name.isForeign,
-      isExpiryCertain: !clock.isGuess, expiry: claim.statedExpirySeconds,
-      remaining: claim.statedExpiry.map { expiry in
-        expiry.isLimit ? expiry.sinceZero : expiry - clock.now
-      }, isHostShared: claim.name.isForeign && judge.claimant.hosts.isShared(claim.name.host))
   }
 
   override func breakLock(force: Bool) throws(LockError) -> HardlinkClaim? {
@@ -158,7 +147,7 @@ final class FluflLocation: HardlinkLocation {
       first = held.token
       let clock = try force ? lock.guessedClock : measuredClock(judge)
       if !force, judge.verdict(held, clock) == .live { throw .busy }
-      let description = describe(held, judge, clock)
+      let description = judge.describe(held, clock)
       switch try retire(held, judge, force ? .force : .breaking(.staleOrOverdue)) {
       case .done: return description
       case .busy: throw .busy

@@ -76,6 +76,12 @@ struct HardlinkCleanUp {
     }
   }
 
+  @inline(never)
+  mutating func leave(_ name: ByteString, _ reason: HardlinkRemainder.Reason) {
+    if !options.tellsRemainders { return }
+    result.remainders.append(HardlinkRemainder(path: lock.path(of: name), reason: reason))
+  }
+
   mutating func note(_ name: ByteString, _ kind: HardlinkRemoval.Kind) {
     result.removals.append(HardlinkRemoval(kind: kind, path: lock.path(of: name)))
   }

@@ -15,14 +15,34 @@ public struct HardlinkRemoval: Equatable, Sendable {
   public let path: ByteString
 }
 
+/// A file that `cleanUp` looked at, and left.
+public struct HardlinkRemainder: Equatable, Sendable {
+  public enum Reason: Equatable, Sendable {
+    /// It is a lock that somebody holds, or the claim of somebody who wants it.
+    case held(HardlinkClaim), claimed(HardlinkClaim)
+    /// It was changed too short a time ago.
+    case recent
+    /// What takes a lock from somebody may still need it.
+    case needed
+    /// It is none of the files of a lock.
+    case other
+    case failed(LockError)
+  }
+
+  public let path: ByteString
+  public let reason: Reason
+}
+
 /// What `cleanUp` has done, or would do.
 public struct HardlinkCleanUpResult: Equatable, Sendable {
   public internal(set) var removals: [HardlinkRemoval] = []
   /// Paths of claims of other hosts that are past their time by this host's clock, which need not be theirs:
   /// only an act decides that. None once something may be removed.
   public internal(set) var undecided: [ByteString] = []
-  /// How many claims and placeholders there were, of a folder.
+  /// How many locks there were of which something was found, of a folder.
   public internal(set) var found = 0
+  /// What was left, where that is asked for.
+  public internal(set) var remainders: [HardlinkRemainder] = []
   /// Why something was left that could not be looked at or removed.
   public internal(set) var firstError: LockError?
 }
@@ -34,6 +54,8 @@ public struct HardlinkCleanUpOptions: Sendable {
   public var dryRun = false
   /// Leave alone what was changed later than that long ago.
   public var olderThan: Span?
+  /// Say of each file that is left why.
+  public var tellsRemainders = false
 
   public init() {}
 }
@@ -45,6 +67,7 @@ extension HardlinkCleanUpResult {
       let part = try part()
       removals += part.removals
       undecided += part.undecided
+      remainders += part.remainders
       if firstError == nil { firstError = part.firstError }
     } catch .refused {
       // Nothing of ours after all.

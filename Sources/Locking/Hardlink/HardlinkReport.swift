@@ -57,3 +57,28 @@ public struct HardlinkReport: Equatable, Sendable {
   /// Claims of those that wait for it, or that a dead one left behind.
   public let waiters: [HardlinkClaim]
 }
+
+extension Judge {
+  @inline(never)
+  func describe(_ claim: BoundClaim, _ clock: FolderClock) -> HardlinkClaim {
+    HardlinkClaim(
+      fileName: claim.name.fileName, host: claim.name.host, process: claim.name.process,
+      partner: claim.name.details?.partner?.identifier, user: claim.status.owner,
+      liveness: liveness(of: claim, clock), isForeign: claim.name.isForeign,
+      isExpiryCertain: !clock.isGuess, expiry: claim.statedExpirySeconds,
+      remaining: claim.statedExpiry.map { expiry in
+        expiry.isLimit ? expiry.sinceZero : expiry - clock.now
+      }, isHostShared: claim.name.isForeign && claimant.hosts.isShared(claim.name.host))
+  }
+
+  @inline(never)
+  func describe(
+    _ placeholder: Placeholder, _ status: FileStatus, _ clock: FolderClock
+  ) -> HardlinkClaim {
+    HardlinkClaim(
+      fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
+      partner: nil, user: status.owner, liveness: placeholder.liveness(self, status, clock),
+      isForeign: true, isExpiryCertain: true, expiry: nil, remaining: nil,
+      isHostShared: claimant.hosts.isShared(placeholder.host))
+  }
+}

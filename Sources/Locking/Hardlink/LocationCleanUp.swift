@@ -44,6 +44,8 @@ extension HardlinkLocation {
     if !options.dryRun, result.removals.contains(where: { $0.kind == .right }) {
       let rest = try self.cleanUp(options)
       result.removals += rest.removals
+      // Of what is left that look tells.
+      result.remainders = rest.remainders
       if result.firstError == nil { result.firstError = rest.firstError }
     }
     return result
@@ -59,9 +61,9 @@ extension HardlinkLocation {
     let inUse = try files(in: folder)
     let start = path.bytes.last == ascii("/") ? path : path + "/"
     var result = HardlinkCleanUpResult()
-    result.found = all.claims.count + all.placeholders.count
     var clock: FolderClock?
     all.forEachLock { (base, files) in
+      result.found += 1
       result.add { () throws(LockError) in
         try kind.location(at: start + base)
           .cleanUp(files, inUse: inUse.files(of: base), options, &clock)
@@ -69,14 +71,26 @@ extension HardlinkLocation {
     }
     // A lock whose claim has lost its own name is known by its content alone.
     for name in all.others where all.files(of: name).files.isEmpty {
-      guard let status = try? folder.status(of: name), status.kind == .regular, status.size > 0,
-        status.size <= Int64(PATH_MAX)
-      else { continue }
-      // What cannot be read is none of ours.
-      guard let location = try? kind.location(at: start + name),
-        (try? location.lock.look(name)) ?? nil != nil
-      else { continue }
-      result.add { () throws(LockError) in try location.cleanUp(options) }
+      guard let status = try? folder.status(of: name) else { continue }
+      var reason = HardlinkRemainder.Reason.other
+      if status.kind == .regular, status.size > 0, status.size <= Int64(PATH_MAX) {
+        do throws(LockError) {
+          let location = try kind.location(at: start + name)
+          if try location.lock.look(name) != nil {
+            result.found += 1
+            result.add { () throws(LockError) in try location.cleanUp(options) }
+          }
+          continue
+        } catch .refused {
+          // None of ours.
+        } catch {
+          // Nor is what cannot be read.
+          reason = .failed(error)
+        }
+      }
+      if options.tellsRemainders {
+        result.remainders.append(HardlinkRemainder(path: start + name, reason: reason))
+      }
     }
     return result
   }

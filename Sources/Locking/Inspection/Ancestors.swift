@@ -34,6 +34,12 @@ public func isOwnAncestor(_ process: Int32) -> Bool {
   return false
 }
 
+/// This process, and those before it in `chain` that are one command with it, by their words: one waits for
+/// another, or tells of its wait.
+public func ownProcesses(in chain: [ObservedProcess]) -> ArraySlice<ObservedProcess> {
+  chain.prefix { $0.command == chain[0].command }
+}
+
 /// A lock that keeps a process waiting for ever, since it is held above it.
 public struct LockAbove: Equatable, Sendable {
   public let lock: ObservedLock

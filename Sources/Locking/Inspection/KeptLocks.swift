@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// The process of that number, if a descriptor of it keeps a lock of `mode`, on `file` or, where that is
 /// nil, on any: what it says of itself is not believed.
 public func observedProcess(
@@ -7,6 +9,13 @@ public func observedProcess(
     kept.locks.contains(where: { $0.mode == mode })
   else { return nil }
   return kept.process
+}
+
+/// How the open file `descriptor` of this process has a flock(2) lock; nil where it has none, or /proc does
+/// not tell.
+public func sharingOfFlock(on descriptor: Int32) -> Sharing? {
+  if !procShowsThisNamespace() { return nil }
+  return keptLocks(of: getpid(), descriptor, on: nil)?.locks.first { $0.mode == .flock }?.sharing
 }
 
 /// Which file a descriptor of a process leads to.

@@ -16,13 +16,13 @@ final class PortageLocation: HardlinkLocation {
     var waiters: [HardlinkClaim] = []
     for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
       if let status = try? lock.status(of: placeholder.fileName) {
-        waiters.append(describe(placeholder, status, judge, clock))
+        waiters.append(judge.describe(placeholder, status, clock))
       }
     }
     guard let held else {
       return HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: waiters)
     }
-    let holder = describe(held.placeholder, held.status, judge, clock)
+    let holder = judge.describe(held.placeholder, held.status, clock)
     let isDead = holder.liveness == .dead
     let isOurs = owner != nil && held.placeholder.isOf(judge.claimant)
     return HardlinkReport(
@@ -30,20 +30,10 @@ final class PortageLocation: HardlinkLocation {
       waiters: waiters)
   }
 
-  private func describe(
-    _ placeholder: Placeholder, _ status: FileStatus, _ judge: Judge, _ clock: FolderClock
-  ) -> HardlinkClaim {
-    HardlinkClaim(
-      fileName: placeholder.fileName, host: placeholder.host, process: placeholder.process,
-      partner: nil, user: status.owner, liveness: placeholder.liveness(judge, status, clock),
-      isForeign: true, isExpiryCertain: true, expiry: nil, remaining: nil,
-      isHostShared: judge.claimant.hosts.isShared(placeholder.host))
-  }
-
   override func breakLock(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
     guard let held = try lock.holdingPlaceholder() else { return nil }
-    let description = describe(held.placeholder, held.status, judge, .local())
+    let description = judge.describe(held.placeholder, held.status, .local())
     guard force || description.liveness == .dead else { throw .busy }
     let isRetired = try lock.retire(held.placeholder, held.status, judge: force ? nil : judge)
     return isRetired ? description : nil

@@ -103,7 +103,7 @@ def test_any_part_of_the_script_releases_it(folder, mode, release, text):
 def test_a_script_that_acquires_again_is_told_so(folder):
     text = 'm=$("$S" acquire lock 2>&1)\nm=$("$S" acquire -w 20 lock 2>&1); echo $? "$m"\n'
     result = script(folder, text)
-    assert result.stdout.startswith(b"75 ") and b"this process holds it already" in result.stdout
+    assert result.stdout.startswith(b"75 ") and b"has it already" in result.stdout
 
 
 # Programs that run one command

@@ -665,7 +665,7 @@ def test_a_sidecar_is_locked_beside_the_path(swlock, folder, option, name, path)
     assert bits_of(folder / sidecar) == 0o600 and os.listdir(folder / "sub") == []
 
 
-@pytest.mark.parametrize("path", [".", "..", "/", "./", "sub/.", "sub/..", "sub/../", "//"])
+@pytest.mark.parametrize("path", ["/", "//", "/..", "none/.", "none/.."])
 def test_a_path_without_a_name_of_its_own_has_no_sidecar(swlock, folder, path):
     (folder / "sub").mkdir()
     for option in ("--sidecar", "--sidecar=portage"):

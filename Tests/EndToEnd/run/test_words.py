@@ -73,6 +73,16 @@ def test_who_keeps_the_lock_after_a_command_that_ran_too_long(swlock, folder):
         (["run", "f", "--", "cd", "x"], 127, "(a shell command needs -c)"),
         (["transfer", "-m", "flock", "--to", "none", "f"], 64, "only hardlink locks can be transferred"),
         (["run", "-w", "1h30", "f", "true"], 64, "1h30m"),
+        (["run", "-t", "5", "f", "true"], 64, "unknown option '-t', here it is -w (--timeout)"),
+        (["acquire", "-t", "5", "f"], 64, "here it is -w (--timeout)"),
+        (["run", "-T", "5", "f", "true"], 64, "here it is --max-runtime"),
+        (["run", "-k", "5", "f", "true"], 64, "here it is --kill-after; a lock file stays"),
+        (["run", "-N", "f", "true"], 64, "swlock waits without an option"),
+        (["run", "-i", "f", "true"], 64, "here it is -n -E 0"),
+        (["run", "-r", "5", "f", "true"], 64, "-w says how long"),
+        (["run", "-S", "5", "f", "true"], 64, "-w says how long"),
+        (["run", "-f", "f", "true"], 64, "here PATH stands without an option"),
+        (["acquire", "-l", "f"], 64, "here PATH stands without an option"),
     ],
 )
 def test_what_was_meant_is_said(swlock, words, status, said):

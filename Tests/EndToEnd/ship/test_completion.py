@@ -177,6 +177,18 @@ def test_every_option_of_every_command_is_offered(completer):
         assert wanted <= found, command
 
 
+def test_every_option_of_another_program_is_offered(completer):
+    for program, wanted in {
+        "flock": {"-x", "-n", "-c", "--shared", "--unlock", "--timeout", "--command", "--no-fork", "--fd"},
+        "lockrun": {"-L", "-q", "--lockfile", "--wait", "--retries", "--idempotent"},
+    }.items():
+        help_text = subprocess.run([SWLOCK, "as", program, "--help"], capture_output=True).stdout.decode()
+        wanted |= set(re.findall(r"^ *(?:-\w, )?(--[a-z-]+)", help_text, re.MULTILINE))
+        found = completer.offered(f"swlock as {program} --")
+        assert {name for name in wanted if name.startswith("--")} <= found, program
+        assert wanted <= found | completer.offered(f"swlock as {program} -"), program
+
+
 # What is typed, and the line after TAB; a set is of words that are offered for choice.
 CASES = {
     "command": ("swlock rele", "swlock release "),
@@ -206,6 +218,13 @@ CASES = {
     "nothing for a mapping": ("swlock run --fd ", "swlock run --fd "),
     "nobody": ("swlock acquire --owner non", "swlock acquire --owner none "),
     "program": ("swlock as lockr", "swlock as lockrun "),
+    "flock's option": ("swlock as flock --unl", "swlock as flock --unlock "),
+    "flock's option after a value": ("swlock as flock -w 5 --unl", "swlock as flock -w 5 --unlock "),
+    "flock's file": ("swlock as flock -n ../some-l", "swlock as flock -n ../some-lock "),
+    "flock's command": ("swlock as flock -w 5 x basena", "swlock as flock -w 5 x basename "),
+    "lockrun's option": ("swlock as lockrun -q --idem", "swlock as lockrun -q --idempotent "),
+    "lockrun's file": ("swlock as lockrun -L ../some-l", "swlock as lockrun -L ../some-lock "),
+    "lockrun's command": ("swlock as lockrun -L x -- basena", "swlock as lockrun -L x -- basename "),
     "topic": ("swlock help transf", "swlock help transfer "),
     "lock file": ("swlock run ../some-l", "swlock run ../some-lock "),
     "lock file after a range": (
