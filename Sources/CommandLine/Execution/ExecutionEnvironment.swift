@@ -74,7 +74,8 @@ final class ExecutionEnvironment {
     if let failure = Self.namespaceFailure(error, name, options) { return failure }
     guard let subject else { return .launching(error, name, command) }
     return Failure(
-      .systemCall, .unable(to: "run", name, "\(error.step.name) \(subject): \(error.errno.text)"))
+      Failure.status(error),
+      .unable(to: "run", name, "\(error.step.name) \(subject): \(error.errno.text)\(error.hint)"))
   }
 
   // MARK: - Files

@@ -37,11 +37,8 @@ extension ExecutionEnvironment {
       return nil
     }
     return Failure(
-      .systemCall,
-      .unable(
-        to: "run", name,
-        "\(error.text); without privileges that takes user as well")
-    )
+      Failure.status(error),
+      .unable(to: "run", name, "\(error.text); without privileges that takes user as well"))
   }
 
   // MARK: - The control group
@@ -64,9 +61,11 @@ extension ExecutionEnvironment {
       hasControlGroup?.value = 1
       return group.processLists
     } catch {
+      let lacksRight = error.errno == .accessDenied && geteuid() != 0
+      let hint: StaticString = lacksRight ? " (try as root)" : ""
       throw Failure(
-        error.errno == .notImplemented ? .unsupported : .systemCall,
-        .unable(to: "make the control group", error.path, "\(error.errno.text)"))
+        error.errno == .notImplemented ? .unsupported : lacksRight ? .notPermitted : .systemCall,
+        .unable(to: "make the control group", error.path, "\(error.errno.text)\(hint)"))
     }
   }
 

@@ -74,7 +74,7 @@ package enum HelpTopic: CaseIterable, Sendable {
         mode        of the lock; of the first one, where there are several
         since       when it was taken, where swlock took it
         holders     who has it: pid, host, user, command, started, stopped, alive,
-                    verified, took, expiry, foreign, file
+                    keeps_for, verified, took, expiry, foreign, file
         waiters     the same of those who wait
         holder      of a hardlink lock: the one of holders
         locks       those of the kernel one by one: mode, shared, start, length,

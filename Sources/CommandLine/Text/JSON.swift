@@ -163,11 +163,23 @@ enum JSON {
     object.add("started", process?.startTime)
     object.add("stopped", process?.isStopped)
     object.add("alive", claim.map { $0.liveness == .unknown ? nil : $0.liveness == .alive } ?? true)
+    object.add(
+      "keeps_for", process.flatMap { KeptLock(of: $0) }.map { array($0.livingOwners.map(owner)) })
     object.add("verified", holder?.isVerified)
     object.add("took", holder?.isLocker)
     object.add("expiry", claim?.expiry)
     object.add("foreign", claim?.isForeign)
     object.add("file", text: claim?.fileName)
+    return object.closed()
+  }
+
+  /// For whom a lock is kept.
+  private static func owner(_ process: ObservedProcess) -> Message {
+    var object = Object()
+    object.add("pid", Int64(process.identifier))
+    object.add("user", text: userName(process.user))
+    object.add("command", text: process.command)
+    object.add("started", process.startTime)
     return object.closed()
   }
 

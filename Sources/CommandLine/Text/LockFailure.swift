@@ -1,3 +1,4 @@
+internal import CSystem
 internal import Launching
 internal import Locking
 
@@ -160,8 +161,7 @@ extension Failure {
   /// `unable to execute COMMAND: REASON`
   static func launching(_ error: LaunchError, _ command: ByteString) -> Failure {
     guard error.step == .exec else {
-      return Failure(
-        status(error), .unable(to: "run", command, error.text))
+      return Failure(status(error), .unable(to: "run", command, "\(error.text)\(error.hint)"))
     }
     let isMissing = error.errno == .missing || error.errno == .notADirectory
     let hint: StaticString =
@@ -173,7 +173,8 @@ extension Failure {
 
   /// Of a step that is not the exec: whether this kernel cannot do it at all.
   static func status(_ error: LaunchError) -> ExitStatus {
-    error.errno == .notImplemented ? .unsupported : .systemCall
+    error.errno == .notImplemented
+      ? .unsupported : error.isForLackOfARight ? .notPermitted : .systemCall
   }
 
   /// `unable to VERB PATH: unable to end PROCESS: REASON`. To signal a process that is no child of this one
@@ -213,4 +214,12 @@ extension Failure {
 extension LaunchError {
   /// `STEP: REASON`
   var text: Message { "\(step.name): \(errno.text)" }
+
+  /// Whether root could have done it. (To lower a nice value gives EACCES.)
+  var isForLackOfARight: Bool {
+    geteuid() != 0
+      && (errno == .permissionNotGranted || step == .setpriority && errno == .accessDenied)
+  }
+
+  var hint: StaticString { isForLackOfARight ? " (try as root)" : "" }
 }

@@ -129,7 +129,7 @@ extension ObservedLock {
     row.append("\(mode.name)", width: 6)
     row.append("\(kind)", width: 10)
     row.append(time, width: 8)
-    row.append(process.map { $0.commandText(upTo: 16) } ?? "-", width: 17)
+    row.append(process.map { $0.work(upTo: 16) } ?? "-", width: 17)
     let path: Message =
       path.map { "\($0)\(rangePhrase)" } ?? "file \(Int64(bitPattern: file.inode))"
     if row.columns + path.columns > 80 {
@@ -141,6 +141,14 @@ extension ObservedLock {
 }
 
 extension ObservedProcess {
+  /// Its command; or for whom it keeps a lock.
+  fileprivate func work(upTo width: Int) -> Message {
+    guard let kept = KeptLock(of: self) else { return commandText(upTo: width) }
+    guard let owner = kept.livingOwners.first else { return "kept for nobody" }
+    let whom: Message = width < 30 ? "for " : "for pid \(owner.identifier), "
+    return "\(whom)\(owner.commandText(upTo: max(4, width - whom.columns)))"
+  }
+
   /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: the age of the process.
   fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
     let age = max(.zero, WallTime.now.sinceZero - .seconds(startTime))
@@ -150,7 +158,7 @@ extension ObservedProcess {
     row.append("  ")
     row.append(Message(userName(user), upTo: 8), width: 9)
     row.append("up \(spanText(.seconds(age.wholeSeconds)))", width: -10)
-    text.append("\(row)  \(commandText(upTo: 38))\(stopRemark)\n")
+    text.append("\(row)  \(work(upTo: 38))\(stopRemark)\n")
   }
 }
 

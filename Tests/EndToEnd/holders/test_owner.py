@@ -182,7 +182,7 @@ def test_the_keeper_names_the_script_first(folder):
         (keeper,) = keepers(folder)
         assert words_of(keeper)[4].split(b",")[0] == b"%d" % process.pid
         status = subprocess.run([SWLOCK, "status", "lock"], cwd=folder, capture_output=True)
-        assert b"swlock hold" in status.stdout
+        assert b"for pid %d, bash script\n" % process.pid in status.stdout
 
 
 # Where it cannot be told

@@ -242,7 +242,7 @@ def test_an_ordinary_user_needs_a_group_that_is_its_own(swlock, folder, name):
     user = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     words = ["--cgroup-new=inner", "lock", "--", "sh", "-c", "touch started; setsid sleep 1000 &"]
     refused = run(swlock, user, *words)
-    assert has_failed(refused, 71, b"inner: Permission denied") and not (folder / "started").exists()
+    assert has_failed(refused, 77, b"inner: Permission denied (try as root)") and not (folder / "started").exists()
     group = UNIFIED / name
     group.mkdir()
     try:

@@ -296,7 +296,7 @@ def test_an_ordinary_user_may_not_become_another(swlock, folder, words):
         [swlock.binary, "run", *words, "lock", "touch", "started"],
         cwd=folder, user=12345, group=12345, extra_groups=[], capture_output=True,
     )  # fmt: skip
-    assert result.returncode == 71
+    assert result.returncode == 77
     assert b"Operation not permitted" in result.stderr and result.stderr.count(b"\n") == 1
     assert not (folder / "started").exists()
 
@@ -307,11 +307,11 @@ ORDINARY = [
     (["--user", "12345:12345"], 0, b""),
     (["--fd", "5=/dev/null", "--close-fds"], 0, b""),
     (["--nice", "1"], 0, b""),
-    (["--nice", "-1"], 71, b"setpriority: Permission denied"),
+    (["--nice", "-1"], 77, b"setpriority: Permission denied"),
     (["--ionice", "idle"], 0, b""),
-    (["--ionice", "realtime"], 71, b"ioprio_set: Operation not permitted"),
+    (["--ionice", "realtime"], 77, b"ioprio_set: Operation not permitted"),
     (["--rlimit", "core=0:0"], 0, b""),
-    (["--rlimit", "nofile=1G:2G"], 71, b"setrlimit nofile: Operation not permitted"),
+    (["--rlimit", "nofile=1G:2G"], 77, b"setrlimit nofile: Operation not permitted"),
     (["--cgroup", "/sys/fs/cgroup"], 73, b"cgroup.procs"),
     (["--fd", "5=/etc/shadow"], 77, b"/etc/shadow: Permission denied"),
 ]

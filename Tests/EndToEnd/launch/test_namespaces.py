@@ -227,7 +227,7 @@ def test_an_ordinary_user_has_everything_in_a_user_namespace(swlock, folder):
         [*words, "net", folder / "lock", "--", "touch", folder / "started"],
         capture_output=True, cwd="/", timeout=30,
     )  # fmt: skip
-    assert has_failed(refused, 71, b"unshare net", b"takes user as well")
+    assert has_failed(refused, 77, b"unshare net", b"takes user as well")
     assert not (folder / "started").exists()
 
 

@@ -108,7 +108,7 @@ PATH = re.compile(r"(?:/run|/srv)/[^ ]+")
 def folders_of(commands):
     """What a line of tmpfiles.d makes: the folders below /run of the lock files, unless a command does."""
     text = "\n".join(commands)
-    names = dict.fromkeys(re.findall(r"/run/(?!lock)([a-z]+)/", text))
+    names = dict.fromkeys(re.findall(r"/run/(?!lock/)([a-z-]+)/", text))
     return [name for name in names if not re.search(rf"install -d .*/run/{name}\b", text)]
 
 
