@@ -34,7 +34,9 @@ GENERATED := man/swlock.1 completions/swlock.bash completions/_swlock completion
 # each of them has the code of those below generated again. What they import of each other is an empty module
 # then. One section a function lets the linker drop the others, and those that are equal to another one.
 # Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
-# run: they would differ with the folder of the sources.
+# run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
+# call empty functions there, and LLVM's merging of functions, which leads through jumps without a name, on pages
+# of their own; the linker merges those that are equal.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
@@ -42,7 +44,7 @@ EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -
 	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
 	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
 	-enforce-exclusivity=unchecked -Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
-	-Xfrontend -entry-point-function-name -Xfrontend swlock_main \
+	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -entry-point-function-name -Xfrontend swlock_main \
 	$(addprefix -Xcc ,$(SYSROOT)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
 OBJECTS := .build-embedded/$(LIBC)
 # With musl, Swift and C see its headers only: layouts and constants differ. Its compiler knows where they are,

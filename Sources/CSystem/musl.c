@@ -31,6 +31,13 @@ int pthread_sigmask(int how, const sigset_t *restrict set, sigset_t *restrict pr
   return syscall(SYS_rt_sigprocmask, how, set, previous, _NSIG / 8) == 0 ? 0 : errno;
 }
 
+// musl's begins to wait anew, for the whole time, when it is interrupted: by a stop, for one.
+int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict information, const struct timespec *restrict time) {
+  int signal = (int)syscall(SYS_rt_sigtimedwait, set, information, time, _NSIG / 8);
+  if (signal > 0 && information && information->si_code == SI_TKILL) information->si_code = SI_USER;
+  return signal;
+}
+
 #ifdef __x86_64__
 // musl's unblocks 33 and 34 as it sets the first handler. The kernel's structure (sigaction(2)); a handler returns
 // to `restorer`, which asks the kernel to go on where the signal came.

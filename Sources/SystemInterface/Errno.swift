@@ -45,7 +45,9 @@ public struct Errno: Error, Equatable, Sendable {
 
   /// The text for this number (strerror(3)).
   public var text: ByteString {
-    guard let text = csystem_error_text(code) else { return "Unknown error " + ByteString(decimal: code) }
+    guard let text = csystem_error_text(code) else {
+      return "Unknown error " + ByteString(decimal: code)
+    }
     return ByteString(cString: text)
   }
 
