@@ -12,6 +12,10 @@ PERSONALITIES ?=
 SWIFT ?= swift
 CC ?= cc
 OBJCOPY ?= objcopy
+# The C library of the shipped binary: musl, whose start costs a fraction of glibc's, where its compiler is
+# (Debian: musl-tools), and glibc where it is not.
+MUSL_GCC ?= musl-gcc
+LIBC ?= $(if $(shell command -v $(MUSL_GCC)),musl,glibc)
 # Where the packages go, and what they are called by.
 DISTDIR ?= build/dist
 # So many files of tests at once: most tests wait.
@@ -31,46 +35,64 @@ GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlo
 # each of them has the code of those below generated again. What they import of each other is an empty module
 # then. One section a function lets the linker drop the others, and those that are equal to another one.
 # Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
-# run: they would differ with the folder of the sources.
+# run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
+# call empty functions there, and LLVM's merging of functions, which leads through jumps without a name, on pages
+# of their own; the linker merges those that are equal.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
-EMBEDDED := -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -warnings-as-errors \
+EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -warnings-as-errors \
 	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
 	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
-	-Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
-	-Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
+	-enforce-exclusivity=unchecked -Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
+	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -entry-point-function-name -Xfrontend swlock_main \
+	$(addprefix -Xcc ,$(SYSROOT)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
+OBJECTS := .build-embedded/$(LIBC)
+# With musl, Swift and C see its headers only: layouts and constants differ. Its compiler knows where they are,
+# and the linker is told what that would link.
+ifeq ($(LIBC),musl)
+HASH := \#
+MUSL_HEADERS = $(dir $(lastword $(shell $(MUSL_GCC) -M -include features.h -x c /dev/null)))
+MUSL_FILES = $(dir $(filter %crt1.o,$(shell $(MUSL_GCC) -static '-$(HASH)$(HASH)$(HASH)' -x c /dev/null 2>&1)))
+SYSROOT := --sysroot=$(CURDIR)/$(OBJECTS)/sysroot
+BEFORE = -nostdlib $(MUSL_FILES)crt1.o $(MUSL_FILES)crti.o
+AFTER = $(MUSL_FILES)libc.a $(shell $(TOOLCHAIN)clang --rtlib=compiler-rt -print-libgcc-file-name) $(MUSL_FILES)crtn.o
+endif
 # What the plain paths use stands side by side, on few pages; so do the headers, constants and data.
-LINK := -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
+LINK = $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
 	-Wl,--icf=all -Wl,-z,noseparate-code -Wl,-z,norelro \
 	-Wl,--symbol-ordering-file=scripts/functions.order \
-	-Wl,--no-warn-symbol-ordering
-OBJECTS := .build-embedded
+	-Wl,--no-warn-symbol-ordering $(OBJECTS)/*.o $(AFTER)
 
-.PHONY: all order quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall dist deb clean
+.PHONY: all build/swlock order quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
 
 all: build/swlock
 
-build/swlock: $(SOURCES) scripts/functions.order Makefile
+# Whichever was built last is what everything here installs and tests.
+build/swlock: build/$(LIBC)/swlock
+	@cmp -s $< $@ || ln -f $< $@
+
+build/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
 	rm -rf $(OBJECTS)
-	mkdir -p $(OBJECTS)/empty build
+	mkdir -p $(OBJECTS)/empty $(@D)
+	$(if $(SYSROOT),mkdir -p $(OBJECTS)/sysroot/usr && ln -s $(MUSL_HEADERS) $(OBJECTS)/sysroot/usr/include)
 	touch $(OBJECTS)/empty/Empty.swift
 	for module in $(MODULES); do \
 		$(TOOLCHAIN)swiftc $(EMBEDDED) -module-name $$module -emit-module -o $(OBJECTS)/empty/$$module.swiftmodule \
 			$(OBJECTS)/empty/Empty.swift || exit; \
 	done
 	for file in $(notdir $(wildcard Sources/CSystem/*.c)); do \
-		$(TOOLCHAIN)clang -Os -ffunction-sections -DSWLOCK_STATIC -ISources/CSystem/include \
+		$(TOOLCHAIN)clang $(SYSROOT) -Os -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
 			-c Sources/CSystem/$$file -o $(OBJECTS)/$$file.o || exit; \
 	done
-	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -num-threads 2 -module-name swlock -Iempty -c $(SHIPPED:%=../%)
-	$(TOOLCHAIN)clang $(LINK) -Wl,-s $(OBJECTS)/*.o -o $@.new
+	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -num-threads 2 -module-name swlock -Iempty -c $(SHIPPED:%=../../%)
+	$(TOOLCHAIN)clang $(LINK) -Wl,-s -o $@.new
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@
 
 # The list of functions that the linker puts side by side, anew. One that is old does no harm but to speed.
 order: build/swlock
-	$(TOOLCHAIN)clang $(LINK) $(OBJECTS)/*.o -o build/swlock.symbols
+	$(TOOLCHAIN)clang $(LINK) -o build/swlock.symbols
 	scripts/record-functions build/swlock.symbols scripts/functions.order
 
 # After an edit: ordinary swlock and the tests of a subject, T=run/test_waiting, or of what git says has changed.
@@ -192,11 +214,16 @@ uninstall:
 	rm -f "$(DESTDIR)$(ZSHDIR)/_swlock"
 	rm -f "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
 
+# The packages have the binary with musl, whoever makes them.
+packaged:
+	@[ $(LIBC) = musl ] || [ "$$(uname -m)" != x86_64 ] || \
+		{ echo 'packages are built with musl: apt-get install musl-tools' >&2; exit 1; }
+
 # The same of the same sources, byte by byte.
-dist: build/swlock
+dist: packaged build/swlock
 	scripts/make-dist $(VERSION) "$(DISTDIR)"
 
-deb: build/swlock
+deb: packaged build/swlock
 	scripts/make-deb $(VERSION) "$(DISTDIR)"
 
 clean:

@@ -5,10 +5,20 @@
 static int argument_count;
 static char **arguments;
 
+#ifdef SWLOCK_STATIC
+// Swift's own main. (A constructor is given argv by glibc alone.)
+int swlock_main(int argc, char **argv);
+int main(int argc, char **argv) {
+  argument_count = argc;
+  arguments = argv;
+  return swlock_main(argc, argv);
+}
+#else
 __attribute__((constructor)) static void keep_arguments(int argc, char **argv) {
   argument_count = argc;
   arguments = argv;
 }
+#endif
 
 int csystem_argument_count(void) { return argument_count; }
 char **csystem_arguments(void) { return arguments; }

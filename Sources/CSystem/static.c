@@ -1,4 +1,4 @@
-// What the static binary leaves out of glibc.
+// What the static binary leaves out of glibc, if it is linked with that.
 //
 // glibc refers to stdio, gettext, iconv and locales from functions that every static program has:
 // from malloc's reports about itself, from failed assertions, from the table of the C locale. With
@@ -7,13 +7,13 @@
 // definitions here only keep the linker from looking further (250 kB less, and fewer pages to map).
 // A linker flag (--allow-multiple-definition) makes these the ones taken if another glibc brings its
 // own in by some other way: the binary is larger then, not broken.
-#ifdef SWLOCK_STATIC
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#if defined(SWLOCK_STATIC) && defined(__GLIBC__)
 
-const char *strerrordesc_np(int code);
+const char *csystem_error_text(int code);
 
 // Called when one of the library's own assertions fails.
 void __assert_fail(
@@ -32,9 +32,9 @@ char *dcgettext(const char *domain, const char *message, int category) {
 char *__dcgettext(const char *domain, const char *message, int category)
     __attribute__((alias("dcgettext")));
 
-// Texts of errors, without those that are put together with printf.
+// Texts of errors, as the library says them of itself.
 char *strerror(int code) {
-  const char *text = strerrordesc_np(code);
+  const char *text = csystem_error_text(code);
   return (char *)(text ? text : "Unknown error");
 }
 char *__strerror_r(int code, char *buffer, size_t size) {

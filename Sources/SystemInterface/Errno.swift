@@ -43,13 +43,15 @@ public struct Errno: Error, Equatable, Sendable {
   public static var noDevice: Errno { Errno(ENXIO) }
   public static var staleHandle: Errno { Errno(ESTALE) }
 
-  /// The C library's text for this number (strerror(3)).
+  /// The text for this number (strerror(3)).
   public var text: ByteString {
-    guard let text = strerror(code) else { return "unknown error" }
+    guard let text = csystem_error_text(code) else {
+      return "Unknown error " + ByteString(decimal: code)
+    }
     return ByteString(cString: text)
   }
 
-  /// `ENOLCK`; the number where the C library knows no name (strerrorname_np(3)).
+  /// `ENOLCK`; the number where there is no name (strerrorname_np(3)).
   public var name: ByteString {
     guard let name = csystem_error_name(code) else { return ByteString(decimal: code) }
     return ByteString(cString: name)

@@ -23,9 +23,7 @@ internal import CSystem
 
   /// For bytes.
   public init() throws(Errno) {
-    try self.init { ends in
-      socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, ends)
-    }
+    try self.init { csystem_stream_pair($0) }
   }
 
   /// For messages with their senders' numbers, each of which makes `signal` for this process.

@@ -10,6 +10,11 @@
 #include "sockets.h"
 #include "terminals.h"
 
+// errors.c: what strerror(3) and strerrorname_np(3) say, in the words of glibc whatever libc there is; NULL for
+// an unknown number.
+const char *csystem_error_text(int code);
+const char *csystem_error_name(int code);
+
 // arguments.c
 int csystem_argument_count(void);
 char **csystem_arguments(void);

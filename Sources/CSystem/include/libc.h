@@ -16,7 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/kcmp.h>
+#include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -49,13 +49,5 @@
 
 static inline int csystem_errno(void) { return errno; }
 static inline void csystem_clear_errno(void) { errno = 0; }
-static inline const char *csystem_error_name(int code) {
-#ifdef __GLIBC__
-  return strerrorname_np(code);
-#else
-  (void)code;
-  return NULL;
-#endif
-}
 
 #endif

@@ -7,9 +7,11 @@
 static inline char **csystem_environment(void) { return environ; }
 static inline void csystem_set_environment(char **variables) { environ = variables; }
 static inline unsigned long csystem_auxiliary_value(unsigned long type) { return getauxval(type); }
-// clone(2) with a function that runs on a stack of its own: the child of CLONE_VM|CLONE_VFORK.
-static inline int csystem_clone(int (*body)(void *), void *stack_top, int flags, void *argument) {
-  return clone(body, stack_top, flags, argument);
+// clone(2) with a function that runs in this process's memory while that waits, as vfork(2): also on its stack, below
+// what this function and clone need, where there is a page already. All signals have to be blocked.
+__attribute__((noinline)) static int csystem_clone_vfork(int (*body)(void *), void *argument) {
+  char *stack = (char *)__builtin_frame_address(0) - 1024;
+  return clone(body, stack, CLONE_VM | CLONE_VFORK | SIGCHLD, argument);
 }
 // fork(2). The shipped program has one thread, and takes the system call itself. In a program with threads another
 // one may hold the locks of malloc(3), which only libc's own fork takes care of.

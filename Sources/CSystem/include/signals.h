@@ -38,7 +38,11 @@ static inline pid_t csystem_signal_sender(const siginfo_t *information) {
 // themselves: glibc's wrappers bring its threads with them into a static binary.
 static inline int csystem_create_timer(int clock, int signal, int *timer) {
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
+#ifdef __GLIBC__
   event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+#else
+  event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+#endif
   return (int)syscall(SYS_timer_create, clock, &event, timer);
 }
 

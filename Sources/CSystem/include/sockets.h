@@ -4,6 +4,14 @@
 
 #include "libc.h"
 
+// Whose types differ from libc to libc.
+static inline int csystem_datagram_socket(int family) {
+  return socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+}
+static inline int csystem_stream_pair(int *ends) {
+  return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
+}
+
 // Network interfaces (netdevice(7)); `address` and `mask` as the network has them.
 static inline int csystem_raise_interface(int socket, const char *name) {
   struct ifreq request = {.ifr_flags = IFF_UP | IFF_RUNNING};

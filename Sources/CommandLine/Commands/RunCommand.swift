@@ -42,7 +42,7 @@ extension Run {
     try check(launch.output.log, lock, "the log as well")
     if !kind.hasClaim { return }
     for mapping in launch.mappings {
-      if case .file(let path, let flags) = mapping.source, flags & O_ACCMODE != O_RDONLY {
+      if case .file(let path, let flags) = mapping.source, flags & (O_WRONLY | O_RDWR) != 0 {
         try check(path, lock, "written to by --fd in mode hardlink")
       }
     }

@@ -102,7 +102,7 @@ extension Namespaces {
   }
 
   private static func makeSocket(_ family: Int32) throws(LaunchError) -> FileDescriptor {
-    let number = socket(family, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    let number = csystem_datagram_socket(family)
     try check(.loopback, number)
     return FileDescriptor(taking: number)
   }

@@ -51,9 +51,9 @@ private func forEachDescriptor(
       var offset: Int32 = 0
       while offset < count, let entry = csystem_entry_at(buffer.baseAddress, offset) {
         offset += Int32(entry.pointee.d_reclen)
-        let number = Int32(atoi(csystem_entry_name64(entry)))
+        let number = Int32(atoi(csystem_kernel_name(entry)))
         // `.` and `..` are 0 here, and so is a descriptor that a range from 0 on closes anyway.
-        if number != folder, range.contains(number), csystem_entry_name64(entry)[0] != CChar(46) {
+        if number != folder, range.contains(number), csystem_kernel_name(entry)[0] != CChar(46) {
           body(number)
         }
       }

@@ -14,8 +14,8 @@ func startProcess(_ command: Command, mask: SignalSet?) throws(LaunchError) -> C
   return try startPlain(command, mask: mask)
 }
 
-/// The child borrows this process's memory until its exec (CLONE_VM|CLONE_VFORK, as vfork(2)), on
-/// a stack of its own: nothing is copied, and its failure is simply read from that memory. All
+/// The child borrows this process's memory until its exec (CLONE_VM|CLONE_VFORK, as vfork(2)), and
+/// its stack: nothing is copied, and its failure is simply read from that memory. All
 /// signals are blocked meanwhile, so that no handler of this process runs in the child.
 private func startPlain(
   _ command: Command, mask: SignalSet?
@@ -23,18 +23,13 @@ private func startPlain(
   var preparation = Preparation(command)
   let terminal = command.group == .new ? Terminal.inForeground() : nil
   preparation.terminal = terminal?.number
-  // execvp(3) keeps a path and, for a script without #!, a second argv on the stack.
-  let stackSize = 64 * 1024 + command.arguments.count * MemoryLayout<Int>.size
-  let stack = UnsafeMutableRawPointer.allocate(byteCount: stackSize, alignment: 16)
-  defer { stack.deallocate() }
 
   let previous = try launchStep(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
   preparation.inheritedMask = mask ?? previous
   let identifier = withExtendedLifetime(command) {
     withUnsafeMutablePointer(to: &preparation) { preparation in
-      csystem_clone(
-        { $0!.assumingMemoryBound(to: Preparation.self).pointee.becomeCommand() },
-        stack + (stackSize & ~15), CLONE_VM | CLONE_VFORK | SIGCHLD, preparation)
+      csystem_clone_vfork(
+        { $0!.assumingMemoryBound(to: Preparation.self).pointee.becomeCommand() }, preparation)
     }
   }
   let cloneError = Errno.current

@@ -1217,9 +1217,10 @@ def masks_of(result):
         ([], []),
         ([signal.SIGCHLD], []),
         ([signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD], [signal.SIGUSR1]),
+        ([signal.SIGRTMIN], [signal.SIGRTMIN, signal.SIGRTMAX]),
         ([number for number in SIGNALS if number != signal.SIGALRM], [signal.SIGTERM, 40]),
     ],
-    ids=["none", "CHLD", "some", "all"],
+    ids=["none", "CHLD", "some", "real-time", "all"],
 )
 def test_the_command_inherits_all_about_signals_but_has_the_default_for_chld(
     swlock, way, ignored, blocked

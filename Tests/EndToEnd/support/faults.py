@@ -6,9 +6,9 @@ from conftest import SWLOCK
 
 # What libc does before main and at the end, and calls that cannot fail.
 NO_ERRORS = set(
-    "arch_prctl brk exit exit_group getrandom mmap mprotect munmap prlimit64 readlink rseq "
-    "set_robust_list set_tid_address uname getegid geteuid getgid getpgrp getpid getppid getuid "
-    "umask".split()
+    "arch_prctl brk clock_gettime exit exit_group getrandom mmap mprotect munmap prlimit64 "
+    "readlink rseq set_robust_list set_tid_address uname getegid geteuid getgid getpgrp getpid "
+    "getppid getuid umask".split()
 )
 
 # After a fault in these the command has started: it stays for long enough to see swlock end.
