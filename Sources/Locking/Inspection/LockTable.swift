@@ -25,7 +25,32 @@ struct LockTable {
     return LockTable(try pages().text, inode: inode)
   }
 
-  static func text() throws(LockError) -> [UInt8] { try pages().text }
+  /// Reads the table line by line, with no more memory than that takes.
+  static func forEachLine(_ body: (ArraySlice<UInt8>) -> Void) throws(LockError) {
+    try step(.lockTable) { () throws(Errno) in
+      let file = try FileDescriptor.open("/proc/locks", O_RDONLY)
+      var buffer = [UInt8](repeating: 0, count: 1 << 13)
+      var filled = 0
+      while true {
+        if filled == buffer.count { buffer += [UInt8](repeating: 0, count: filled) }
+        let count = try retryingOnInterrupt {
+          buffer.withUnsafeMutableBytes { bytes in
+            CSystem.read(file.number, bytes.baseAddress! + filled, bytes.count - filled)
+          }
+        }
+        filled += count
+        var rest = buffer[..<filled]
+        while let end = rest.firstIndex(of: ascii("\n")) {
+          body(rest[..<end])
+          rest = rest[(end + 1)...]
+        }
+        if count == 0 { return }
+        let left = rest.startIndex..<filled
+        for (place, index) in left.enumerated() { buffer[place] = buffer[index] }
+        filled = left.count
+      }
+    }
+  }
 
   private static func pages() throws(LockError) -> (text: [UInt8], count: Int) {
     try step(.lockTable) { () throws(Errno) in

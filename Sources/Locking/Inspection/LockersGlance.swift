@@ -14,32 +14,50 @@ public struct LockersGlance: Sendable {
   ///
   /// - Throws: as `inspectLocks(at:)`.
   public init(at path: ByteString) throws(LockError) {
-    self.init(try LockTable.text(), inode: try LockedFile(path).tableInode)
+    try self.init(inode: LockedFile(path).tableInode)
   }
 
   /// Those of all locks.
   public init() throws(LockError) {
-    self.init(try LockTable.text(), inode: nil)
+    try self.init(inode: nil)
+  }
+
+  private init(inode: UInt64?) throws(LockError) {
+    var found = Self(ofFile: [], all: [])
+    try LockTable.forEachLine { found.add($0, inode) }
+    self = found.withEachOnce
   }
 
   init(_ text: [UInt8], inode: UInt64?) {
-    for line in Lines(text) {
-      // `1: -> FLOCK ...`: of those who wait there may be many.
-      if line.drop(while: { isDigit($0) || $0 == ascii(":") || $0 == ascii(" ") }).first
-        == ascii("-")
-      {
-        continue
-      }
-      guard let entry = LockTableEntry(line) else { continue }
-      guard let process = entry.process, process > 0 else {
-        namesAll = false
-        if entry.inode == inode { namesAllOfFile = false }
-        continue
-      }
-      if all.last != process { all.append(process) }
-      if entry.inode == inode { ofFile.append(process) }
+    var found = Self(ofFile: [], all: [])
+    for line in Lines(text) { found.add(line, inode) }
+    self = found.withEachOnce
+  }
+
+  private init(ofFile: [Int32], all: [Int32]) {
+    self.ofFile = ofFile
+    self.all = all
+  }
+
+  private mutating func add(_ line: ArraySlice<UInt8>, _ inode: UInt64?) {
+    // `1: -> FLOCK ...`: of those who wait there may be many.
+    let kind = line.drop { isDigit($0) || $0 == ascii(":") || $0 == ascii(" ") }
+    guard kind.first != ascii("-"), let entry = LockTableEntry(line) else { return }
+    guard let process = entry.process, process > 0 else {
+      namesAll = false
+      if entry.inode == inode { namesAllOfFile = false }
+      return
     }
-    all.sort()
-    all = all.indices.filter { $0 == 0 || all[$0] != all[$0 - 1] }.map { all[$0] }
+    if all.last != process { all.append(process) }
+    if entry.inode == inode { ofFile.append(process) }
+  }
+
+  private var withEachOnce: Self {
+    var glance = self
+    let sorted = all.sorted()
+    glance.all = sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map {
+      sorted[$0]
+    }
+    return glance
   }
 }
