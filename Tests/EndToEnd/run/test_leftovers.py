@@ -348,10 +348,12 @@ def test_programs_of_the_log_end_by_themselves(swlock, folder, mode, what):
     """They are swlock's children once the relay is killed, and see the end of their pipe."""
     until = "until [ -e stop ]; do sleep 0.01; done"
     text = f"echo early; (exec >/dev/null 2>&1; {until}) & echo >ready; {until}; exit 5"
-    log = ["--log=log", "--log-filter=sed s/early/late/; sleep 0.3; echo over"]
+    log = ["--log=log", "--log-filter=tee seen | sed s/early/late/; sleep 0.3; echo over"]
     words = ["run", *mode, *log, f"--leftovers={what}", "lock", "sh", "-c", text]
     process = swlock.start(*words, stdout=subprocess.DEVNULL)
     appears(folder / "ready")
+    # What the relay has not passed on yet is lost with it.
+    wait_until(lambda: (folder / "seen").exists() and (folder / "seen").read_bytes() == b"early\n")
     (relay,) = relays_in(folder)
     end(relay)
     (folder / "stop").touch()

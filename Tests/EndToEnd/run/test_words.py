@@ -133,7 +133,7 @@ def test_an_error_of_a_limit_names_it(folder, limit, name):
         folder.chmod(0o777)
         words = [*drop, *words]
     result = subprocess.run(["sh", "-c", 'ulimit -n 512; exec "$@"', "sh", *words], cwd=folder, capture_output=True)
-    assert has_failed(result, 71, b"setrlimit nofile: ")
+    assert has_failed(result, 77, b"setrlimit nofile: ", b"try as root")
 
 
 @needs_root
