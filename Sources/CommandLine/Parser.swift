@@ -65,7 +65,7 @@ struct Parser {
     }
     if word.contains(ascii("/")) || word.contains(ascii(".")) {
       return .usage(
-        "unknown command '\(word)'; to lock a file: swlock run \(word) -- COMMAND", of: nil)
+        "unknown command '\(word)'; to lock a file: swlock run \(quoted: word) -- COMMAND", of: nil)
     }
     return .usage("unknown command '\(word)'", of: nil)
   }
@@ -85,7 +85,9 @@ struct Parser {
   private func parseHelp(from index: Int) throws(Failure) -> Invocation {
     var reader = OptionReader(arguments, count: count, from: index, for: .help)
     guard case .operand(let word) = try reader.next() else { return help(nil, reader) }
-    guard reader.isAtEnd else { throw .usage("too many words after 'help'", of: .help) }
+    guard reader.isAtEnd else {
+      throw .usage("help takes one word, as in: swlock help run, or: swlock help modes", of: .help)
+    }
     if let subcommand = subcommand(word) { return .help(subcommand) }
     if let topic = HelpTopic.allCases.first(where: { word.bytes.elementsEqual($0.name.utf8) }) {
       return .topic(topic)

@@ -24,6 +24,15 @@ import Testing
     #expect(escaped(Array("\u{202e}".utf8)) == "\\xe2\\x80\\xae")
   }
 
+  @Test(arguments: [
+    ("a/b-c_1.lock", "a/b-c_1.lock"), ("a b", "'a b'"), ("$(id);x", "'$(id);x'"), ("", "''"),
+    ("it's", "'it'\\''s'"), ("a\n'\\", "$'a\\x0a\\'\\\\'"), ("schön", "'schön'"),
+  ])
+  func wordsThatMayBePastedAreQuoted(_ word: String, _ quoted: String) {
+    let message: Message = "\(quoted: ByteString(word))"
+    #expect(String(decoding: message.bytes, as: UTF8.self) == quoted)
+  }
+
   @Test(arguments: [[0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xe2, 0x82]])
   func malformedUTF8IsEscaped(_ bytes: [UInt8]) {
     #expect(escaped(bytes).allSatisfy { $0.isASCII })

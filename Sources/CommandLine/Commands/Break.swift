@@ -143,7 +143,7 @@ struct Break {
       return Failure(
         .notPermitted,
         .unable(
-          to: "break", path, "it is held by \(phrase), which cannot be inspected (try as root)"))
+          to: "break", path, "it is held by \(phrase), which cannot be inspected\(rootHint)"))
     } else if options.kill == nil, case .process(let locker) = lock.locker,
       ObservedProcess(locker) == nil
     {

@@ -90,7 +90,16 @@ struct Cleanup {
       throw Failure(.systemCall, .unable(to: "clean up", path, "\(error.text)"))
     }
     let prefix = path.bytes.last == ascii("/") ? path : path + "/"
-    for name in names { try removeIfUnused(prefix + name, isNamed: false, &count, &results) }
+    var first: Failure?
+    for name in names {
+      do throws(Failure) {
+        try removeIfUnused(prefix + name, isNamed: false, &count, &results)
+      } catch {
+        // The first of them is said; another user's files may be many.
+        if first == nil { first = error }
+      }
+    }
+    if let first { throw first }
   }
 
   /// - Parameter isNamed: whether it is to be said why it stays.
@@ -157,7 +166,8 @@ struct Cleanup {
     }
     guard let status = try? FileStatus(at: path, followingLinks: false) else { return nil }
     let isEmpty = status.kind == .regular && status.size == 0
-    let command: Message = isEmpty ? "swlock cleanup --unused \(path)" : "rm \(path)"
+    let command: Message =
+      isEmpty ? "swlock cleanup --unused \(quoted: path)" : "rm \(quoted: path)"
     if let presence = FilePresence(of: path), let phrase = presence.phrase {
       return presence.isUsed ? phrase : "\(phrase); if it is nobody's: \(command)"
     }

@@ -143,7 +143,12 @@ struct ArgumentCursor {
       cluster = []
       throw .unknown(written)
     }
-    if options[row].valueRule == .none { return .option(row: row, value: nil) }
+    if options[row].valueRule == .none {
+      if cluster.first == ascii("="), !allowsAbbreviations {
+        throw .unexpectedValue(options[row].long)
+      }
+      return .option(row: row, value: nil)
+    }
     if cluster.isEmpty { return .option(row: row, value: try valueInNextWord(written)) }
     let value = ByteString(cluster)
     cluster = []

@@ -70,8 +70,8 @@ struct OptionReader {
     if let own = ownOption(for: option) {
       return "unknown option '\(option)'\(own)"
     }
-    if subcommand == nil, Self.isOfRun(option) {
-      return "option '\(option)' comes after a command, as in: swlock run \(option) ..."
+    if subcommand == nil, let taker = Self.taker(of: option) {
+      return "option '\(option)' comes after a command, as in: swlock \(taker.name) \(option) ..."
     }
     if option.hasPrefix("--"),
       let meant = suggestion(
@@ -82,11 +82,14 @@ struct OptionReader {
     return "unknown option '\(option)'"
   }
 
-  private static func isOfRun(_ option: ByteString) -> Bool {
+  /// The first command that takes it.
+  private static func taker(of option: ByteString) -> Subcommand? {
     let name = option.bytes.drop { $0 == ascii("-") }
-    return optionTable.contains { row in
-      Subcommand.run.takes(row)
-        && (name.elementsEqual(row.long.utf8) || name.count == 1 && name.first == row.short)
+    return Subcommand.allCases.first { subcommand in
+      optionTable.contains { row in
+        subcommand.takes(row)
+          && (name.elementsEqual(row.long.utf8) || name.count == 1 && name.first == row.short)
+      }
     }
   }
 
@@ -102,7 +105,7 @@ struct OptionReader {
     case "-W": return ": swlock waits without an option, and -w says how long"
     case "--fcntl": return ", here it is --mode ofd"
     case "--start", "--length": return ", here it is --range"
-    case "-u": return "; 'swlock as flock' has it"
+    case "-u": return ", here it is: swlock release --fd N"
     case "-f", "-l", "-L", "--lockfile": return ", here PATH stands without an option"
     case "-N", "--block": return ": swlock waits without an option"
     case "-i", "--idempotent": return ", here it is -n -E 0"

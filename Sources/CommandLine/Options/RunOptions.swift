@@ -63,7 +63,7 @@ extension Arguments {
       if parseNumber(path.bytes) != nil {
         throw .usage("no command given; for descriptor \(path) of a shell: swlock as flock \(path)")
       }
-      throw .usage("no command given: swlock run \(path) -- COMMAND")
+      throw .usage("no command given: swlock run \(quoted: path) -- COMMAND")
     }
   }
 

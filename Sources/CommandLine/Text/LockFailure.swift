@@ -221,5 +221,5 @@ extension LaunchError {
       && (errno == .permissionNotGranted || step == .setpriority && errno == .accessDenied)
   }
 
-  var hint: StaticString { isForLackOfARight ? " (try as root)" : "" }
+  var hint: StaticString { isForLackOfARight ? rootHint : "" }
 }

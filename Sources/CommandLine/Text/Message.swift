@@ -54,6 +54,9 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     mutating func appendInterpolation(raw text: ByteString) {
       message.bytes += text.bytes
     }
+    /// As a word of a command line that somebody may paste.
+    @inline(never)
+    mutating func appendInterpolation(quoted text: ByteString) { message.append(quoting: text) }
     @inline(never)
     mutating func appendInterpolation(_ text: Message) { message.append(text) }
     @inline(never)
@@ -93,6 +96,37 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 // MARK: - Escaping
 
 extension Message {
+  /// `text` as the shell reads it again: plain, in single quotes, or as `$'...'` where it has bytes that are not
+  /// shown as they are (bash(1), QUOTING).
+  @inline(never)
+  fileprivate mutating func append(quoting text: ByteString) {
+    let plain: StaticString = "%+,-./:=@_"
+    let isPlain = text.bytes.allSatisfy { byte in
+      isDigit(byte) || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
+        || plain.utf8.contains(byte)
+    }
+    if isPlain, !text.isEmpty { return append(escaping: text) }
+    let isShown = Message("\(text)").bytes[...] == text.bytes
+    append(text: isShown ? "'" : "$'")
+    for byte in text.bytes {
+      if byte == ascii("'") {
+        append(text: isShown ? "'\\''" : "\\'")
+      } else if isShown {
+        append(byte: byte)
+      } else if byte == ascii("\\") {
+        append(text: "\\\\")
+      } else if 0x20..<0x7F ~= byte {
+        append(byte: byte)
+      } else {
+        append(text: "\\x")
+        for digit in [byte >> 4, byte & 15] {
+          append(byte: digit < 10 ? ascii("0") + digit : ascii("a") + digit - 10)
+        }
+      }
+    }
+    append(text: "'")
+  }
+
   @inline(never)
   mutating func append(escaping text: ByteString) {
     var rest = text.bytes

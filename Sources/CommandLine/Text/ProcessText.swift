@@ -95,3 +95,6 @@ func userName(_ user: UInt32?) -> ByteString {
   }
   return number
 }
+
+/// What is said to an ordinary user of something that root may do.
+var rootHint: StaticString { geteuid() == 0 ? "" : " (try as root)" }

@@ -175,10 +175,10 @@ extension LockInspection {
   fileprivate func appendLimits(to text: inout Message) {
     if unreadable.count == 1 {
       text.append(
-        "  pid \(unreadable[0]) cannot be inspected (try as root), and may have inherited a lock\n")
+        "  pid \(unreadable[0]) cannot be inspected\(rootHint), and may have inherited a lock\n")
     } else if !unreadable.isEmpty {
       text.append(
-        "  \(Int64(unreadable.count)) processes cannot be inspected (try as root), and may have inherited a lock\n"
+        "  \(Int64(unreadable.count)) processes cannot be inspected\(rootHint), and may have inherited a lock\n"
       )
     }
     if !seesAllNamespaces { text.append("  seen from inside a pid namespace: there may be more\n") }

@@ -219,6 +219,30 @@ def test_the_command_that_is_named_takes_it(world):
     assert not (world.folder / "there.lock").exists()
 
 
+def test_the_command_that_is_named_may_be_pasted(world):
+    """From a folder where strangers may name files."""
+    (world.folder / "$(touch run).lock").touch()
+    (said,) = [line for line in world.run("cleanup", "-v", ".").stderr.splitlines() if b"touch run" in line]
+    assert said.endswith(b": swlock cleanup --unused './$(touch run).lock'")
+
+
+@needs_root
+def test_cleanup_goes_on_after_a_file_of_another_user(world):
+    folder = world.folder / "mixed"
+    folder.mkdir()
+    folder.chmod(0o777)
+    world.folder.chmod(0o755)
+    for name in "abcdef":
+        (folder / f".{name}.swlock").touch()
+        if name in "ace":
+            os.chown(folder / f".{name}.swlock", NOBODY, NOBODY)
+    drop = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
+    result = subprocess.run([*drop, SWLOCK, "cleanup", "--unused", folder], capture_output=True)
+    assert (result.returncode, len(result.stderr.splitlines())) == (77, 1), result
+    assert result.stdout.endswith(b"3 removed\n")
+    assert sorted(os.listdir(folder)) == [".b.swlock", ".d.swlock", ".f.swlock"]
+
+
 def test_cleanup_says_what_is_too_young(world):
     result = world.run("cleanup", "-v", "--older-than", "1h", "--unused", "dead", "unused")
     assert result.stdout == b"0 removed\n"
