@@ -329,7 +329,8 @@ def test_a_page_of_the_manual_is_shown(template):
     page = template.with_suffix("")
     environment = {**os.environ, "MANWIDTH": "80", "MANPAGER": "cat"}
     result = subprocess.run(["man", "-l", page], env=environment, capture_output=True, text=True)
-    assert result.returncode == 0, result
+    # A row of a table that is too wide is complained of.
+    assert (result.returncode, result.stderr) == (0, ""), result
     first, *_, last = result.stdout.strip().splitlines()
     assert "Manual" in first and "BSD" not in first
     assert re.match(r"swlock \d", last)
