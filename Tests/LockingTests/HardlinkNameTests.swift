@@ -57,9 +57,11 @@ import Testing
     "lock|h|-1|2", "lock|h|99999999999|2", "lock|h|1|../2", "lock|h|1|2 ", "locks|h|1|2",
     "lock|h|1|2.3", "lock|h|1|2.x.1.1.ab", "lock|h|1|2.1.1.1.ab.1", "lock|h|1|2.1.1.1.zz",
     "lock|h|1|2.99999999999999999999.1.1.ab", "lock|h|1|2.1.1.1.ab.0.1",
-    "lock|h|1|0123456789012345678901234567890123456789012345", "lock|h|1|2.", "lock|h|1|.1.1.1.ab",
+    "lock|h|1|0123456789012345678901234567890123456789012345", "lock|h|1|2.",
+    "lock|h|1|.1.1.1.ab",
     "lock|h|1|2.1.1.1.ab.1.1.b", "lock|h|1|2.1.1.1.ab.1.1.aa", "lock|h|1|2.1.1.1.ab.1.1.",
-    "lock|h|1|2.1.1.1.ab.1.1.a.", "lock|h|1|2.1.1.1.ab.1.1.a.a", "lock|h|1|2.1.1.1.ab.", "lock|h|1|2|",
+    "lock|h|1|2.1.1.1.ab.1.1.a.", "lock|h|1|2.1.1.1.ab.1.1.a.a",
+    "lock|h|1|2.1.1.1.ab.", "lock|h|1|2|",
   ])
   func whatIsNoClaimIsNotRead(_ name: String) {
     #expect(read(name) == nil)
