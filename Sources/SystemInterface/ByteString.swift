@@ -42,7 +42,10 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   }
 
   public init(cString: UnsafePointer<CChar>) {
-    self.init(CStringBytes(cString))
+    let length = strlen(cString)
+    storage = cString.withMemoryRebound(to: UInt8.self, capacity: length + 1) { bytes in
+      Array(UnsafeBufferPointer(start: bytes, count: length + 1))
+    }
   }
 
   public var bytes: ArraySlice<UInt8> { storage.dropLast() }

@@ -30,6 +30,21 @@ extension Sequence where Element == UInt8 {
   }
 }
 
+extension ArraySlice where Element == UInt8 {
+  /// The bytes before the next `separator`, or all that are left, which are taken off with the separator;
+  /// nil where there was none behind the last ones.
+  @inline(never)
+  public static func takeField(of rest: inout ArraySlice?, before separator: UInt8) -> ArraySlice? {
+    guard let bytes = rest else { return nil }
+    guard let end = bytes.firstIndex(of: separator) else {
+      rest = nil
+      return bytes
+    }
+    rest = bytes[(end + 1)...]
+    return bytes[..<end]
+  }
+}
+
 /// What an ASCII digit stands for, the lower-case letters of base 16 included.
 public func digitValue(_ byte: UInt8) -> UInt64? {
   switch byte {

@@ -22,6 +22,16 @@ import Testing
     #expect(ClaimName(written.fileName.bytes, base: "lo") == nil)
   }
 
+  @Test func claimOfOneWhoActsForTheOwnerIsReadAsItWasWritten() throws {
+    let written = try ClaimName(
+      base: "lock", host: "host-1.example", owner: ProcessMark(4711, start: 99), partner: nil,
+      actor: ProcessMark(4712, start: 100), realm: realm, lifetime: nil)
+    let found = ClaimName(written.fileName.bytes, base: "lock")
+    #expect(found == written)
+    #expect(found?.details?.actor == ProcessMark(4712, start: 100))
+    #expect(found?.details?.partner == nil)
+  }
+
   @Test func tokensDiffer() throws {
     let make = {
       try ClaimName(
@@ -47,7 +57,11 @@ import Testing
     "lock|h|-1|2", "lock|h|99999999999|2", "lock|h|1|../2", "lock|h|1|2 ", "locks|h|1|2",
     "lock|h|1|2.3", "lock|h|1|2.x.1.1.ab", "lock|h|1|2.1.1.1.ab.1", "lock|h|1|2.1.1.1.zz",
     "lock|h|1|2.99999999999999999999.1.1.ab", "lock|h|1|2.1.1.1.ab.0.1",
-    "lock|h|1|0123456789012345678901234567890123456789012345",
+    "lock|h|1|0123456789012345678901234567890123456789012345", "lock|h|1|2.",
+    "lock|h|1|.1.1.1.ab",
+    "lock|h|1|2.1.1.1.ab.1.1.b", "lock|h|1|2.1.1.1.ab.1.1.aa", "lock|h|1|2.1.1.1.ab.1.1.",
+    "lock|h|1|2.1.1.1.ab.1.1.a.", "lock|h|1|2.1.1.1.ab.1.1.a.a",
+    "lock|h|1|2.1.1.1.ab.", "lock|h|1|2|",
   ])
   func whatIsNoClaimIsNotRead(_ name: String) {
     #expect(read(name) == nil)

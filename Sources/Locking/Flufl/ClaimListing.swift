@@ -9,6 +9,17 @@ extension LockName {
     return try claimNames(watch, armed: &armed)
   }
 
+  /// About how many there are: as many names begin like a claim's.
+  func claimCount() throws(LockError) -> Int {
+    let beginning = base + "|"
+    let all = try step(.read) { () throws(Errno) in try self.names() }
+    var count = 0
+    while let name = try step(.read, { () throws(Errno) in try all.next() }) {
+      if name.hasPrefix(beginning) { count += 1 }
+    }
+    return count
+  }
+
   /// - Parameter armed: is given all arm names as well.
   func claimNames(
     _ watch: ReleaseWatch?, armed: inout [ByteString]

@@ -64,14 +64,14 @@ struct ClaimName: Equatable {
     guard name.count > base.count + 1, name.starts(with: base.bytes),
       name[name.startIndex + base.count] == Self.separator
     else { return nil }
-    let fields = name.dropFirst(base.count + 1).split(
-      separator: Self.separator, maxSplits: 3, omittingEmptySubsequences: false)
-    guard fields.count == 3, !fields[0].isEmpty,
-      let process: Int32 = fields[1].number(),
-      let random = Self.read(random: fields[2])
+    var rest: ArraySlice<UInt8>? = name.dropFirst(base.count + 1)
+    guard let host = ArraySlice.takeField(of: &rest, before: Self.separator), !host.isEmpty,
+      let process: Int32 = ArraySlice.takeField(of: &rest, before: Self.separator)?.number(),
+      let last = ArraySlice.takeField(of: &rest, before: Self.separator), rest == nil,
+      let random = Self.read(random: last)
     else { return nil }
     fileName = ByteString(name)
-    host = ByteString(fields[0])
+    self.host = ByteString(host)
     self.process = process
     (token, details) = random
   }
@@ -80,30 +80,32 @@ struct ClaimName: Equatable {
   private static func read(
     random: ArraySlice<UInt8>
   ) -> (token: ByteString, details: Details?)? {
-    let fields = random.split(separator: ascii("."), omittingEmptySubsequences: false)
-    guard let first = fields.first, !first.isEmpty, first.count <= 40,
-      first.allSatisfy(isHexadecimal)
+    var rest: ArraySlice<UInt8>? = random
+    func next() -> ArraySlice<UInt8>? { ArraySlice.takeField(of: &rest, before: ascii(".")) }
+    guard let first = next(), !first.isEmpty, first.count <= 40, first.allSatisfy(isHexadecimal)
     else { return nil }
     let token = ByteString(first)
-    if fields.count == 1 { return (token, nil) }
-    guard
-      fields.count == 5 || fields.count == 7
-        || (fields.count == 8 && fields[7].elementsEqual([ascii("a")])),
-      let milliseconds: UInt64 = fields[1].number(), let start: UInt64 = fields[2].number(),
-      let namespace: UInt64 = fields[3].number(), fields[4].allSatisfy(isHexadecimal)
+    if rest == nil { return (token, nil) }
+    guard let milliseconds: UInt64 = next()?.number(), let start: UInt64 = next()?.number(),
+      let namespace: UInt64 = next()?.number(), let boot = next(), boot.allSatisfy(isHexadecimal)
     else { return nil }
     var other: ProcessMark?
-    if fields.count > 5 {
-      guard let identifier: Int32 = fields[5].number(),
-        identifier > 0, let start: UInt64 = fields[6].number()
+    var isActor = false
+    if rest != nil {
+      guard let identifier: Int32 = next()?.number(), identifier > 0,
+        let start: UInt64 = next()?.number()
       else { return nil }
       other = ProcessMark(identifier, start: start)
+      if let mark = next() {
+        guard rest == nil, mark.count == 1, mark.first == ascii("a") else { return nil }
+        isActor = true
+      }
     }
     let details = Details(
       lifetime: milliseconds == 0 ? nil : .milliseconds(Int64(clamping: milliseconds)),
       start: start,
-      realm: Realm(namespace: namespace, boot: ByteString(fields[4])),
-      partner: fields.count == 7 ? other : nil, actor: fields.count == 8 ? other : nil)
+      realm: Realm(namespace: namespace, boot: ByteString(boot)),
+      partner: isActor ? nil : other, actor: isActor ? other : nil)
     return (token, details)
   }
 

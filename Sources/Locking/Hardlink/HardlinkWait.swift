@@ -46,7 +46,7 @@ struct HardlinkWait {
   private mutating func missTurn() {
     turns += 1
     if turns & (turns - 1) == 0 {
-      waiters = Int64((try? lock.claimNames().count) ?? 1)
+      waiters = Int64((try? lock.claimCount()) ?? 1)
     }
   }
 
