@@ -56,8 +56,7 @@ struct LockUser {
   @inline(never)
   init?(of lock: ObservedLock, at path: ByteString) {
     var first: LockUser?
-    let own = ownProcesses(in: ancestry(of: getpid()))
-    for holder in lock.holders where !own.contains(holder.process) {
+    for holder in lock.holders where !holder.process.isOwn {
       let user = LockUser(of: holder.process, at: path)
       if first == nil || user.since != nil { first = user }
       if user.since != nil { break }
@@ -71,8 +70,10 @@ struct LockUser {
 
   /// What swlock has told the command. The other process's path is only compared: to look there might hang.
   private static func since(_ process: ObservedProcess, _ path: ByteString) -> WallTime? {
-    guard let since = process.variable("SWLOCK_SINCE"), let seconds = parseNumber(since.bytes),
-      let held = process.variable("SWLOCK_PATH"), held == path.absolutePath
+    guard let text = process.startingEnvironment,
+      let since = ObservedProcess.variable("SWLOCK_SINCE", in: text),
+      let seconds = parseNumber(since.bytes),
+      let held = ObservedProcess.variable("SWLOCK_PATH", in: text), held == path.absolutePath
     else { return nil }
     return WallTime(sinceZero: .seconds(seconds))
   }
@@ -80,7 +81,19 @@ struct LockUser {
 
 extension ObservedProcess {
   /// Whether it is this process, or one that works with it.
-  var isOwn: Bool { ownProcesses(in: ancestry(of: getpid())).contains(self) }
+  var isOwn: Bool {
+    // Others have other words, and that is seen without a look at this one's ancestors.
+    command == Self.ownCommand && ownProcesses(in: ancestry(of: getpid())).contains(self)
+  }
+
+  private static var ownCommand: ByteString {
+    var command: ByteString = ""
+    for index in 0..<Int(csystem_argument_count()) {
+      if index > 0 { command = command + " " }
+      command = command + ByteString(cString: csystem_arguments()[index]!)
+    }
+    return command
+  }
 
   /// Whether it runs a command under a lock, by what it is called.
   fileprivate var isWrapper: Bool {

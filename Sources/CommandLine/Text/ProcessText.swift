@@ -8,10 +8,16 @@ extension ObservedProcess {
   /// A variable of the environment that it was started with (/proc/PID/environ), which it may have changed
   /// since; nil where that may not be read.
   func variable(_ name: StaticString) -> ByteString? {
+    startingEnvironment.flatMap { Self.variable(name, in: $0) }
+  }
+
+  /// All of that environment.
+  var startingEnvironment: [UInt8]? {
     let file = "/proc/" + ByteString(decimal: identifier) + "/environ"
-    guard let text = try? FileDescriptor.open(file, O_RDONLY).readAll(limit: 1 << 20) else {
-      return nil
-    }
+    return try? FileDescriptor.open(file, O_RDONLY).readAll(limit: 1 << 20)
+  }
+
+  static func variable(_ name: StaticString, in text: [UInt8]) -> ByteString? {
     // Of what begins with a name and `=`, byte by byte: there may be many, of many processes.
     var place = 0
     while place < text.count {
