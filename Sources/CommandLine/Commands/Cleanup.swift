@@ -42,8 +42,8 @@ struct Cleanup {
     return first.status
   }
 
-  private func show(_ line: Message, _ results: inout Results) {
-    if !options.quiet { results.write(line) }
+  private func show(_ line: @autoclosure () -> Message, _ results: inout Results) {
+    if !options.quiet { results.write(line()) }
   }
 
   private func cleanUp(_ path: ByteString) throws(Failure) -> HardlinkCleanUpResult {

@@ -26,13 +26,16 @@ struct Ending {
   private var asked: [Int32] = []
   /// Whether those that are no children still have to be asked.
   private var asksAll = false
+  /// Nothing is left to be ended, whatever else is waited for.
+  private var groupHasGone = false
   private var obstacles = Obstacles()
   private var pause = Self.shortestPause
   private(set) var nextRound: Deadline?
 
-  /// Not every change is told of: a process may become a child in silence.
+  /// Not every change is told of: a process may become a child in silence. Then a look at all of them costs
+  /// more the more there are, so it is taken at longer and longer intervals while nothing happens.
   private static let shortestPause = Span.milliseconds(50)
-  private static let longestPause = Span.seconds(1)
+  private static let longestPause = Span.seconds(2)
   private static let request = [SIGTERM, SIGCONT]
 
   init(
@@ -62,6 +65,7 @@ struct Ending {
   mutating func begin(_ aim: Aim, runs: Bool) {
     self.aim = aim
     phase = .asking
+    pause = Self.shortestPause
     graceEnds = Deadline.after(grace)
     switch aim {
     case .family:
@@ -86,13 +90,22 @@ struct Ending {
   /// were reaped, so that most children are zombies.
   mutating func round(runs: Bool, isBehind: Bool = false) {
     let isTime = nextRound?.hasPassed == true
+    if phase != .notBegun, aim == .group, !runs, groupHasGone || group.isGone {
+      // Its number may be another group's next.
+      groupHasGone = true
+      nextRound = nil
+      return
+    }
     switch phase {
     case .notBegun: return
     case .asking where !graceEnds.hasPassed:
       if !isTime { return }
       // Whoever was missed is a child now, and was not asked yet.
+      let count = asked.count
       if aim == .family { ask() }
+      if asked.count > count { pause = Self.shortestPause }
     case .asking, .killing:
+      if phase == .asking { pause = Self.shortestPause }
       if isBehind, !isTime { return }
       phase = .killing
       obstacles.note(killOnce(runs))
@@ -110,16 +123,18 @@ struct Ending {
   mutating func somebodyEnded(_ process: Int32) {
     pause = Self.shortestPause
     asked.removeAll { $0 == process }
+    // Its children may be this process's now, and have not been asked.
+    if phase == .asking, aim == .family, let next = nextRound, next.remaining > pause {
+      nextRound = .after(pause)
+    }
   }
 
   private mutating func schedule(_ runs: Bool) {
     switch phase {
     case .notBegun: break
     case .asking where aim == .group && runs: nextRound = graceEnds
-    case .asking:
-      nextRound = .after(min(Self.shortestPause, graceEnds.remaining))
-    case .killing:
-      nextRound = .after(pause)
+    case .asking, .killing:
+      nextRound = .after(phase == .asking ? min(pause, graceEnds.remaining) : pause)
       pause = min(pause * 2, Self.longestPause)
     }
   }

@@ -1,10 +1,17 @@
 internal import CSystem
 
 extension LockName {
-  /// Every claim for this lock in the folder.
+  /// Every claim for this lock in the folder; beside them may be some that have gone, by a list that was kept.
   ///
   /// - Parameter watch: hears what interrupts a look that takes long.
   func claimNames(_ watch: ReleaseWatch? = nil) throws(LockError) -> [ClaimName] {
+    if let names = candidates {
+      var claims: [ClaimName] = []
+      for name in names {
+        if let claim = try claimName(name, watch) { claims.append(claim) }
+      }
+      return claims
+    }
     var armed: [ByteString] = []
     return try claimNames(watch, armed: &armed)
   }
@@ -28,16 +35,23 @@ extension LockName {
     let all = try step(.read) { () throws(Errno) in try self.names() }
     var names: [ClaimName] = []
     while let name = try step(.read, { () throws(Errno) in try all.next() }) {
-      if let claim = ClaimName(name.bytes, base: base) {
-        names.append(claim)
-      } else if name.bytes.starts(with: arms.bytes) {
+      if name.bytes.starts(with: arms.bytes) {
         armed.append(name)
-      } else if ClaimName.mayBeUnreadable(name, base: base) {
-        try watch?.pause(.zero)
-        if namesItself(name) { names.append(ClaimName(unreadable: name)) }
+      } else if let claim = try claimName(name, watch) {
+        names.append(claim)
       }
     }
     return names
+  }
+
+  /// Nil for what is no claim for this lock.
+  private func claimName(
+    _ name: ByteString, _ watch: ReleaseWatch?
+  ) throws(LockError) -> ClaimName? {
+    if let claim = ClaimName(name.bytes, base: base) { return claim }
+    guard ClaimName.mayBeUnreadable(name, base: base) else { return nil }
+    try watch?.pause(.zero)
+    return namesItself(name) ? ClaimName(unreadable: name) : nil
   }
 
   /// Whether the content of that file is its own path, as a claim's is.

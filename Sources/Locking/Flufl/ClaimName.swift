@@ -144,6 +144,16 @@ struct ClaimName: Equatable {
       && rest.prefix(length).elementsEqual(separator)
   }
 
+  /// False for what is no claim for any lock, whatever separates its parts.
+  static func mayBeClaim(_ name: ByteString) -> Bool {
+    if name.contains(separator) { return true }
+    var rest = name.bytes[...]
+    guard let last = rest.last, isDigit(last) else { return false }
+    while let byte = rest.last, isDigit(byte) { rest.removeLast() }
+    while let byte = rest.last, !isDigit(byte) { rest.removeLast() }
+    return !rest.isEmpty
+  }
+
   var isForeign: Bool { details == nil }
 }
 

@@ -10,6 +10,9 @@ extension HardlinkCleanUp {
       return
     }
     guard let held else { return }
+    let isListed = files.claims.contains { $0 == held.name }
+    // Whoever has come since the list was made may be one of whom less is known.
+    let judge = isListed ? judge : judge.judgingMany()
     let isStale = judge.verdict(held, clock) == .stale
     guard isStale || options.all else {
       let claim = judge.describe(held, clock)
@@ -18,8 +21,7 @@ extension HardlinkCleanUp {
       return
     }
     guard isOldEnough(held.status) else { return leave(lock.base, .recent) }
-    let isNamed =
-      files.claims.contains(where: { $0 == held.name }) && (try? lock.isOwnName(of: held)) == true
+    let isNamed = isListed && (try? lock.isOwnName(of: held)) == true
     if !options.dryRun {
       let outcome = try Retirement(
         lock: lock, judge: judge, token: held.token,

@@ -5,9 +5,9 @@ final class FluflLocation: HardlinkLocation {
   private let fluflPolicy: FluflPolicy
 
   /// - Throws: `refused(.separatorInPath)`, `system(.folder, ...)`.
-  init(_ path: ByteString, _ policy: FluflPolicy) throws(LockError) {
+  init(_ path: ByteString, _ policy: FluflPolicy, in place: LockFolder?) throws(LockError) {
     fluflPolicy = policy
-    try super.init(path, policy.hardlink)
+    try super.init(path, policy.hardlink, in: place)
     if lock.path.contains(ClaimName.separator) { throw .refused(.separatorInPath) }
   }
 

@@ -8,6 +8,7 @@ internal import CSystem
 /// two into the lock.
 struct HardlinkCleanUp {
   let lock: LockName
+  /// With what was known of all processes after the lists were made, or later.
   let judge: Judge
   /// What may be removed. What comes after it was listed is none of this one's business.
   let files: ProtocolFiles
@@ -17,15 +18,17 @@ struct HardlinkCleanUp {
   let inUse: ProtocolFiles
   let options: HardlinkCleanUpOptions
   let clock: FolderClock
+  /// What is to be retired, once there is enough of it.
+  let placeholders: PlaceholderBatch
   private(set) var result = HardlinkCleanUpResult()
 
   init(
     _ lock: LockName, _ judge: Judge, _ files: ProtocolFiles, inUse: ProtocolFiles,
-    _ clock: FolderClock, _ options: HardlinkCleanUpOptions
+    _ clock: FolderClock, _ placeholders: PlaceholderBatch, _ options: HardlinkCleanUpOptions
   ) {
     self.lock = lock
-    // What is to be judged was listed before.
-    self.judge = judge.judgingMany()
+    self.judge = judge
+    self.placeholders = placeholders
     self.files = files
     self.inUse = inUse
     self.clock = clock

@@ -62,17 +62,17 @@ public struct HardlinkCleanUpOptions: Sendable {
 
 extension HardlinkCleanUpResult {
   /// What one more lock came to.
-  mutating func add(_ part: () throws(LockError) -> HardlinkCleanUpResult) {
-    do throws(LockError) {
-      let part = try part()
-      removals += part.removals
-      undecided += part.undecided
-      remainders += part.remainders
-      if firstError == nil { firstError = part.firstError }
-    } catch .refused {
-      // Nothing of ours after all.
-    } catch {
-      if firstError == nil { firstError = error }
-    }
+  mutating func add(_ part: HardlinkCleanUpResult) {
+    removals += part.removals
+    undecided += part.undecided
+    remainders += part.remainders
+    if firstError == nil { firstError = part.firstError }
+  }
+
+  /// Why one was left.
+  mutating func note(_ error: LockError) {
+    // Nothing of ours after all.
+    if case .refused = error { return }
+    if firstError == nil { firstError = error }
   }
 }

@@ -9,8 +9,11 @@ public class HardlinkLocation {
   let lock: LockName
   let policy: HardlinkPolicy
 
-  init(_ path: ByteString, _ policy: HardlinkPolicy) throws(LockError) {
-    lock = try LockName(path)
+  /// - Parameter place: the lock's folder, where that is open already.
+  init(
+    _ path: ByteString, _ policy: HardlinkPolicy, in place: LockFolder? = nil
+  ) throws(LockError) {
+    lock = try LockName(path, in: place)
     self.policy = policy
   }
 

@@ -7,25 +7,28 @@ final class LockName {
   let path: ByteString
   /// The last component.
   let base: ByteString
-  let folder: Folder
-  /// Whether other hosts may use the folder: then what this one remembers of it may be old, and its clock
-  /// may be another.
-  let isShared: Bool
+  let place: LockFolder
   /// Whether it is known that no device is at L, which opening it may do something to. Whatever takes the
   /// place of a file later is opened.
   var isChecked = false
 
   /// - Throws: `refused` for what is no name of a lock; `system(.folder, ...)`.
-  init(_ path: ByteString) throws(LockError) {
+  ///
+  /// - Parameter place: its folder, where that is open already.
+  init(_ path: ByteString, in place: LockFolder? = nil) throws(LockError) {
     let absolute = path.absolutePath
     let (folder, name) = absolute.splitPath
     if path.isEmpty || name.isEmpty || name == "." || name == ".." { throw .refused(.emptyPath) }
     if absolute.bytes.last == ascii("/") { throw .refused(.directory) }
     self.path = absolute
     base = name
-    self.folder = try step(.folder) { () throws(Errno) in try Folder(folder) }
-    isShared = (try? self.folder.isSeenByOtherHosts()) != false
+    if let place { self.place = place } else { self.place = try LockFolder(folder) }
   }
+
+  var folder: Folder { _read { yield place.folder } }
+
+  /// `LockFolder.isShared`
+  var isShared: Bool { place.isShared }
 
   /// Refuses a name that leaves no room for all others.
   func checkRoom() throws(LockError) {
@@ -88,6 +91,9 @@ extension LockName {
     if isShared { try askServer(in: folder.number) }
     return try folder.names()
   }
+
+  /// `LockFolder.candidates`
+  var candidates: [ByteString]? { place.candidates(base) }
 
   /// What time it is for the folder, as far as this host knows without writing anything there.
   var guessedClock: FolderClock { FolderClock.local(isGuess: isShared) }

@@ -80,6 +80,12 @@ extension LockName {
   func retire(
     _ placeholder: Placeholder, _ seen: FileStatus, judge: Judge?
   ) throws(LockError) -> Bool {
+    guard let aside = try setAside(placeholder) else { return false }
+    return try finishRetiring(placeholder, seen, aside, judge)
+  }
+
+  /// The first half: nil where it is not there any more.
+  func setAside(_ placeholder: Placeholder) throws(LockError) -> ByteString? {
     let token = try step(.create) { () throws(Errno) in try randomToken() }
     let aside = placeholder.aside(token)
     do throws(Errno) {
@@ -87,10 +93,17 @@ extension LockName {
     } catch {
       // The reply may have been lost.
       if (try? self.status(of: aside)) == nil {
-        if error == .missing || error == .staleHandle { return false }
+        if error == .missing || error == .staleHandle { return nil }
         throw .system(.rename, error)
       }
     }
+    return aside
+  }
+
+  /// The second. What `judge` knows of processes has to be from after the first.
+  func finishRetiring(
+    _ placeholder: Placeholder, _ seen: FileStatus, _ aside: ByteString, _ judge: Judge?
+  ) throws(LockError) -> Bool {
     let status = try? self.status(of: aside)
     let isDead = judge.map { placeholder.liveness($0, seen, .local()) == .dead } ?? true
     if status?.identity == seen.identity, isDead {

@@ -33,10 +33,17 @@ public enum LockKind: Sendable {
   ///
   /// - Throws: `refused`; `system(.folder, ...)`; `notHeld` for a kind without claims.
   public func location(at path: ByteString) throws(LockError) -> HardlinkLocation {
+    try location(at: path, in: nil)
+  }
+
+  /// - Parameter place: its folder, where that is open already.
+  func location(
+    at path: ByteString, in place: LockFolder?
+  ) throws(LockError) -> HardlinkLocation {
     switch self {
     case .kernel: throw .notHeld
-    case .flufl(let policy): try FluflLocation(path, policy)
-    case .portage(let policy): try PortageLocation(path, policy)
+    case .flufl(let policy): try FluflLocation(path, policy, in: place)
+    case .portage(let policy): try PortageLocation(path, policy, in: place)
     }
   }
 }

@@ -235,6 +235,58 @@ def test_proc_is_not_read_to_know_that_nobody_is_left(swlock, folder, options):
     assert [line for line in opened if not any(name in line for name in own)] == []
 
 
+def waits_of(folder, *words, end="WEXITSTATUS(s) == 5", status=5):
+    """What the waiting swlock did, from the command's end on, until the last process had ended: its calls,
+    and how many of its waits ended because it was time."""
+    calls = "trace=openat,pread64,getdents64,wait4,waitid,rt_sigtimedwait,poll,ppoll"
+    trace = ["strace", "-qq", "-f", "-b", "execve", "-e", calls, "-e", "signal=none", "-o", "trace"]
+    result = subprocess.run([*trace, SWLOCK, "run", *words], cwd=folder, stdout=subprocess.DEVNULL)
+    assert result.returncode == status
+    lines = (folder / "trace").read_text().splitlines()
+    after = next(n for n, line in enumerate(lines) if end in line)
+    own = lines[after].split()[0]
+    lines = [line for line in lines[after:] if line.split()[0] == own]
+    return lines, sum("EAGAIN" in line for line in lines)
+
+
+@needs_strace
+@pytest.mark.parametrize("options", [[], ["--log=log"], ["--log=log", "-m", "posix"]], ids=" ".join)
+def test_a_second_of_waiting_for_leftovers_takes_no_call(folder, options):
+    lines, timeouts = waits_of(
+        folder, *options, "--leftovers=wait", "lock", "sh", "-c", f"{away('sleep 1.3')} exit 5"
+    )
+    assert timeouts == 0
+    assert not [line for line in lines if "/proc" in line], lines
+    assert len(lines) < 20, lines
+
+
+@needs_strace
+@pytest.mark.parametrize("options", [[], ["--log=log"]], ids=" ".join)
+def test_once_nobody_is_left_to_be_ended_the_rest_is_waited_for_without_a_call(folder, options):
+    """Of a command that ran too long only its group is ended."""
+    script = "(setsid sleep 1.8 >/dev/null 2>&1 </dev/null &); exec sleep 60"
+    words = [*options, "--leftovers=wait", "--max-runtime=0.3s", "--kill-after=0.2s", "lock"]
+    # 124: it ran too long.
+    lines, timeouts = waits_of(
+        folder, *words, "sh", "-c", script, end="WTERMSIG(s) == SIGTERM", status=124
+    )
+    assert timeouts <= 1, lines
+    assert not [line for line in lines if "/proc" in line], lines
+
+
+@needs_strace
+def test_those_that_do_not_end_when_they_are_asked_are_looked_at_more_and_more_rarely(folder):
+    deaf = "trap \"\" TERM; touch deaf; while :; do sleep 60 & wait; done"
+    script = f"""(sh -c '{deaf}' >/dev/null 2>&1 </dev/null &); until [ -e deaf ]; do :; done; exit 5"""
+    words = ["--leftovers=kill", "--kill-after=3s", "lock", "sh", "-c", script]
+    lines, timeouts = waits_of(folder, *words)
+    # After 50, 100, 200, 400, 800 ms and so on; anew once the shell's own child has ended. With 50 ms
+    # between them there were 60.
+    assert 4 <= timeouts <= 16, timeouts
+    reads = [line for line in lines if "openat" in line or "pread64" in line]
+    assert len(reads) <= 8 * (timeouts + 4), reads
+
+
 def without_descriptors(pid):
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, 3))
 
