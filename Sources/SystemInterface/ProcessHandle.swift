@@ -74,3 +74,8 @@ private func wait(
     }
   }
 }
+
+/// Whether there is no process of that number, not even one that only waits to be reaped (kill(2), signal 0).
+package func processHasEnded(_ process: Int32) -> Bool {
+  kill(process, 0) != 0 && Errno.current == .noProcess
+}

@@ -1,4 +1,3 @@
-internal import CSystem
 internal import Locking
 internal import SystemInterface
 
@@ -44,7 +43,7 @@ struct Incumbent {
   /// Whether the process that is seen to have it has ended.
   var hasEnded: Bool {
     guard case .user(let user) = who else { return false }
-    return kill(user.process.identifier, 0) != 0 && Errno.current == .noProcess
+    return processHasEnded(user.process.identifier)
   }
 
   /// Since when it has the lock is asked of it.

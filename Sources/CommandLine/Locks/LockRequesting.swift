@@ -118,10 +118,10 @@ extension LockOptions {
     var line: WaitingLine?
     let outlook = Outlook(request, self, owners)
     // Where nothing stands there is no lock, and most likely no wait.
-    var looksAgain =
+    let looks =
       (patience != .never || reentrant)
       && (try? FileStatus(at: request.path, followingLinks: false)) != nil
-    if looksAgain {
+    if looks {
       if let above = try outlook.look() { return above }
       if verbose, let holder = claimHolding(request, thatLives: true) {
         say("waiting for \(request.path), held \(holder.ownerPhrase)")
@@ -132,8 +132,8 @@ extension LockOptions {
     }
     do throws(Failure) {
       while true {
-        looksAgain = looksAgain && patience != .never && outlook.looksAgain
-        request.patience = looksAgain ? patience.cut(at: .seconds(1)) : patience
+        let nextLook = looks && patience != .never ? outlook.nextLook : nil
+        request.patience = nextLook.map { patience.cut(at: .after($0)) } ?? patience
         do throws(LockError) {
           let lock = try acquire(request)
           line?.end()

@@ -45,8 +45,6 @@ final class Outlook {
   /// first one.
   private(set) var nextLook: Span? = .seconds(1)
 
-  var looksAgain: Bool { nextLook != nil }
-
   /// Those who look again do not do so at the same time.
   private var pause: Span {
     // Numbers that are close to each other are far apart afterwards.
@@ -61,17 +59,13 @@ final class Outlook {
     guard options.subcommand == .run, !options.reentrant, HeldList.isEmpty,
       let glance = try? LockersGlance(at: request.path), glance.namesAllOfFile,
       !glance.ofFile.isEmpty,
-      glance.ofFile.allSatisfy({ isAlive($0) && !isOwnAncestor($0) })
+      glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })
     else { return false }
     guard let keepers = try? KeptLock.keepers(among: glance.all) else { return false }
     return !keepers.contains { keeper in
       let kept = ObservedProcess(keeper).flatMap { KeptLock(claimedBy: $0) }
       return kept?.owners.contains { isOwnAncestor($0.process) } ?? false
     }
-  }
-
-  private func isAlive(_ process: Int32) -> Bool {
-    kill(process, 0) == 0 || Errno.current == .permissionNotGranted
   }
 
   /// Throws where the wait would never end; with `--reentrant`, the lock is the one that an ancestor has.

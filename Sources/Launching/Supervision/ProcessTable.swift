@@ -57,7 +57,7 @@ extension Family.Member {
     if let state = (try? statistics(identifier))?[0].first {
       return state == ascii("Z") || state == ascii("X")
     }
-    return kill(identifier, 0) != 0 && Errno.current == .noProcess
+    return processHasEnded(identifier)
   }
 }
 

@@ -227,8 +227,7 @@ extension FluflAcquisition {
       if case .until = request.patience, request.patience.isOver { break }
       if !own.isFresh { break }
       // There may be many waiters, and nearly all of them live: the cheap question first.
-      guard name.process > 0, kill(name.process, 0) != 0, Errno.current == .noProcess
-      else { continue }
+      guard name.process > 0, processHasEnded(name.process) else { continue }
       try watch.pause(.zero)
       if try lock.isUnlinkedClaim(name), judge.liveness(of: name) == .dead {
         try? lock.folder.unlink(name.fileName)

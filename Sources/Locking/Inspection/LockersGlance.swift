@@ -23,20 +23,13 @@ public struct LockersGlance: Sendable {
   }
 
   private init(inode: UInt64?) throws(LockError) {
-    var found = Self(ofFile: [], all: [])
-    try LockTable.forEachLine { found.add($0, inode) }
-    self = found.withEachOnce
+    try LockTable.forEachLine { add($0, inode) }
+    nameEachOnce()
   }
 
   init(_ text: [UInt8], inode: UInt64?) {
-    var found = Self(ofFile: [], all: [])
-    for line in Lines(text) { found.add(line, inode) }
-    self = found.withEachOnce
-  }
-
-  private init(ofFile: [Int32], all: [Int32]) {
-    self.ofFile = ofFile
-    self.all = all
+    for line in Lines(text) { add(line, inode) }
+    nameEachOnce()
   }
 
   private mutating func add(_ line: ArraySlice<UInt8>, _ inode: UInt64?) {
@@ -52,12 +45,8 @@ public struct LockersGlance: Sendable {
     if entry.inode == inode { ofFile.append(process) }
   }
 
-  private var withEachOnce: Self {
-    var glance = self
-    let sorted = all.sorted()
-    glance.all = sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map {
-      sorted[$0]
-    }
-    return glance
+  private mutating func nameEachOnce() {
+    let sorted = ascending(all)
+    all = sorted.indices.filter { $0 == 0 || sorted[$0] != sorted[$0 - 1] }.map { sorted[$0] }
   }
 }
