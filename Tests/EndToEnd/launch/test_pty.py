@@ -335,6 +335,8 @@ def waiting(outer, *words):
     process = outer.start(*words, "lock", "--", "sh", "-c", "echo in; exec sleep 60")
     outer.expect(b"in\r\n")
     wait_until(lambda: outer.is_raw)
+    # It says so before it has become what its tests go by.
+    command_of(process, "sleep")
     return process
 
 
