@@ -13,7 +13,7 @@ public enum LockError: Error, Equatable, Sendable {
   case refused(Refusal)
   /// Locks at that path do not exclude, or the range was asked of a mode without ranges.
   case unsupported(Unsupported)
-  /// `interruption` became readable during the wait.
+  /// `interruption` became readable during the wait, or the wait for a lock of the kernel's was called off.
   case interrupted
   /// In `hardlink` mode: the lock is not held for this owner, or not any more.
   case notHeld
@@ -73,6 +73,14 @@ public enum Obstacle: Equatable, Sendable {
 
 public enum Unsupported: Equatable, Sendable {
   case rangeInFlockMode
+  /// Slots are whole, exclusive locks of the modes `ofd` and `posix`, 1 to 4096 of them.
+  case slots
+  /// A lock of the modes `ofd` and `posix` covers the places of a queue as well; one slot does not.
+  case queueOfRecordLocks
+  /// The file system makes record locks of flock locks, and those would cover the places of a queue.
+  case oneKindOfLock
+  /// A place in a queue, and a slot, take a file that can be written to.
+  case orderInFolders
   /// `hardlink` locks are exclusive.
   case sharedHardlink
   /// Locks in portage's style have no lifetime, and are bound to the process that takes them.

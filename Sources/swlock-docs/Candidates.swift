@@ -23,7 +23,7 @@ extension OptionSpecification {
     return switch value {
     case .none, .duration, .text, .range, .permissions, .shellCommand, .poll, .variable,
       .descriptor, .niceness, .optionalDuration, .namespaces, .optionalNamespaces,
-      .optionalName:
+      .optionalName, .optionalNumber:
       .nothing
     case .number: identity == .descriptor ? .descriptors : .nothing
     case .mode, .leftovers, .style, .error, .null, .yesOrNo, .ioPriority, .propagation,

@@ -86,6 +86,11 @@ static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
   return 0;
 }
 
+// What is done beside a wait in the kernel: sentry.c.
+int csystem_begin_sentry(const struct timespec *delay, void (*body)(void));
+int csystem_end_sentry(void);
+void csystem_join_sentry(void);
+
 // A number in memory that two processes share.
 static inline int64_t csystem_load(const int64_t *number) {
   return __atomic_load_n(number, __ATOMIC_SEQ_CST);

@@ -58,5 +58,17 @@ static inline int csystem_set_timer(int timer, int flags, const struct itimerspe
 }
 static inline int csystem_delete_timer(int timer) { return (int)syscall(SYS_timer_delete, timer); }
 static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
+// Has the calling process's wakeup signal interrupt what it waits for, and nothing else.
+int csystem_hear_wakeups(void);
+// Interrupts the first thread of a process by that signal, and says so.
+static inline int csystem_call_off(pid_t process) {
+  return (int)syscall(SYS_tgkill, process, process, csystem_wakeup_signal());
+}
+// Whether that was done to this process since it was asked last.
+bool csystem_was_called_off(void);
+// Has SIGTSTP give up the posix locks of the open file from a byte on before it stops this process, and interrupt what it
+// waits for afterwards; -1: nothing any more.
+void csystem_hold_ticket(int descriptor, int64_t start);
+bool csystem_was_stopped(void);
 
 #endif

@@ -83,7 +83,10 @@ struct Acquire {
       let error = try become(keeper: keeping, of: request, for: owners, processes)
       throw unable(request, error)
     }
-    return keeping.wait(for: caller)
+    var results = Results()
+    let status = keeping.wait(for: caller) { results.write("\(Int64($0))\n") }
+    try results.finish()
+    return status
   }
 
   /// Returns only if the keeper could not be made.
@@ -96,6 +99,7 @@ struct Acquire {
     if let reliance = lock.reliance {
       kept = KeptLock(relyingOn: reliance, owners: processes)
     } else if let descriptor = lock.descriptor {
+      if let slot = lock.slot { keeping.tell(slot) }
       kept = KeptLock(
         path: request.path.absolutePath, owners: processes, mode: lock.kind.mode,
         descriptor: descriptor,

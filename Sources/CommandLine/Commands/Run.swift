@@ -245,6 +245,7 @@ struct Run {
       if let deadline = lock.deadline { lease?.deadline = deadline }
       let child = try supervisor.start(command)
       if let deadline = lock.deadline { startedTooLate = .now >= deadline }
+      lock.endWait()
       environment?.output?.commandHasStarted()
       options.lock.say("started \(name), pid \(child.command)")
       outcome = try wait(for: child, command.group, supervisor, lock)

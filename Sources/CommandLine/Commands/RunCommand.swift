@@ -12,12 +12,19 @@ extension Run {
     if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
       held = outer + ":" + held
     }
-    return [
+    var variables = [
       EnvironmentVariable("SWLOCK_PATH", path),
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
       EnvironmentVariable("SWLOCK_SINCE", ByteString(decimal: since.sinceZero.wholeSeconds)),
     ]
+    if let slot = lock.slot {
+      variables.append(EnvironmentVariable("SWLOCK_SLOT", ByteString(decimal: slot)))
+    } else if CStringVector.environmentValue("SWLOCK_SLOT") != nil {
+      // That of the lock under which it runs.
+      variables.append(EnvironmentVariable("SWLOCK_SLOT", ""))
+    }
+    return variables
   }
 
   func command(_ lock: borrowing HeldLock) throws(Failure) -> Command {

@@ -29,6 +29,8 @@ enum LockMode: Equatable {
   /// Nil for a lock that the kernel knows nothing of.
   var kernelMode: KernelMode? { if case .kernel(let mode) = self { mode } else { nil } }
 
+  var isRecordLock: Bool { kernelMode?.isRecordLock == true }
+
   /// Whether a process that inherits the descriptor holds the lock as well.
   var isInherited: Bool { kernelMode?.isInherited == true }
 

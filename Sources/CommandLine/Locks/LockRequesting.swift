@@ -19,6 +19,8 @@ extension LockOptions {
     request.kind = kind
     if mode == nil { request.fallback = claimKind }
     request.sharing = sharing
+    request.queue = queue
+    request.slots = slots
     request.removesFile = unlink
     if mustExist {
       request.creation = .never
@@ -67,41 +69,35 @@ extension LockOptions {
     if patience == .never { throw .locking(.busy, request, self, because: outlook.ownHold) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(request, patience, outlook)
+    return try wait(request, patience, outlook, owners)
   }
 
-  /// Waits in the kernel, first for a second: most waits are over by then. Only then it is looked whether
-  /// the wait can end at all, and, where it is to be seen, a companion tells of it as long as it takes.
-  /// The place in the kernel's queue is lost each time.
+  /// Waits in the kernel. Meanwhile another process tells of it, where it is to be seen, and looks whether the
+  /// wait can end at all: this one would lose its place in the queue with each look. If it seems that it cannot,
+  /// that is looked at once more.
   ///
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
   /// the other one does, instead of waiting.
   private func wait(
-    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook
+    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?
   ) throws(Failure) -> HeldLock {
     var request = request
-    var line: WaitingLine?
+    request.patience = patience
+    let wait = KernelWait(request, self, owners)
+    outlook.believe()
     while true {
-      request.patience = outlook.nextLook.map { patience.cut(at: .after($0)) } ?? patience
+      wait.begin()
       do throws(LockError) {
         let lock = try takeKernelLock(request)
-        line?.end()
+        wait.end()
         return announced(lock, request)
-      } catch .timedOut where request.patience != patience {
+      } catch .interrupted {
+        wait.end()
       } catch {
-        line?.end()
+        wait.end()
         throw .locking(error, request, self)
       }
-      do throws(Failure) {
-        if let above = try outlook.look() {
-          line?.end()
-          return above
-        }
-      } catch {
-        line?.end()
-        throw error
-      }
-      if line == nil, showsWaiting { line = WaitingLine(request, self, from: .now) }
+      if let above = try outlook.look() { return above }
     }
   }
 
@@ -115,7 +111,7 @@ extension LockOptions {
     request.interruption = interruption.number
     defer { interruption.keepOpen() }
     let patience = patience
-    var line: WaitingLine?
+    var line: ClaimWait?
     let outlook = Outlook(request, self, owners)
     // Where nothing stands there is no lock, and most likely no wait.
     let looks =
@@ -127,7 +123,7 @@ extension LockOptions {
         say("waiting for \(request.path), held \(holder.ownerPhrase)")
       }
       if showsWaiting, patience != .never {
-        line = WaitingLine(request, self, from: .seconds(1), endsAtSignals: false)
+        line = ClaimWait(request, self)
       }
     }
     do throws(Failure) {

@@ -13,6 +13,8 @@ final class Outlook {
   private let options: LockOptions
   /// For whom the lock is to be, of `acquire`.
   private let owners: Owners?
+  /// Who waits: this process, or the one in whose name it looks.
+  private let waiter: Int32
   private var looks = 0
   /// What the last look found.
   private var suspicion: Suspicion?
@@ -25,10 +27,13 @@ final class Outlook {
     let failure: Failure
   }
 
-  init(_ request: LockRequest, _ options: LockOptions, _ owners: Owners?) {
+  init(
+    _ request: LockRequest, _ options: LockOptions, _ owners: Owners?, of waiter: Int32 = getpid()
+  ) {
     self.request = request
     self.options = options
     self.owners = owners
+    self.waiter = waiter
   }
 
   /// Whether it is likely that an ancestor has the lock, and worth to be looked at before any wait. That
@@ -48,7 +53,7 @@ final class Outlook {
   /// Those who look again do not do so at the same time.
   private var pause: Span {
     // Numbers that are close to each other are far apart afterwards.
-    let spread = UInt32(bitPattern: getpid()) &* 2_654_435_761 &* UInt32(2 * looks + 1)
+    let spread = UInt32(bitPattern: waiter) &* 2_654_435_761 &* UInt32(2 * looks + 1)
     return .seconds(1) + .milliseconds(Int64(spread >> 22))
   }
 
@@ -76,18 +81,21 @@ final class Outlook {
     looks += 1
     defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
-    if looks == 1, isUnremarkable {
+    if looks == 1, !isBelieved, isUnremarkable {
       // A long wait is worth a thorough look.
       nextLook = .seconds(10)
       return nil
     }
     let keepers = KeptLock.keepers()
-    let chain = ancestry(of: getpid())
-    if let above = lockAbove(keepers, chain) {
+    let chain = ancestry(of: waiter)
+    // One of several slots is none that others have to be given back for.
+    if request.slots ?? 1 == 1, let above = lockAbove(keepers, chain) {
       if options.reentrant, above.holder.isVerified, above.lock.covers(request),
         let reliance = Reliance(on: above, at: request.path)
       {
-        options.say("\(request.path) is held by \(above.process.phrase) already")
+        if waiter == getpid() {
+          options.say("\(request.path) is held by \(above.process.phrase) already")
+        }
         return HeldLock(relyingOn: reliance)
       }
       try judge(above, chain)
@@ -137,7 +145,7 @@ final class Outlook {
       return try suspect(nil)
     }
     // It has inherited a lock from a swlock that waits for it, and keeps it open itself.
-    if kept == nil, holders.contains(getpid()), HeldList.names(request.path) { throw failure }
+    if kept == nil, holders.contains(waiter), HeldList.names(request.path) { throw failure }
     try suspectIfBlocked(chain, upTo: top, failure)
   }
 
@@ -166,8 +174,14 @@ final class Outlook {
       height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil)
   }
 
+  /// Takes what a look finds for true at once: another process has found it before.
+  func believe() { isBelieved = true }
+
+  private var isBelieved = false
+
   /// Notes what a look has found, and throws what the look before had found as well.
   private func suspect(_ found: Suspicion?) throws(Failure) {
+    if let found, isBelieved { throw found.failure }
     if let found, let suspicion, found.holder == suspicion.holder {
       if ripens.hasPassed { throw found.failure }
       return
@@ -192,7 +206,7 @@ final class Outlook {
 
   private func lookAtClaim() throws(Failure) -> HeldLock? {
     nextLook = nil
-    let chain = ancestry(of: getpid())
+    let chain = ancestry(of: waiter)
     let holder = claimHolding(request, thatLives: true)
     if let holder, holder.isHostShared, looks == 1, options.progress != .never {
       Output.say(
@@ -238,7 +252,7 @@ final class Outlook {
   /// A circle that the wait would close.
   private func circle() -> Suspicion? {
     let circle = try? waitCycle(
-      closingWith: request,
+      closingWith: request, by: waiter,
       beneficiaries: { process in
         ObservedProcess(process).flatMap { KeptLock(of: $0) }?.livingOwners.map { $0.identifier }
           ?? []

@@ -22,6 +22,8 @@ final class Arguments {
   var group: ByteString?
   var sidecar: SidecarNaming?
   var message: ByteString?
+  var queue: WaitingQueue?
+  var slots: Int?
   /// Without the lifetime.
   var hardlink = HardlinkPolicy()
   var retriedErrors: [Errno] = []

@@ -47,6 +47,20 @@ struct GivenOption {
     return span
   }
 
+  /// Nil where none is given.
+  func limit() throws(Failure) -> Int? {
+    if value.isEmpty { return nil }
+    guard let number = parseNumber(value.bytes) else { throw invalid("expected a number, or none") }
+    return Int(number)
+  }
+
+  func slots() throws(Failure) -> Int {
+    guard let number = parseNumber(value.bytes), (1...Slots.maximum).contains(Int(number)) else {
+      throw invalid("expected 1 to 4096")
+    }
+    return Int(number)
+  }
+
   func exitCode() throws(Failure) -> Int32 { try checked(parseExitCode(value), "0 to 255") }
 
   func range() throws(Failure) -> ByteRange {

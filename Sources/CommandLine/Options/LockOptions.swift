@@ -22,6 +22,8 @@ final class LockOptions {
   let progress: Progress
   let message: ByteString?
   let reentrant: Bool
+  let queue: WaitingQueue?
+  let slots: Int?
   let hardlink: FluflPolicy
   let style: HardlinkStyle
 
@@ -46,6 +48,8 @@ final class LockOptions {
     progress = arguments.has(.progress) ? .always : quiet ? .never : .onTerminal
     message = arguments.message
     reentrant = arguments.has(.reentrant)
+    queue = arguments.queue
+    slots = arguments.slots
     var policy = FluflPolicy(arguments.hardlink)
     policy.retriedErrors = arguments.retriedErrors
     style = arguments.style
@@ -55,6 +59,12 @@ final class LockOptions {
 
     if style == .portage, arguments.lifetime != nil {
       throw arguments.usage("locks of --style portage have no lifetime")
+    }
+    if queue != nil, slots == nil, mode != .flock {
+      throw arguments.usage(
+        mode?.isRecordLock == true
+          ? "--queue needs --mode flock; with --mode \(mode?.name ?? "") one slot is a lock with a queue: --slots 1"
+          : "--queue needs --mode flock, or --slots")
     }
     if mode == .hardlink { try checkHardlink(arguments) }
     try arguments.checkRows()

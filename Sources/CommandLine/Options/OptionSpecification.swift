@@ -5,6 +5,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
   case progress, message, reentrant
+  case queue, slots
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
@@ -34,7 +35,7 @@ package enum OptionSection: Sendable {
 
 /// The modes that an option needs.
 enum ModeRule: Sendable {
-  case any, hardlink, hardlinkOrAuto, flockOrOFD
+  case any, hardlink, hardlinkOrAuto, flockOrOFD, ofdOrPosix
 
   /// - Parameter mode: nil is `auto`.
   func allows(_ mode: LockMode?) -> Bool {
@@ -43,6 +44,7 @@ enum ModeRule: Sendable {
     case .hardlink: mode == .hardlink
     case .hardlinkOrAuto: mode == .hardlink || mode == nil
     case .flockOrOFD: mode == .flock || mode == .ofd
+    case .ofdOrPosix: mode == .ofd || mode == .posix
     }
   }
 
@@ -51,6 +53,7 @@ enum ModeRule: Sendable {
     case .any: ""
     case .hardlink, .hardlinkOrAuto: "hardlink"
     case .flockOrOFD: "flock or ofd"
+    case .ofdOrPosix: "ofd or posix"
     }
   }
 }

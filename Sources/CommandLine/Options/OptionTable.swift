@@ -77,6 +77,20 @@ package let optionTable: [OptionSpecification] = [
     .reentrant, nil, "reentrant", .none, .lock, .lockers,
     "if an ancestor of this process has the lock, go on without locking again", needsFork: true),
   .init(
+    .queue, nil, "queue", .optionalNumber, .lock, .lockers,
+    "wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number",
+    excludes: .these(.nonblock, .range)
+  ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
+  .init(
+    .slots, nil, "slots", .number, .lock, .lockers,
+    "up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix",
+    modes: .ofdOrPosix,
+    excludes: .these(.shared, .range, .reentrant)
+  ) { (record, given) throws(Failure) in
+    record.slots = try given.slots()
+    if !record.has(.mode) { record.mode = .ofd }
+  },
+  .init(
     .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
     "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it",
     modes: .hardlinkOrAuto
@@ -309,7 +323,7 @@ package let optionTable: [OptionSpecification] = [
     .descriptor, nil, "fd", .number, .own, .acquire + .release,
     "lock an open file of the calling process, by its descriptor, instead of PATH", isCommon: true,
     brief: "lock an open file of the caller instead",
-    modes: .flockOrOFD
+    modes: .flockOrOFD, excludes: .these(.queue, .slots)
   ) { (record, given) throws(Failure) in
     record.descriptor = try given.descriptor()
     // Without a word about it, as `swlock as flock` does.

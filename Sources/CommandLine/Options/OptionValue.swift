@@ -9,12 +9,12 @@ package enum OptionValue: Sendable {
   case namespaces, propagation
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration, optionalSignal, optionalState
-  case optionalNamespaces, optionalName, optionalPath
+  case optionalNamespaces, optionalName, optionalPath, optionalNumber
 
   package var isOptional: Bool {
     switch self {
     case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState,
-      .optionalNamespaces, .optionalName, .optionalPath:
+      .optionalNamespaces, .optionalName, .optionalPath, .optionalNumber:
       true
     case .none, .mode, .leftovers, .style, .error, .duration, .number, .text, .range, .permissions,
       .group, .shellCommand, .poll, .owner, .directory, .variable, .variableName, .user, .groups,
@@ -33,7 +33,7 @@ package enum OptionValue: Sendable {
     case .style: "STYLE"
     case .error: "NAME"
     case .duration, .optionalDuration: "DURATION"
-    case .number: "N"
+    case .number, .optionalNumber: "N"
     case .text: "TEXT"
     case .range: "START[:LENGTH]"
     case .permissions: "MODE"
@@ -79,7 +79,7 @@ package enum OptionValue: Sendable {
     case .none, .duration, .number, .text, .range, .permissions, .group, .shellCommand, .poll,
       .owner, .directory, .variable, .variableName, .user, .groups, .descriptor, .niceness, .file,
       .namespaces, .optionalDuration, .optionalState, .optionalNamespaces, .optionalName,
-      .optionalPath:
+      .optionalPath, .optionalNumber:
       []
     }
   }

@@ -85,6 +85,12 @@ extension Failure {
     case .notHeld: "it is not held any more"
     case .lost: "it was lost: its lifetime had passed, or somebody broke it"
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
+    case .unsupported(.slots): "slots take a whole, exclusive lock of mode ofd or posix"
+    case .unsupported(.queueOfRecordLocks): "a queue takes --mode flock, or --slots"
+    case .unsupported(.oneKindOfLock):
+      "this file system makes record locks of flock locks, which leaves no room for a queue; --slots 1 has one"
+    case .unsupported(.orderInFolders):
+      "it is a directory, which has no room for a queue or slots; a file beside it has: --sidecar"
     case .unsupported(.noLifetime): "locks in portage's style have no lifetime"
     case .unsupported(.shorterLifetime):
       "its owner, a swlock, refreshes it itself, and relies on the longer lifetime that it has"

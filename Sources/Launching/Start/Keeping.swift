@@ -45,19 +45,38 @@ public struct Keeping: ~Copyable {
   /// In the front: waits for the keeper's word, on behalf of `caller`, its parent. One that has ended
   /// meanwhile does not learn of it: then the keeper is not answered, and ends.
   ///
+  /// - Parameter show: is given the number that the keeper has told, if all is well.
   /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
-  public consuming func wait(for caller: Int32) -> Int32 {
+  public consuming func wait(for caller: Int32, _ show: (Int) -> Void) -> Int32 {
     guard let keeper else { return 0 }
-    var byte: UInt8 = 0
     let number = link.number
-    let count = (try? retryingOnInterrupt { read(number, &byte, 1) }) ?? 0
-    if count == 1 {
+    var told: Int?
+    var word = hear(number)
+    if word == Self.numberFollows {
+      if let high = hear(number), let low = hear(number) { told = Int(high) << 8 | Int(low) }
+      word = hear(number)
+    }
+    if word != nil {
       _ = try? SignalSet.all.block()
-      if getppid() == caller, answer(number) { return 0 }
+      if getppid() == caller, answer(number) {
+        if let told { show(told) }
+        return 0
+      }
       shutdown(number, Int32(SHUT_RDWR))
     }
     // It cannot be anybody else's to wait for.
     return (try? ChildProcess(identifier: keeper).wait())?.exitStatus ?? EX_OSERR
+  }
+
+  private static let numberFollows: UInt8 = 2
+
+  /// In the keeper: tells the front a number below 65,536, before it becomes something else.
+  public func tell(_ value: Int) {
+    for byte in [
+      Self.numberFollows, UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value),
+    ] {
+      answer(link.number, byte)
+    }
   }
 
   /// In the keeper: becomes `command` in this process, which is to call `confirmKeeping`. In a session
@@ -76,9 +95,17 @@ private func endWithParent(_ parent: Int32) throws(LaunchError) {
   if parentHasDied(parent) { _exit(1) }
 }
 
-/// Writes the one byte that is the word; the other end may be gone (SIGPIPE).
-private func answer(_ descriptor: Int32) -> Bool {
-  var byte: UInt8 = 1
+/// Reads a byte; nil where there is none to come.
+private func hear(_ descriptor: Int32) -> UInt8? {
+  var byte: UInt8 = 0
+  let count = try? retryingOnInterrupt { read(descriptor, &byte, 1) }
+  return count == 1 ? byte : nil
+}
+
+/// Writes a byte, mostly the one that is the word; the other end may be gone (SIGPIPE).
+@discardableResult
+private func answer(_ descriptor: Int32, _ byte: UInt8 = 1) -> Bool {
+  var byte = byte
   return send(descriptor, &byte, 1, Int32(MSG_NOSIGNAL)) == 1
 }
 
@@ -89,10 +116,7 @@ private func answer(_ descriptor: Int32) -> Bool {
 public func confirmKeeping() -> Bool {
   // From here on it is the front's answer that tells, or that there will be none.
   csystem_prctl(PR_SET_PDEATHSIG, 0)
-  var byte: UInt8 = 0
-  guard answer(STDIN_FILENO),
-    (try? retryingOnInterrupt({ read(STDIN_FILENO, &byte, 1) })) == 1
-  else { return false }
+  guard answer(STDIN_FILENO), hear(STDIN_FILENO) != nil else { return false }
   if let null = try? FileDescriptor.open("/dev/null", O_RDWR) {
     for number in [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO] { dup2(null.number, number) }
   }

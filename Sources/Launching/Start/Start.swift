@@ -92,6 +92,7 @@ public func replaceProcess(with command: Command) -> LaunchError {
   if command.setup?.namespaces.contains(.pid) == true {
     return LaunchError(step: .unsharePID, errno: .invalid)
   }
+  csystem_join_sentry()
   var preparation = Preparation(command)
   if command.signals == .inherited { preparation.inheritedMask = .current }
   withExtendedLifetime(command) { preparation.becomeInPlace() }

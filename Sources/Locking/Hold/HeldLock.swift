@@ -41,6 +41,13 @@ public struct HeldLock: ~Copyable {
   /// and has more than one name.
   public var mayBeHardlinkLock: Bool { hold.mayBeHardlinkLock }
 
+  /// Which of several slots it is, from 0; nil for a lock without them.
+  public var slot: Int? { hold.slot }
+
+  /// Lets go of what was only needed to wait. The kernel may take 10 ms for that: to be called when the lock is in
+  /// use.
+  public func endWait() { hold.endWait() }
+
   /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
   ///
   /// A process that inherited the lock goes on holding it. An error means that the file was left

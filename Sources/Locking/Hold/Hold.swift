@@ -5,6 +5,7 @@ protocol Hold: AnyObject {
   var descriptor: Int32? { get }
   var reliance: Reliance? { get }
   var mayBeHardlinkLock: Bool { get }
+  var slot: Int? { get }
   var deadline: BootTime { get }
   func serverLease() throws(LockError) -> ServerLease?
   func refresh() throws(LockError)
@@ -13,16 +14,19 @@ protocol Hold: AnyObject {
   /// From here on the end of its life releases nothing that outlives this process.
   func leaveBehind()
   func leaveOpen()
+  func endWait()
 }
 
 extension Hold {
   var descriptor: Int32? { nil }
   var reliance: Reliance? { nil }
   var mayBeHardlinkLock: Bool { false }
+  var slot: Int? { nil }
   var deadline: BootTime { .distantFuture }
   func serverLease() throws(LockError) -> ServerLease? { nil }
   func refresh() throws(LockError) {}
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
   func leaveBehind() {}
   func leaveOpen() {}
+  func endWait() {}
 }

@@ -111,7 +111,8 @@ struct LockSurvey {
       let locks = DescriptorInformation(folder.read(name) ?? []).locks
       let isMeant = file == nil || descriptor.identity == file?.identity
       if isMeant, hasUnnamedWaiters { openers.append((folder.identifier, descriptor)) }
-      for lock in locks where file == nil || lock.inode == file?.tableInode {
+      for lock in locks
+      where (file == nil || lock.inode == file?.tableInode) && !lock.isTicket {
         guard isMeant else {
           records.noteElsewhere(lock)
           continue

@@ -80,7 +80,29 @@ struct LockTable {
         if let entry = LockTableEntry(line) { add(entry) }
       }
     }
+    makeWaitersOfTickets()
     putEqualsTogether()
+  }
+
+  /// Whoever has a ticket waits for a lock of that file, and for those with a lower one. The first of them may
+  /// wait in the kernel as well by now.
+  private mutating func makeWaitersOfTickets() {
+    var tickets = locks.filter { $0.entry.isTicket }.map { $0.entry }
+    if tickets.isEmpty { return }
+    tickets = sortedIndices(tickets.count) {
+      tickets[$0].range.start < tickets[$1].range.start
+    }.map { tickets[$0] }
+    locks.removeAll { $0.entry.isTicket }
+    for ticket in tickets where TicketQueue.number(of: ticket.range) != nil {
+      let file = locks.firstIndex {
+        $0.entry.inode == ticket.inode && $0.entry.device == ticket.device
+      }
+      guard let file, !locks[file].waiters.contains(where: { $0.process == ticket.process }) else {
+        continue
+      }
+      locks[file].waiters.append(
+        ticket.waiting(for: locks[file].entry, behind: locks[file].waiters.count))
+    }
   }
 
   private mutating func add(_ entry: LockTableEntry) {

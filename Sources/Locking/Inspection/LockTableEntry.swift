@@ -73,6 +73,24 @@ struct LockTableEntry: Equatable {
 }
 
 extension LockTableEntry {
+  /// Whether it is no lock that anybody wants, but a place among those who wait (`TicketQueue`).
+  var isTicket: Bool { mode == .posix && TicketQueue.contains(range) }
+
+  /// As the line of one who waits for `lock`, behind so many others.
+  func waiting(for lock: LockTableEntry, behind others: Int) -> LockTableEntry {
+    LockTableEntry(lock, depth: others + 1, process: process)
+  }
+
+  private init(_ lock: LockTableEntry, depth: Int, process: Int32?) {
+    self.depth = depth
+    mode = lock.mode
+    sharing = .exclusive
+    self.process = process
+    device = lock.device
+    inode = lock.inode
+    range = lock.mode == .flock ? lock.range : .wholeFile
+  }
+
   /// Equal for lines that cannot be told apart, such as two shared OFD locks of one range.
   var key: (UInt64, UInt64, UInt64, UInt64, UInt64) {
     (

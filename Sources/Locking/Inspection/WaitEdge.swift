@@ -97,8 +97,8 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
   }
 }
 
-/// The circle that the calling process would close if it waited for the lock of `request`: its own wait
-/// first; nil where there is none.
+/// The circle that `process` closes, or would, by its wait for the lock of `request`: that wait first; nil where
+/// there is none.
 ///
 /// A process that waits counts for those above it only as far as these do nothing but wait for it
 /// (`BranchWaits`): others may give back what they have.
@@ -110,7 +110,7 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 ///     one of them itself.
 /// - Throws: as `inspectAllLocks`.
 public func waitCycle(
-  closingWith request: LockRequest, beneficiaries: (Int32) -> [Int32],
+  closingWith request: LockRequest, by process: Int32, beneficiaries: (Int32) -> [Int32],
   isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
 ) throws(LockError) -> [WaitEdge]? {
   var edges = try waitEdges()
@@ -118,7 +118,7 @@ public func waitCycle(
   for lock in try inspectLocks(at: request.path).locks where lock.excludes(request) {
     edges.append(
       WaitEdge(
-        waiter: getpid(), blockers: lock.holders.map { $0.process.identifier }, mode: lock.mode,
+        waiter: process, blockers: lock.holders.map { $0.process.identifier }, mode: lock.mode,
         file: lock.file, path: lock.path))
   }
   for index in edges.indices {
@@ -127,7 +127,7 @@ public func waitCycle(
   // Most often there is no circle at all, and then what they all do is not worth a look.
   var waits: BranchWaits?
   while true {
-    let found = waitCycle(through: getpid(), in: edges) { process in
+    let found = waitCycle(through: process, in: edges) { process in
       let chain = ancestry(of: process)
       let height = waits?.height(of: chain) ?? chain.count
       return chain.dropFirst().prefix(height).map { $0.identifier }

@@ -8,11 +8,17 @@ internal import CSystem
 struct KernelAcquisition: ~Copyable {
   private var request: LockRequest
   private let lock: KernelLock
+  /// Nil: in the kernel's order.
+  private let ordered: OrderedTaking?
 
   init(_ request: LockRequest, _ mode: KernelMode, _ range: ByteRange) throws(LockError) {
     if mode == .flock, range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
+    let lock = KernelLock(mode: mode, sharing: request.sharing, range: range)
+    let ordered = try OrderedTaking(request, lock)
     self.request = request
-    lock = KernelLock(mode: mode, sharing: request.sharing, range: range)
+    self.lock = lock
+    self.ordered = ordered
+    if ordered != nil { self.request.opensForWriting = true }
   }
 
   consuming func perform() throws(LockError) -> KernelHold {
@@ -37,6 +43,9 @@ struct KernelAcquisition: ~Copyable {
         request.opensForWriting = true
       } catch .system(.open, .wouldBlock) {
         try leaseWait.pause()
+      } catch .interrupted where csystem_was_stopped() {
+        // Its place in the queue was given back.
+        restarts = 0
       }
       restarts += 1
     }
@@ -44,8 +53,14 @@ struct KernelAcquisition: ~Copyable {
 
   /// One attempt; nil when the file that was locked is not the one at the path any more.
   private func attempt() throws(LockError) -> KernelHold? {
-    let file = try LockFile.open(request, for: lock)
-    try lock.take(file.number, request.patience)
+    var file = try LockFile.open(request, for: lock)
+    var won: OrderedTaking.Won?
+    if let ordered {
+      won = try ordered.take(file.number, request.patience)
+      file.isWon()
+    } else {
+      try lock.take(file.number, request.patience)
+    }
 
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
     guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
@@ -53,7 +68,7 @@ struct KernelAcquisition: ~Copyable {
     }
     try LockFile.check(status, request, lock)
     return KernelHold(
-      file, request.path,
+      file, request.path, won,
       removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
       mayBeHardlinkLock: status.kind == .regular && status.linkCount > 1
         && status.size <= Int64(PATH_MAX))

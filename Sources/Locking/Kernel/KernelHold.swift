@@ -6,12 +6,17 @@ final class KernelHold: Hold {
   private let removal: FileRemoval?
   let path: ByteString
   let mayBeHardlinkLock: Bool
+  let slot: Int?
+  /// What has heard that a slot was free.
+  private var notifier: FileNotifier?
 
   init(
-    _ file: consuming LockFile, _ path: ByteString, removal: FileRemoval?,
-    mayBeHardlinkLock: Bool = false
+    _ file: consuming LockFile, _ path: ByteString, _ won: OrderedTaking.Won? = nil,
+    removal: FileRemoval?, mayBeHardlinkLock: Bool = false
   ) {
     self.path = path
+    slot = won?.slot
+    notifier = won?.notifier
     number = file.number
     self.file = consume file
     self.removal = removal
@@ -26,6 +31,8 @@ final class KernelHold: Hold {
     try file.take()?.close()
     if try removal?.perform() == .notRemovable { throw .refused(.notRemovable) }
   }
+
+  func endWait() { notifier = nil }
 
   func leaveOpen() { file.take()?.leave() }
 }

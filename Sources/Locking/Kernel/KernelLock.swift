@@ -27,7 +27,8 @@ public struct KernelLock: Sendable {
   /// `polling` it is taken at its word, which is `busy`. So is a server with NFS 2 and 3, where it is not safe
   /// to end a wait: waiters have no order there.
   ///
-  /// - Throws: `busy`, `timedOut`, or `system` with the step `flock`, `fcntl` or `timer`.
+  /// - Throws: `busy`, `timedOut`, `interrupted` where the wait was called off (`KernelWait`), or `system` with the
+  ///   step `flock`, `fcntl` or `timer`.
   public func take(
     _ descriptor: Int32, _ patience: Patience, polling: Bool = true
   ) throws(LockError) {
@@ -39,12 +40,15 @@ public struct KernelLock: Sendable {
     case .never:
       throw .busy
     case .forever:
-      while try !take(descriptor, waiting: true, polling) {}
+      while try !take(descriptor, waiting: true, polling) {
+        if csystem_was_called_off() { throw .interrupted }
+      }
     case .until(let deadline):
       let timer = try step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
       defer { timer.keepAlive() }
       while try !take(descriptor, waiting: true, polling) {
         if deadline.hasPassed { throw .timedOut }
+        if csystem_was_called_off() { throw .interrupted }
       }
     }
   }
@@ -55,6 +59,7 @@ public struct KernelLock: Sendable {
     repeat {
       patience.bounding(backoff.next()).pause()
       if try take(descriptor, waiting: false) { return }
+      if csystem_was_called_off() { throw .interrupted }
     } while !patience.isOver
     throw .timedOut
   }

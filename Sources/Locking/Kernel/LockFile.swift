@@ -5,7 +5,7 @@ struct LockFile: ~Copyable {
   let number: Int32
   private let lock: KernelLock
   /// The file's entry in the registry; only POSIX locks need one.
-  private let registered: FileIdentity?
+  private var registered: FileIdentity?
   private var isOpen = true
 
   private init(_ number: Int32, _ lock: KernelLock, registered: FileIdentity?) {
@@ -25,6 +25,13 @@ struct LockFile: ~Copyable {
   consuming func close() throws(LockError) {
     isOpen = false
     try Self.close(number, lock, registered)
+  }
+
+  /// No posix locks are needed any more, as for a place in a queue, but that of its own mode.
+  mutating func isWon() {
+    guard let identity = registered, lock.mode != .posix else { return }
+    registered = nil
+    PosixRegistry.locked { registry in _ = registry.remove(lock.range, of: identity) }
   }
 
   /// Leaves it open until this process ends.
@@ -73,7 +80,7 @@ extension LockFile {
           let created = try LockFileCreation(
             path: request.path, permissions: permissions, group: group
           ).perform()
-          if let created { return try adopt(created, lock, &registry) }
+          if let created { return try adopt(created, request, lock, &registry) }
           changes += 1
           if changes > maximumRestarts { throw .system(.create, .exists) }
           continue
@@ -81,7 +88,9 @@ extension LockFile {
         if isLink, request.removesFile { throw .refused(.notRemovable) }
         try check(status, request, lock, isLink: isLink)
         if let number = registry.descriptor(of: status.identity) {
-          guard lock.mode == .posix, registry.add(lock.range, to: status.identity) else {
+          guard lock.mode == .posix, !request.isOrdered,
+            registry.add(lock.range, to: status.identity)
+          else {
             throw .alreadyHeld
           }
           return LockFile(number, lock, registered: status.identity)
@@ -99,15 +108,16 @@ extension LockFile {
         } catch {
           throw .system(.open, error)
         }
-        return try adopt(opened, lock, &registry)
+        return try adopt(opened, request, lock, &registry)
       }
     }
   }
 
   private static func adopt(
-    _ opened: consuming FileDescriptor, _ lock: KernelLock, _ registry: inout PosixRegistry
+    _ opened: consuming FileDescriptor, _ request: LockRequest, _ lock: KernelLock,
+    _ registry: inout PosixRegistry
   ) throws(LockError) -> LockFile {
-    guard lock.mode == .posix else {
+    guard lock.mode == .posix || request.isOrdered else {
       return LockFile(opened.leak(), lock, registered: nil)
     }
     let number = opened.number
@@ -169,6 +179,7 @@ extension LockFile {
   ) throws(LockError) {
     switch status.kind {
     case .regular, .blockDevice: break
+    case .directory where request.isOrdered: throw .unsupported(.orderInFolders)
     case .directory where lock.mode == .flock: break
     case .directory: throw .refused(.directory)
     case .fifo: throw .refused(.fifo)

@@ -14,7 +14,7 @@ struct WakeupTimer: ~Copyable {
 
   static func start(_ deadline: Deadline) throws(Errno) -> WakeupTimer {
     let signal = csystem_wakeup_signal()
-    try retryingOnInterrupt { csystem_set_handler(signal) { _ in } }
+    try retryingOnInterrupt { csystem_hear_wakeups() }
     var created: Int32 = 0
     try retryingOnInterrupt { csystem_create_thread_timer(signal, &created) }
 

@@ -21,6 +21,12 @@ public struct LockRequest: Sendable {
   public var descriptor: Int32?
   public var sharing: Sharing
   public var patience: Patience
+  /// Wait in order of arrival, of locks of the kernel's; nil: as the kernel has it. Others with a queue are not
+  /// overtaken; those without one may overtake its head.
+  public var queue: WaitingQueue?
+  /// So many can have the lock at once, 1 to 4096, of the modes `ofd` and `posix`; always in order of arrival.
+  /// A lock of the whole file excludes them all.
+  public var slots: Int?
   public var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
   public var removesFile: Bool
@@ -47,5 +53,19 @@ public struct LockRequest: Sendable {
     self.patience = patience
     self.creation = creation
     self.removesFile = removesFile
+  }
+}
+
+extension LockRequest {
+  var isOrdered: Bool { queue != nil || slots != nil }
+}
+
+/// Those who wait for a lock in order of arrival.
+public struct WaitingQueue: Equatable, Sendable {
+  /// How many wait at most, so that a further one finds the lock busy; nil: any number.
+  public let limit: Int?
+
+  public init(limit: Int? = nil) {
+    self.limit = limit
   }
 }

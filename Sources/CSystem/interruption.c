@@ -1,0 +1,60 @@
+// How a wait in the kernel is ended by signals, other than by the end of the process.
+#include "CSystem.h"
+
+static volatile sig_atomic_t called_off;
+
+// A timer's signal only interrupts (SI_TIMER).
+static void hear(int signal, siginfo_t *information, void *context) {
+  (void)signal, (void)context;
+  if (information->si_code == SI_TKILL) called_off = 1;
+}
+
+int csystem_hear_wakeups(void) {
+  struct sigaction action = {.sa_sigaction = hear, .sa_flags = SA_SIGINFO};
+  return sigaction(csystem_wakeup_signal(), &action, NULL);
+}
+
+bool csystem_was_called_off(void) {
+  bool was = called_off != 0;
+  called_off = 0;
+  return was;
+}
+
+static volatile int ticket_file = -1;
+static volatile off_t ticket_start;
+static volatile sig_atomic_t stopped;
+
+static void stop(int signal) {
+  int error = errno;
+  if (ticket_file >= 0) {
+    struct flock ticket = {.l_type = F_UNLCK, .l_whence = SEEK_SET, .l_start = ticket_start};
+    fcntl(ticket_file, F_SETLK, &ticket);
+  }
+  stopped = called_off = 1;
+  // It stops here, as it would have without a ticket.
+  csystem_set_handler(signal, SIG_DFL);
+  sigset_t set, previous;
+  sigemptyset(&set);
+  sigaddset(&set, signal);
+  syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+  pthread_sigmask(SIG_UNBLOCK, &set, &previous);
+  pthread_sigmask(SIG_SETMASK, &previous, NULL);
+  csystem_set_handler(signal, stop);
+  errno = error;
+}
+
+void csystem_hold_ticket(int descriptor, int64_t start) {
+  struct sigaction action;
+  if (sigaction(SIGTSTP, NULL, &action) != 0) return;
+  bool is_ours = action.sa_handler == stop;
+  ticket_start = start;
+  ticket_file = descriptor;
+  if (descriptor >= 0 && action.sa_handler == SIG_DFL) csystem_set_handler(SIGTSTP, stop);
+  if (descriptor < 0 && is_ours) csystem_set_handler(SIGTSTP, SIG_DFL);
+}
+
+bool csystem_was_stopped(void) {
+  bool was = stopped != 0;
+  stopped = 0;
+  return was;
+}

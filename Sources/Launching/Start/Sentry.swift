@@ -1,0 +1,48 @@
+internal import CSystem
+
+/// What is done beside a wait in the kernel, which keeps its place in the queue only as long as its thread does
+/// nothing else: after a while a process is forked in its name.
+public enum Sentry {
+  /// That process's work, and for whom.
+  private nonisolated(unsafe) static var work: (() -> Void)?
+  private nonisolated(unsafe) static var waiter: Int32 = 0
+
+  /// Has `work` done by a process of its own once this one has waited for `delay`, unless `end` is called before.
+  /// That process ends with this one at the latest. Until then this thread may only wait in the kernel; it is
+  /// the program's first, and there is one wait at a time.
+  public static func begin(after delay: Span, _ work: @escaping () -> Void) throws(LaunchError) {
+    try makeChildrenWaitable()
+    Self.work = work
+    waiter = getpid()
+    let time = delay.timeSpecification
+    var specification = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
+    try launchStep(.clone) { () throws(Errno) in
+      try retryingOnInterrupt { csystem_hear_wakeups() }
+      try retryingOnInterrupt { csystem_begin_sentry(&specification) { Sentry.workForWaiter() } }
+    }
+  }
+
+  /// Returns once that process, if there is one, has ended.
+  ///
+  /// - Returns: whether it was begun.
+  @discardableResult
+  public static func end() -> Bool {
+    let companion = csystem_end_sentry()
+    if companion > 0 { ChildProcess(identifier: companion).end() }
+    return companion > 0
+  }
+
+  private static func workForWaiter() {
+    csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
+    if !parentHasDied(waiter) { work?() }
+  }
+
+  /// In that process: interrupts the wait, and does not return; the other one ends it.
+  public static func callOff() -> Never {
+    while true {
+      csystem_call_off(waiter)
+      // The signal may come just before the wait goes on.
+      Deadline.after(.milliseconds(10)).sleep()
+    }
+  }
+}
