@@ -27,7 +27,7 @@ extension OptionSpecification {
       .nothing
     case .number: identity == .descriptor ? .descriptors : .nothing
     case .mode, .leftovers, .style, .error, .null, .yesOrNo, .ioPriority, .propagation,
-      .optionalSidecar,
+      .optionalSidecar, .optionalReplaced,
       .optionalSignal:
       .words(choices)
     case .limit: .names(choices)

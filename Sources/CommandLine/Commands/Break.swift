@@ -65,29 +65,11 @@ struct Break {
       options.lock.say("\(path) is free")
       return
     }
-    try checkProcessNumbers("break", path)
-    var holders: [ObservedProcess] = []
-    for lock in found.locks {
-      let family = LockFamily(lock, path)
-      for holder in lock.holders where !holders.contains(holder.process) {
-        if let refusal = refusal(path, lock, holder, family) { throw refusal }
-        holders.append(holder.process)
-      }
-      if lock.holders.isEmpty {
-        throw Failure(
-          .busy, .unable(to: "break", path, "it is held by somebody who cannot be seen here"))
-      }
-    }
-    let keepers = holders.compactMap { holder in KeptLock(of: holder).map { (holder, $0) } }
-    var ended: [ObservedProcess] = []
-    for holder in holders {
-      let owners = keepers.first { $0.0 == holder }?.1.livingOwners ?? []
-      // Whoever keeps a lock for others ends with them; were it ended itself, they would run on without.
-      for process in owners.isEmpty ? [holder] : owners where !ended.contains(process) {
-        if isAbove(process) || process.identifier == 1 { throw refusal(path, process) }
-        ended.append(process)
-      }
-    }
+    let ending = HolderEnding(
+      verb: "break", path: path, isToEnd: options.kill != nil, strangers: options.strangers,
+      strangersHint: " (--strangers ends it all the same)")
+    let holders = try ending.holders(found.locks)
+    let ended = try ending.processes(toEnd: holders)
     try end(ended, andThen: holders, path)
     options.lock.say("broke \(path), which was held by \(holders[0].phrase)")
   }
@@ -114,50 +96,6 @@ struct Break {
     } catch {
       throw .ending(process.phrase, "break", path, error)
     }
-  }
-
-  /// Who would end this command, or what has called it, before it is done.
-  private func isAbove(_ process: ObservedProcess) -> Bool {
-    ancestry(of: getpid()).contains {
-      $0.identifier == process.identifier && $0.startTicks == process.startTicks
-    }
-  }
-
-  private func refusal(_ path: ByteString, _ process: ObservedProcess) -> Failure {
-    let reason: Message =
-      process.identifier == 1
-      ? "it is held for pid 1, which is not ended"
-      : "it is held by \(process.phrase), which has called this command"
-    return Failure(.busy, .unable(to: "break", path, reason))
-  }
-
-  /// Why a holder is not ended; nil if it is to be.
-  private func refusal(
-    _ path: ByteString, _ lock: ObservedLock, _ holder: LockHolder, _ family: LockFamily
-  ) -> Failure? {
-    let phrase = holder.process.phrase
-    let reason: Message
-    if isAbove(holder.process) {
-      return refusal(path, holder.process)
-    } else if !holder.isVerified {
-      return Failure(
-        .notPermitted,
-        .unable(
-          to: "break", path, "it is held by \(phrase), which cannot be inspected\(rootHint)"))
-    } else if options.kill == nil, case .process(let locker) = lock.locker,
-      ObservedProcess(locker) == nil
-    {
-      reason =
-        "pid \(locker), which took it, is gone, and it is held on by \(phrase) (--kill ends that)"
-    } else if options.kill == nil {
-      reason = "it is held by \(phrase), which is alive (--kill ends it)"
-    } else if !options.strangers, !family.contains(holder.process) {
-      reason =
-        "it is held by \(phrase) as well, which did not take it and is not known to come from who did (--strangers ends it all the same)"
-    } else {
-      return nil
-    }
-    return Failure(.busy, .unable(to: "break", path, reason))
   }
 
   private func breakClaim(_ path: ByteString) throws(Failure) {

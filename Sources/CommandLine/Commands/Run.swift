@@ -10,6 +10,7 @@ internal import Locking
 struct Run {
   let options: RunOptions
   private let request: LockRequest
+  private let takeover: Takeover?
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   /// What watches the lease of the server that keeps a lock of the kernel's.
@@ -25,6 +26,13 @@ struct Run {
       if let chosen = options.launch { try ExecutionEnvironment(chosen) } else { nil }
     var request = try options.lock.request(for: options.path)
     options.lock.chooseKind(for: &request)
+    if let replaced = options.replaced {
+      takeover = Takeover(
+        request, killAfter: options.killAfter ?? .seconds(10), endsHolders: replaced == .all)
+      request.replacement = takeover
+    } else {
+      takeover = nil
+    }
     self.request = request
     // Of a mode that was given, the parser has said so.
     if !request.kind.isInherited, options.lock.kind.isInherited,
@@ -125,7 +133,7 @@ struct Run {
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
-    let lock = try options.lock.takeLock(request)
+    let lock = try options.lock.takeLock(request, replacing: takeover)
     var run = self
     run.since = .now
     // Those who wait need no second process.

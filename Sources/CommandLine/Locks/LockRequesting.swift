@@ -48,7 +48,9 @@ extension LockOptions {
   /// For a lock with a claim these signals are blocked afterwards: whoever holds it has something to clean up.
   ///
   /// - Parameter owners: for whom it is, of `acquire`.
-  func takeLock(_ request: LockRequest, for owners: Owners? = nil) throws(Failure) -> HeldLock {
+  func takeLock(
+    _ request: LockRequest, for owners: Owners? = nil, replacing takeover: Takeover? = nil
+  ) throws(Failure) -> HeldLock {
     if request.kind.hasClaim { return try acquireClaim(request, owners) }
     var request = request
     let patience = patience
@@ -69,7 +71,7 @@ extension LockOptions {
     if patience == .never { throw .locking(.busy, request, self, because: outlook.ownHold) }
     say("waiting for \(request.path)")
     exitOnTerminationSignals()
-    return try wait(request, patience, outlook, owners)
+    return try wait(request, patience, outlook, owners, takeover)
   }
 
   /// Waits in the kernel. Meanwhile another process tells of it, where it is to be seen, and looks whether the
@@ -79,7 +81,8 @@ extension LockOptions {
   /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
   /// the other one does, instead of waiting.
   private func wait(
-    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?
+    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?,
+    _ takeover: Takeover?
   ) throws(Failure) -> HeldLock {
     var request = request
     request.patience = patience
@@ -93,6 +96,7 @@ extension LockOptions {
         return announced(lock, request)
       } catch .interrupted {
         wait.end()
+        if let failure = takeover?.failure { throw failure }
       } catch {
         wait.end()
         throw .locking(error, request, self)

@@ -54,6 +54,14 @@ struct GivenOption {
     return Int(number)
   }
 
+  func replaced() throws(Failure) -> ReplacedProcesses {
+    switch value {
+    case "": return .all
+    case "waiting": return .waiting
+    default: throw invalid("only waiting")
+    }
+  }
+
   func slots() throws(Failure) -> Int {
     guard let number = parseNumber(value.bytes), (1...Slots.maximum).contains(Int(number)) else {
       throw invalid("expected 1 to 4096")

@@ -5,7 +5,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
   case progress, message, reentrant
-  case queue, slots
+  case queue, slots, replace
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter
   case owner, take, any, heir, descriptor
@@ -35,7 +35,7 @@ package enum OptionSection: Sendable {
 
 /// The modes that an option needs.
 enum ModeRule: Sendable {
-  case any, hardlink, hardlinkOrAuto, flockOrOFD, ofdOrPosix
+  case any, hardlink, hardlinkOrAuto, flockOrOFD, ofdOrPosix, flock
 
   /// - Parameter mode: nil is `auto`.
   func allows(_ mode: LockMode?) -> Bool {
@@ -44,6 +44,7 @@ enum ModeRule: Sendable {
     case .hardlink: mode == .hardlink
     case .hardlinkOrAuto: mode == .hardlink || mode == nil
     case .flockOrOFD: mode == .flock || mode == .ofd
+    case .flock: mode == .flock
     case .ofdOrPosix: mode == .ofd || mode == .posix
     }
   }
@@ -53,6 +54,7 @@ enum ModeRule: Sendable {
     case .any: ""
     case .hardlink, .hardlinkOrAuto: "hardlink"
     case .flockOrOFD: "flock or ofd"
+    case .flock: "flock"
     case .ofdOrPosix: "ofd or posix"
     }
   }

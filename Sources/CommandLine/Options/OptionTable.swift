@@ -79,17 +79,23 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .queue, nil, "queue", .optionalNumber, .lock, .lockers,
     "wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number",
-    excludes: .these(.nonblock, .range)
+    excludes: .these(.nonblock, .range, .replace)
   ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
   .init(
     .slots, nil, "slots", .number, .lock, .lockers,
     "up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix",
     modes: .ofdOrPosix,
-    excludes: .these(.shared, .range, .reentrant)
+    excludes: .these(.shared, .range, .reentrant, .replace)
   ) { (record, given) throws(Failure) in
     record.slots = try given.slots()
     if !record.has(.mode) { record.mode = .ofd }
   },
+  .init(
+    .replace, nil, "replace", .optionalReplaced, .own, .run,
+    "the newest wins: end who has the lock and who waits for it by --queue or --replace, and take it; =waiting: end only those who wait",
+    modes: .flock,
+    excludes: .these(.nonblock, .shared, .range, .reentrant)
+  ) { (record, given) throws(Failure) in record.replaced = try given.replaced() },
   .init(
     .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
     "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it",
@@ -154,7 +160,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.maximumRuntime = try given.duration() },
   .init(
     .killAfter, nil, "kill-after", .duration, .own, .run,
-    "send SIGKILL that long after SIGTERM; default 10s", needsFork: true
+    "send SIGKILL that long after SIGTERM; default 10s"
   ) { (record, given) throws(Failure) in record.killAfter = try given.duration() },
   .init(.folder, nil, "chdir", .directory, .launch, .run, "work in that folder") {
     (record, given) throws(Failure) in

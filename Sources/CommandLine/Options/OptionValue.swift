@@ -9,12 +9,13 @@ package enum OptionValue: Sendable {
   case namespaces, propagation
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration, optionalSignal, optionalState
-  case optionalNamespaces, optionalName, optionalPath, optionalNumber
+  case optionalNamespaces, optionalName, optionalPath, optionalNumber, optionalReplaced
 
   package var isOptional: Bool {
     switch self {
     case .optionalSidecar, .optionalDuration, .optionalSignal, .optionalState,
-      .optionalNamespaces, .optionalName, .optionalPath, .optionalNumber:
+      .optionalNamespaces, .optionalName, .optionalPath, .optionalNumber,
+      .optionalReplaced:
       true
     case .none, .mode, .leftovers, .style, .error, .duration, .number, .text, .range, .permissions,
       .group, .shellCommand, .poll, .owner, .directory, .variable, .variableName, .user, .groups,
@@ -59,6 +60,7 @@ package enum OptionValue: Sendable {
     case .propagation: "TYPE"
     case .optionalName: "NAME"
     case .optionalPath: "PATH"
+    case .optionalReplaced: "waiting"
     }
   }
 
@@ -70,6 +72,7 @@ package enum OptionValue: Sendable {
     case .style: ["flufl", "portage"]
     case .error: errorNames.map { $0.name }
     case .optionalSidecar: ["portage"]
+    case .optionalReplaced: ["waiting"]
     case .null: ["null"]
     case .yesOrNo: ["yes", "no"]
     case .ioPriority: ["realtime", "best-effort", "idle"]

@@ -6,6 +6,11 @@ enum LeftoverPolicy {
   case keep, wait, kill, release
 }
 
+/// Whom `--replace` ends.
+enum ReplacedProcesses {
+  case all, waiting
+}
+
 /// The checked options of `run`.
 final class RunOptions {
   let lock: LockOptions
@@ -19,6 +24,7 @@ final class RunOptions {
   let keepsLeftovers: Bool
   let maximumRuntime: Span?
   let killAfter: Span?
+  let replaced: ReplacedProcesses?
 
   init(_ arguments: Arguments) throws(Failure) {
     guard let path = arguments.paths.first else {
@@ -36,6 +42,7 @@ final class RunOptions {
     keepsLeftovers = arguments.leftovers == .keep
     maximumRuntime = arguments.maximumRuntime
     killAfter = arguments.killAfter
+    replaced = arguments.replaced
 
     if keepsLeftovers, let mode = lock.mode, !mode.isInherited {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")
@@ -43,8 +50,8 @@ final class RunOptions {
     if keepsLeftovers, arguments.has(.newControlGroup) {
       throw .usage("--cgroup-new kills what the command leaves: --leftovers=keep cannot be")
     }
-    if killAfter != nil, maximumRuntime == nil, leftovers != .kill {
-      throw .usage("--kill-after needs --max-runtime or --leftovers=kill")
+    if killAfter != nil, maximumRuntime == nil, leftovers != .kill, replaced == nil {
+      throw .usage("--kill-after needs --max-runtime, --leftovers=kill or --replace")
     }
     if maximumRuntime == .zero { throw .usage("--max-runtime must be longer than 0") }
   }

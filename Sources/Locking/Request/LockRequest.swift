@@ -27,6 +27,8 @@ public struct LockRequest: Sendable {
   /// So many can have the lock at once, 1 to 4096, of the modes `ofd` and `posix`; always in order of arrival.
   /// A lock of the whole file excludes them all.
   public var slots: Int?
+  /// Have those who are in the way ended, in mode `flock`.
+  package nonisolated(unsafe) var replacement: (any Replacement)?
   public var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
   public var removesFile: Bool
@@ -57,7 +59,7 @@ public struct LockRequest: Sendable {
 }
 
 extension LockRequest {
-  var isOrdered: Bool { queue != nil || slots != nil }
+  var isOrdered: Bool { queue != nil || slots != nil || replacement != nil }
 }
 
 /// Those who wait for a lock in order of arrival.

@@ -200,7 +200,7 @@ def test_readers_in_a_queue_do_not_starve_a_writer(swlock, folder):
 
 def test_the_command_has_no_ticket(swlock, folder):
     with held(folder / "lock"):
-        process = swlock.start("run", "--queue", "lock", "sh", "-c", "echo >in; sleep 1000")
+        process = swlock.start("run", "--queue", "lock", "sh", "-c", "echo >in; exec sleep 1000")
         wait_until(lambda: tickets(folder / "lock"))
     appears(folder / "in")
     assert tickets(folder / "lock") == []

@@ -33,6 +33,14 @@ struct ByteProbe {
     return Found(first: max(start, first), last: min(end, last), process: record.l_pid)
   }
 
+  /// All locks within `first...last`, in order.
+  func all(_ first: Int64, _ last: Int64) throws(LockError) -> [Found] {
+    guard let found = try any(first, last) else { return [] }
+    let before = found.first > first ? try all(first, found.first - 1) : []
+    let behind = found.last < last ? try all(found.last + 1, last) : []
+    return before + [found] + behind
+  }
+
   /// How many bytes within `first...last` are locked, counted up to `limit`.
   func count(_ first: Int64, _ last: Int64, upTo limit: Int) throws(LockError) -> Int {
     guard limit > 0, let found = try any(first, last) else { return 0 }

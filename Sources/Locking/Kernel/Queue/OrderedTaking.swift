@@ -4,6 +4,9 @@ struct OrderedTaking {
   private let slots: Slots?
   /// How many may wait; nil: any number.
   private let limit: Int?
+  private let replacement: (any Replacement)?
+  /// How often it is looked whether somebody else has the lock by now who is to be ended.
+  private static let look = Span.milliseconds(100)
 
   /// What was won, and what heard of it.
   struct Won {
@@ -14,7 +17,7 @@ struct OrderedTaking {
 
   /// Nil where the kernel's own order will do.
   init?(_ request: LockRequest, _ lock: KernelLock) throws(LockError) {
-    if request.queue == nil, request.slots == nil { return nil }
+    if !request.isOrdered { return nil }
     if let count = request.slots {
       guard lock.mode.isRecordLock, lock.sharing == .exclusive, lock.range == .wholeFile,
         (1...Slots.maximum).contains(count)
@@ -27,6 +30,7 @@ struct OrderedTaking {
     }
     self.lock = lock
     limit = request.queue?.limit
+    replacement = request.replacement
   }
 
   func take(_ descriptor: Int32, _ patience: Patience) throws(LockError) -> Won {
@@ -36,8 +40,11 @@ struct OrderedTaking {
     let queue = TicketQueue(descriptor: descriptor, patience: patience)
     if try queue.isEmpty(), let won = try attempt(descriptor) { return won }
     if patience == .never || limit == 0 { throw .busy }
-    let ticket = try queue.enter(limit: limit)
     defer { queue.leave() }
+    let ticket =
+      if let replacement { try queue.enter(replacing: replacement) } else {
+        try queue.enter(limit: limit)
+      }
     try queue.waitForTurn(ticket)
     return try wait(descriptor, patience)
   }
@@ -59,7 +66,24 @@ struct OrderedTaking {
       let (slot, notifier) = try slots.wait(descriptor, patience)
       return Won(lock: slots.lock(slot), slot: slot, notifier: notifier)
     }
-    try lock.take(descriptor, patience)
+    if let replacement, replacement.endsHolders {
+      try wait(descriptor, patience, replacing: replacement)
+    } else {
+      try lock.take(descriptor, patience)
+    }
     return Won(lock: lock)
+  }
+
+  private func wait(
+    _ descriptor: Int32, _ patience: Patience, replacing replacement: any Replacement
+  ) throws(LockError) {
+    while true {
+      try replacement.endHolders()
+      do throws(LockError) {
+        return try lock.take(descriptor, patience.cut(at: .after(Self.look)))
+      } catch .timedOut where !patience.isOver {
+        continue
+      }
+    }
   }
 }

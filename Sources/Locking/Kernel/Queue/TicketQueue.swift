@@ -43,8 +43,8 @@ struct TicketQueue {
   /// Whether nobody waits, nor is about to.
   func isEmpty() throws(LockError) -> Bool { try probe.any(Self.gate, .max) == nil }
 
-  /// Some waiter's process, and 0 where that has no number here.
-  func waiter() throws(LockError) -> Int32? { try probe.any(Self.first, .max)?.process }
+  /// The processes that wait, in order; 0 and below for one that has no number here.
+  func waiters() throws(LockError) -> [Int32] { try probe.all(Self.first, .max).map { $0.process } }
 
   /// Takes a ticket, behind all others.
   ///
@@ -53,8 +53,21 @@ struct TicketQueue {
     try withGate { () throws(LockError) in try takeTicket(limit: limit) }
   }
 
+  /// The same, once all others have been ended.
+  func enter(replacing replacement: any Replacement) throws(LockError) -> Ticket {
+    try withGate { () throws(LockError) in
+      while true {
+        let waiters = try waiters()
+        if waiters.isEmpty { return try takeTicket(limit: nil) }
+        try replacement.endWaiters(waiters) { waiter in
+          (try? self.waiters().contains(waiter)) == true
+        }
+      }
+    }
+  }
+
   /// Runs `body` while nobody else can enter.
-  func withGate<Value: ~Copyable>(
+  private func withGate<Value: ~Copyable>(
     _ body: () throws(LockError) -> Value
   ) throws(LockError) -> Value {
     try lock(Self.gate).take(descriptor, patience)
@@ -68,7 +81,7 @@ struct TicketQueue {
   }
 
   /// Under the gate.
-  func takeTicket(limit: Int?) throws(LockError) -> Ticket {
+  private func takeTicket(limit: Int?) throws(LockError) -> Ticket {
     if let limit, try probe.count(Self.first, .max, upTo: limit) >= limit { throw .busy }
     let before = try probe.highest(Self.first, .max)
     // Somebody else's lock stands where the file ends.

@@ -1,0 +1,139 @@
+internal import CSystem
+internal import Locking
+internal import SystemInterface
+
+/// `run --replace`: the newest that wants the lock ends those who wait for it in a queue, and who has it.
+///
+/// Only holders that come from no other holder get SIGTERM: a swlock passes it on, and its command is to get
+/// it once. Whoever still has the lock after `killAfter` is killed. A keeper is never signalled: the script is
+/// for which it keeps the lock, and the lock ends with that.
+final class Takeover: Replacement {
+  private let request: LockRequest
+  private let killAfter: Span
+  let endsHolders: Bool
+  private let ending: HolderEnding
+  /// Holders that were seen, and since when.
+  private var seen: [(process: ObservedProcess, since: Deadline)] = []
+  private var told: [ObservedProcess] = []
+  /// How often in a row nobody was seen who has the lock.
+  private var blindLooks = 0
+  /// Why it was given up.
+  private(set) var failure: Failure?
+
+  init(_ request: LockRequest, killAfter: Span, endsHolders: Bool) {
+    self.request = request
+    self.killAfter = killAfter
+    self.endsHolders = endsHolders
+    ending = HolderEnding(verb: "lock", path: request.path, keepersOfNobody: false)
+  }
+
+  func endWaiters(_ waiters: [Int32], stillWaits: (Int32) -> Bool) throws(LockError) {
+    try keepingFailure { () throws(Failure) in
+      if endsHolders { _ = try holders() }
+      var handles: [(process: Int32, handle: ProcessHandle)] = []
+      for waiter in waiters {
+        if waiter <= 0 { throw ending.busy("a process of another pid namespace waits for it") }
+        if isOwnAncestor(waiter) {
+          throw ending.busy("pid \(waiter) waits for it, and has called this command")
+        }
+        // By its handle it is that very process, if it still waits once that is held.
+        guard let handle = try self.handle(waiter), stillWaits(waiter) else { continue }
+        handles.append((waiter, handle))
+      }
+      for waiter in handles {
+        try end(waiter.process) { () throws(Errno) in try tell(waiter.handle) }
+      }
+      let deadline = Deadline.after(killAfter)
+      for waiter in handles {
+        try end(waiter.process) { () throws(Errno) in
+          if try waiter.handle.waitForEnd(by: deadline) { return }
+          try waiter.handle.send(SIGKILL)
+          _ = try waiter.handle.waitForEnd()
+        }
+      }
+    }
+  }
+
+  func endHolders() throws(LockError) {
+    try keepingFailure { () throws(Failure) in
+      let holders = try holders()
+      for process in try ending.processes(toEnd: holders) {
+        let comesFromHolder = ancestry(of: process.identifier).dropFirst().contains { above in
+          holders.contains { Self.isSame($0, above) }
+        }
+        let since = firstSeen(process)
+        if !comesFromHolder, !told.contains(where: { Self.isSame($0, process) }) {
+          told.append(process)
+          try end(process.identifier) { () throws(Errno) in try send(SIGTERM, to: process) }
+        } else if Deadline.now >= since + killAfter {
+          try end(process.identifier) { () throws(Errno) in try send(SIGKILL, to: process) }
+        }
+      }
+    }
+  }
+
+  /// Those who have it now, each of whom may be ended.
+  private func holders() throws(Failure) -> [ObservedProcess] {
+    guard let found = try? inspectLocks(at: request.path) else { return [] }
+    if found.elsewhere.isHeld { throw ending.busy("it is held on another host") }
+    let locks = found.locks.filter { $0.excludes(request) }
+    if locks.contains(where: { $0.holders.isEmpty }) {
+      // It may change hands just now.
+      blindLooks += 1
+      if blindLooks < 10 { return [] }
+    } else {
+      blindLooks = 0
+    }
+    let holders = try ending.holders(locks)
+    for process in try ending.processes(toEnd: holders) {
+      try end(process.identifier) { () throws(Errno) in try checkPermission(toEnd: process) }
+    }
+    return holders
+  }
+
+  private func firstSeen(_ process: ObservedProcess) -> Deadline {
+    if let known = seen.first(where: { Self.isSame($0.process, process) }) { return known.since }
+    seen.append((process, .now))
+    return .now
+  }
+
+  /// Nil where it has ended; it may be ended.
+  private func handle(_ process: Int32) throws(Failure) -> ProcessHandle? {
+    var handle: ProcessHandle?
+    try end(process) { () throws(Errno) in
+      handle = try ProcessHandle(process)
+      try handle?.send(0)
+    }
+    return handle
+  }
+
+  private func tell(_ handle: ProcessHandle) throws(Errno) {
+    try handle.send(SIGTERM)
+    // A stopped one would not notice.
+    try handle.send(SIGCONT)
+  }
+
+  private func end(_ process: Int32, _ body: () throws(Errno) -> Void) throws(Failure) {
+    do throws(Errno) {
+      try body()
+    } catch .noProcess {
+      return
+    } catch {
+      let phrase = ObservedProcess(process)?.phrase ?? "pid \(process)"
+      throw .ending(phrase, "lock", request.path, error)
+    }
+  }
+
+  private func keepingFailure(_ body: () throws(Failure) -> Void) throws(LockError) {
+    do throws(Failure) {
+      try body()
+    } catch {
+      failure = error
+      throw .interrupted
+    }
+  }
+
+  private static func isSame(_ one: ObservedProcess, _ other: ObservedProcess) -> Bool {
+    one.identifier == other.identifier && one.startTicks == other.startTicks
+  }
+}
