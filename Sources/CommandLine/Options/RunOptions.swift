@@ -19,6 +19,8 @@ final class RunOptions {
   let keepsLeftovers: Bool
   let maximumRuntime: Span?
   let killAfter: Span?
+  /// Where a line about the run goes.
+  let record: ByteString?
 
   init(_ arguments: Arguments) throws(Failure) {
     guard let path = arguments.paths.first else {
@@ -36,6 +38,7 @@ final class RunOptions {
     keepsLeftovers = arguments.leftovers == .keep
     maximumRuntime = arguments.maximumRuntime
     killAfter = arguments.killAfter
+    record = arguments.record
 
     if keepsLeftovers, let mode = lock.mode, !mode.isInherited {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")

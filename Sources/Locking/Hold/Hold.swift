@@ -6,6 +6,8 @@ protocol Hold: AnyObject {
   var reliance: Reliance? { get }
   var mayBeHardlinkLock: Bool { get }
   var deadline: BootTime { get }
+  /// Whether somebody has broken it, as far as that can be seen before its release says so.
+  var isBroken: Bool { get }
   func serverLease() throws(LockError) -> ServerLease?
   func refresh() throws(LockError)
   func transfer(to heir: LockOwner) throws(LockError)
@@ -20,6 +22,7 @@ extension Hold {
   var reliance: Reliance? { nil }
   var mayBeHardlinkLock: Bool { false }
   var deadline: BootTime { .distantFuture }
+  var isBroken: Bool { false }
   func serverLease() throws(LockError) -> ServerLease? { nil }
   func refresh() throws(LockError) {}
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
