@@ -122,7 +122,8 @@ final class RunRecord {
     // What is filled in then stands between bytes that are in no JSON.
     let line = JSON.line(self, .failed, status: "\0", waited: "\0").bytes
     let parts = line.split(separator: 0)
-    LastWords.are(parts[0], parts[1], parts[2], to: descriptor, since: begin)
+    LastWords.are(
+      parts[0], parts[1], parts[2], to: descriptor, since: begin, unless: isWritten)
     exitOnTerminationSignals()
   }
 

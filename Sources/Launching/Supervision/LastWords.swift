@@ -7,6 +7,8 @@ public struct LastWords {
   private let descriptor: Int32
   private let texts: (Text, Text, Text)
   private let begin: BootTime
+  /// Whether anything more is to be written, by whichever process.
+  private let areSaid: UnsafeMutablePointer<Int64>
   private let process = getpid()
   private let line: UnsafeMutablePointer<UInt8>
 
@@ -16,7 +18,7 @@ public struct LastWords {
   // Never freed: the process ends with them, or soon afterwards.
   private init(
     _ descriptor: Int32, _ texts: (ArraySlice<UInt8>, ArraySlice<UInt8>, ArraySlice<UInt8>),
-    since begin: BootTime
+    since begin: BootTime, unless areSaid: SharedNumber
   ) {
     func kept(_ bytes: ArraySlice<UInt8>) -> Text {
       let text = Text.allocate(capacity: bytes.count)
@@ -26,17 +28,22 @@ public struct LastWords {
     self.descriptor = descriptor
     self.texts = (kept(texts.0), kept(texts.1), kept(texts.2))
     self.begin = begin
+    self.areSaid = areSaid.address
     line = .allocate(
       capacity: texts.0.count + texts.1.count + texts.2.count + 2 * Self.longestNumber)
   }
 
   /// From here on they are this process's; those that it forks have none.
+  ///
+  /// - Parameter areSaid: which has to live as long as the process, becomes 1 when they are written, and is so where
+  ///   they are not to be.
   public static func are(
     _ first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>, _ third: ArraySlice<UInt8>,
-    to descriptor: Int32, since begin: BootTime
+    to descriptor: Int32, since begin: BootTime, unless areSaid: SharedNumber
   ) {
     let words = UnsafeMutablePointer<LastWords>.allocate(capacity: 1)
-    words.initialize(to: LastWords(descriptor, (first, second, third), since: begin))
+    words.initialize(
+      to: LastWords(descriptor, (first, second, third), since: begin, unless: areSaid))
     lastWords = words
   }
 
@@ -49,6 +56,8 @@ public struct LastWords {
   }
 
   private func write(_ status: Int32) {
+    if csystem_load(areSaid) != 0 { return }
+    csystem_store(areSaid, 1)
     // Nobody may read it, or the file may be as long as it can be: the exit status stays.
     csystem_set_handler(SIGPIPE) { _ in }
     csystem_set_handler(SIGXFSZ) { _ in }

@@ -1,5 +1,6 @@
 """`run --record`: one line of JSON a run, whatever became of it, and whatever becomes of the file."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -251,6 +252,41 @@ def test_a_signal_ends_the_wait(swlock, folder, mode, name):
     [row] = records(folder)
     assert (row["outcome"], row["status"], row["mode"]) == ("failed", 128 + number, mode)
     assert ran_nothing(row) and row["command"] == ["touch", "ran"] and row["waited"] < PATIENCE
+
+
+WITH_A_CHILD = 'sleep 1000 & echo $! >child; exec "$S" run --record record "$@"'
+
+
+@contextlib.contextmanager
+def with_a_child(swlock, folder, *words):
+    """A run that has a child already, and so another process that does the work."""
+    process = swlock.begin(["sh", "-c", WITH_A_CHILD, "sh", *words])
+    try:
+        yield process
+    finally:
+        end(int(appears(folder / "child")))
+
+
+WORKING_ELSEWHERE = [["--leftovers=wait"], ["--leftovers=kill"], ["-m", "posix"], HARDLINK]
+
+
+@pytest.mark.parametrize("shape", WORKING_ELSEWHERE, ids=" ".join)
+def test_of_one_with_children_there_is_one_line(swlock, folder, shape):
+    with with_a_child(swlock, folder, *shape, "lock", *python(BUSY)) as process:
+        assert process.wait(timeout=PATIENCE) == 0
+    [row] = records(folder)
+    assert row["outcome"] == "ran" and row["user_cpu"] + row["system_cpu"] > 0.2
+
+
+@pytest.mark.parametrize("shape", WORKING_ELSEWHERE[:3], ids=" ".join)
+def test_a_signal_ends_the_wait_of_one_with_children(swlock, folder, shape):
+    with held(folder / "lock", "ofd" if "posix" in shape else "flock"):
+        with with_a_child(swlock, folder, *shape, "lock", "true") as process:
+            wait_until(lambda: waits_on(folder / "lock"))
+            process.terminate()
+            assert process.wait(timeout=PATIENCE) == 143
+    [row] = records(folder)
+    assert (row["outcome"], row["status"]) == ("failed", 143) and ran_nothing(row)
 
 
 @pytest.mark.parametrize("style", ["flufl", "portage"])
