@@ -33,10 +33,8 @@ public struct LastWords {
       capacity: texts.0.count + texts.1.count + texts.2.count + 2 * Self.longestNumber)
   }
 
-  /// From here on they are this process's; those that it forks have none.
-  ///
-  /// - Parameter areSaid: which has to live as long as the process, becomes 1 when they are written, and is so where
-  ///   they are not to be.
+  /// From here on they are this process's; those that it forks have none. `areSaid`, which has to live as long as
+  /// the process, becomes 1 when they are written, and is so where they are not to be.
   public static func are(
     _ first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>, _ third: ArraySlice<UInt8>,
     to descriptor: Int32, since begin: BootTime, unless areSaid: SharedNumber

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import pathlib
+import re
 import resource
 import shlex
 import signal
@@ -85,6 +86,15 @@ def shell(words):
 
 def ran_nothing(row):
     return NOTHING.items() <= row.items()
+
+
+def test_the_manual_describes_every_field():
+    manual = (PROJECT / "man/swlock-run.1.in").read_text().partition(".Ss The record")[2]
+    named = set(re.findall(r"^\.It Cm (.*)$", manual.partition(".Sh")[0], re.M))
+    fields = SCHEMA.schema["properties"]
+    outcomes = fields["outcome"]["enum"]
+    assert {name for names in named for name in names.split(" , ")} >= {*fields, *outcomes}
+    assert list(fields) == SCHEMA.schema["required"]
 
 
 # What ran
