@@ -88,8 +88,8 @@ package enum HelpTopic: CaseIterable, Sendable {
 
         swlock status --json | jq -r 'select(.since and now - .since > 3600) | .path'
 
-      swlock-status(1) describes each field. The lines of 'run --record FILE' are others,
-      of one run each: swlock-run(1).
+      swlock-status(1) describes each field. The lines of 'run --record' are others:
+      swlock-run(1).
 
       """
     }
