@@ -28,7 +28,7 @@ function __swlock_run
     else if test $literal -eq 1; or not string match -q -- '-?*' "$word"
       set operands (math $operands + 1)
       test $operands -eq 2; and set __swlock_first $index
-    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--unshare|--propagation|--on-exit|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
+    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--record|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--unshare|--propagation|--on-exit|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
       set awaits 1
     end
     set index (math $index + 1)
@@ -188,6 +188,7 @@ complete -c swlock -n '__swlock_run options' -s o -l close -d 'do not give the l
 complete -c swlock -n '__swlock_run options' -l leftovers -x -a 'keep wait kill release' -d 'processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them'
 complete -c swlock -n '__swlock_run options' -l max-runtime -x -d 'after that long, send SIGTERM to the command\'s process group, and exit with 124'
 complete -c swlock -n '__swlock_run options' -l kill-after -x -d 'send SIGKILL that long after SIGTERM; default 10s'
+complete -c swlock -n '__swlock_run options' -l record -r -F -d 'append a JSON line to FILE about this run, also where nothing ran'
 complete -c swlock -n '__swlock_run options' -l chdir -x -a '(__fish_complete_directories)' -d 'work in that folder'
 complete -c swlock -n '__swlock_run options' -l umask -x -d 'file mode creation mask of the command'
 complete -c swlock -n '__swlock_run options' -l env -x -d 'set a variable of the environment'

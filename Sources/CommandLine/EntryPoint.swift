@@ -29,7 +29,7 @@ private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) ->
   case .summary(let subcommand): try Results.write(Help.summary(subcommand))
   case .topic(let topic): try Results.write(topic.text)
   case .version: try Results.write("swlock \(version)\n")
-  case .run(let options): return try Run(options).perform()
+  case .run(let options): return try Run.perform(options)
   case .acquire(let options): return try Acquire(options).perform()
   case .release(let options): return try Release(options).perform()
   case .refresh(let options): return try Refresh(options).perform()

@@ -9,6 +9,42 @@ public func decimalDigits(_ value: UInt64) -> [UInt8] {
   return digits.reversed()
 }
 
+/// The same into memory that is there already, of 20 bytes: also in a signal handler.
+///
+/// - Returns: how many digits there are.
+public func writeDigits(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) -> Int {
+  var divisor: UInt64 = 1
+  while value / divisor >= 10 { divisor *= 10 }
+  var count = 0
+  while divisor > 0 {
+    text[count] = ascii("0") + UInt8(value / divisor % 10)
+    divisor /= 10
+    count += 1
+  }
+  return count
+}
+
+extension Span {
+  /// Into memory of 24 bytes: so many seconds, with up to three digits behind the point. Less than none is none.
+  public func writeSeconds(to text: UnsafeMutablePointer<UInt8>) -> Int {
+    let milliseconds = UInt64(max(0, wholeMilliseconds))
+    var count = writeDigits(milliseconds / 1000, to: text)
+    var rest = milliseconds % 1000
+    var place: UInt64 = 100
+    if rest > 0 {
+      text[count] = ascii(".")
+      count += 1
+    }
+    while rest > 0 {
+      text[count] = ascii("0") + UInt8(rest / place)
+      rest %= place
+      place /= 10
+      count += 1
+    }
+    return count
+  }
+}
+
 extension Sequence where Element == UInt8 {
   /// The number that these ASCII digits spell, `a` to `f` among them; nil for anything else, for nothing,
   /// and for a number that does not fit.

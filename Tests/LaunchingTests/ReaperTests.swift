@@ -63,6 +63,24 @@ import Testing
     }
   }
 
+  @Test func whatIsUsedIsTheCommandsAndNotTheOthers() throws {
+    try inForkedProcess { findings in
+      let work: ByteString = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done"
+      let other = try shell(work)
+      let command = try start(Command(["true"]))
+      var reaper = Reaper(of: command, nil)
+      findings.expect(reaper.usage, nil)
+      while try next(&reaper) != .nobodyLeft {}
+      findings.expect(reaper.usage!.userTime < .milliseconds(20))
+      findings.expect(reaper.usage!.residentKibibytes > 100)
+      findings.expect(other.identifier != command.identifier)
+      let worker = try shell(work)
+      reaper = Reaper(of: worker, nil)
+      while try next(&reaper) != .nobodyLeft {}
+      findings.expect(reaper.usage!.userTime > .milliseconds(20))
+    }
+  }
+
   @Test func anOrphanIsLeftUntilItHasEnded() throws {
     try inForkedProcess { findings in
       let command = try shell("sleep 1000 & exit 3")

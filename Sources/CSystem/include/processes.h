@@ -98,6 +98,22 @@ static inline int64_t csystem_load(const int64_t *number) {
 static inline void csystem_store(int64_t *number, int64_t value) {
   __atomic_store_n(number, value, __ATOMIC_SEQ_CST);
 }
+// wait4(2): of a child that has ended, with those that it has waited for, the processor's time in microseconds and the
+// largest resident set in KiB.
+struct csystem_usage {
+  int64_t user, system, resident;
+};
+static inline pid_t csystem_wait(
+    pid_t process, int *status, int options, struct csystem_usage *usage) {
+  struct rusage all;
+  pid_t waited = wait4(process, status, options, &all);
+  if (waited > 0) {
+    usage->user = all.ru_utime.tv_sec * INT64_C(1000000) + all.ru_utime.tv_usec;
+    usage->system = all.ru_stime.tv_sec * INT64_C(1000000) + all.ru_stime.tv_usec;
+    usage->resident = all.ru_maxrss;
+  }
+  return waited;
+}
 static inline int csystem_exited(int status) { return WIFEXITED(status); }
 static inline int csystem_exit_code(int status) { return WEXITSTATUS(status); }
 static inline int csystem_stopped(int status) { return WIFSTOPPED(status); }

@@ -19,9 +19,25 @@ struct Run {
   /// When the lock was won.
   private(set) var since = WallTime.distantPast
   let refusals = Refusals()
+  let record: RunRecord?
 
-  init(_ options: RunOptions) throws(Failure) {
+  /// Runs the command, and writes the record where there is to be one.
+  static func perform(_ options: RunOptions) throws(Failure) -> Int32 {
+    guard let file = options.record else { return try Run(options, nil).perform() }
+    let record = try RunRecord(in: file, of: options)
+    do throws(Failure) {
+      let status = try Run(options, record).perform()
+      record.write(.success(status))
+      return status
+    } catch {
+      record.write(.failure(error))
+      throw error
+    }
+  }
+
+  private init(_ options: RunOptions, _ record: RunRecord?) throws(Failure) {
     self.options = options
+    self.record = record
     environment =
       if let chosen = options.launch { try ExecutionEnvironment(chosen) } else { nil }
     var request = try options.lock.request(for: options.path)
@@ -34,6 +50,7 @@ struct Run {
       takeover = nil
     }
     self.request = request
+    record?.mode = request.kind.mode.name
     // Of a mode that was given, the parser has said so.
     if !request.kind.isInherited, options.lock.kind.isInherited,
       options.noFork || options.keepsLeftovers
@@ -59,7 +76,7 @@ struct Run {
 
   var kind: LockKind { request.kind }
 
-  func perform() throws(Failure) -> Int32 {
+  private func perform() throws(Failure) -> Int32 {
     var request = request
     var place = Place.here
     if options.leftovers == .kill { try checkLeftovers() }
@@ -133,9 +150,12 @@ struct Run {
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
+    if !kind.hasClaim { record?.expectSignals() }
     let lock = try options.lock.takeLock(request, replacing: takeover)
     var run = self
     run.since = .now
+    record?.lockWasTaken()
+    record?.slot = lock.slot.map { Int64($0) }
     // Those who wait need no second process.
     if !inheritsLock, !kind.hasClaim {
       do throws(Failure) {
@@ -186,6 +206,8 @@ struct Run {
         if case .success(let status) = result, status != ExitStatus.notHeld.rawValue {
           sayLost(lock)
         }
+        record?.outcome = .lost
+        record?.write(result)
         lock.leaveOpen()
         leaveDescriptorsOpen()
         return ExitStatus.notHeld.rawValue
@@ -193,6 +215,10 @@ struct Run {
       companion.end()
     }
     let path = lock.path
+    if let record {
+      if lock.isBroken { record.outcome = .lost }
+      record.write(result)
+    }
     let wasLost = options.lock.release(lock)
     let status = try result.get()
     if status == ExitStatus.outOfTime.rawValue { sayWhoKeeps(path) }
@@ -251,18 +277,22 @@ struct Run {
       // To enter the command's folder may take longer than the lock lives: then the front kills what has
       // not started yet.
       if let deadline = lock.deadline { lease?.deadline = deadline }
+      record?.commandIsStarting()
       let child = try supervisor.start(command)
       if let deadline = lock.deadline { startedTooLate = .now >= deadline }
       lock.endWait()
       environment?.output?.commandHasStarted()
+      record?.commandHasStarted(child.command)
       options.lock.say("started \(name), pid \(child.command)")
       outcome = try wait(for: child, command.group, supervisor, lock)
+      record?.commandHasEnded(outcome)
     } catch {
       throw failure(error, command)
     }
     finishOutput(lock, within: outcome.ranOutOfTime ? limits.grace : nil)
     if outcome.lostLease || startedTooLate { return sayEnded("\(name)", lock.path) }
     if let watch, watch.isLost {
+      record?.outcome = .lost
       Output.say("\(name) was ended, the lock at \(lock.path) that it relied on is gone")
       return ExitStatus.notHeld.rawValue
     }

@@ -45,6 +45,12 @@ extension Run {
   /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode what is written
   /// to it would spoil it.
   func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
+    do throws(Failure) {
+      try check(options.record, lock, "the record as well")
+    } catch {
+      record?.abandon()
+      throw error
+    }
     guard let launch = options.launch else { return }
     try check(launch.output.log, lock, "the log as well")
     if !kind.hasClaim { return }

@@ -16,6 +16,7 @@ extension Run {
     limits.runtime = options.maximumRuntime
     if let grace = options.killAfter { limits.grace = grace }
     limits.mustNotOutlive = !inheritsLock
+    limits.isMeasured = record != nil
     limits.relay = environment?.output?.processes
     switch options.leftovers {
     case .keep, .release: limits.leftovers = .leave
@@ -49,11 +50,13 @@ extension Run {
   /// - Returns: the status for that.
   @discardableResult
   func sayEnded(_ subject: Message, _ path: ByteString) -> Int32 {
+    record?.outcome = .lost
     Output.say("\(subject) was ended, the lock at \(path) could not be kept\(lossReason)")
     return ExitStatus.notHeld.rawValue
   }
 
   func sayLost(_ lock: borrowing HeldLock) {
+    record?.outcome = .lost
     Output.say("the lock at \(lock.path) could not be kept\(lossReason)")
   }
 

@@ -36,6 +36,7 @@ final class Arguments {
   var leftovers: LeftoverPolicy?
   var maximumRuntime: Span?
   var killAfter: Span?
+  var record: ByteString?
   var launch = LaunchOptions()
   var fakerootState: ByteString = ""
   var namespaces: [Namespaces.Kind] = []

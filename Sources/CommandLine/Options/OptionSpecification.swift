@@ -7,7 +7,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case progress, message, reentrant
   case queue, slots, replace
   case lifetime, style, clockSlop, poll, settle, retriedError
-  case command, noFork, close, leftovers, maximumRuntime, killAfter
+  case command, noFork, close, leftovers, maximumRuntime, killAfter, record
   case owner, take, any, heir, descriptor
   case folder, creationMask, setVariable, unsetVariable, clearEnvironment, argumentZero
   case user, keepEnvironment, groups, mapping, standardInput, closeDescriptors, pathLookup

@@ -162,6 +162,10 @@ package let optionTable: [OptionSpecification] = [
     .killAfter, nil, "kill-after", .duration, .own, .run,
     "send SIGKILL that long after SIGTERM; default 10s"
   ) { (record, given) throws(Failure) in record.killAfter = try given.duration() },
+  .init(
+    .record, nil, "record", .file, .own, .run,
+    "append a JSON line to FILE about this run, also where nothing ran", needsFork: true
+  ) { (record, given) throws(Failure) in record.record = try given.name("the name of a file") },
   .init(.folder, nil, "chdir", .directory, .launch, .run, "work in that folder") {
     (record, given) throws(Failure) in
     record.launch.folder = try given.name("the name of a folder")

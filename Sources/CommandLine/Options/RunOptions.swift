@@ -25,6 +25,8 @@ final class RunOptions {
   let maximumRuntime: Span?
   let killAfter: Span?
   let replaced: ReplacedProcesses?
+  /// Where a line about the run goes.
+  let record: ByteString?
 
   init(_ arguments: Arguments) throws(Failure) {
     guard let path = arguments.paths.first else {
@@ -43,6 +45,7 @@ final class RunOptions {
     maximumRuntime = arguments.maximumRuntime
     killAfter = arguments.killAfter
     replaced = arguments.replaced
+    record = arguments.record
 
     if keepsLeftovers, let mode = lock.mode, !mode.isInherited {
       throw .usage("a \(mode.name) lock cannot be inherited: --leftovers=keep needs another --mode")

@@ -4,10 +4,13 @@ internal import SystemInterface
 struct Failure: Error {
   let status: Int32
   let message: Message
+  /// What `run --record` calls it.
+  var outcome = RunOutcome.failed
 
   init(_ status: ExitStatus, _ message: Message) {
     self.status = status.rawValue
     self.message = message
+    if status == .busy { outcome = .busy }
   }
 
   init(status: Int32, _ message: Message) {

@@ -88,7 +88,8 @@ package enum HelpTopic: CaseIterable, Sendable {
 
         swlock status --json | jq -r 'select(.since and now - .since > 3600) | .path'
 
-      swlock-status(1) describes each field.
+      swlock-status(1) describes each field. The lines of 'run --record' are others:
+      swlock-run(1).
 
       """
     }

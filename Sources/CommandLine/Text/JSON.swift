@@ -1,3 +1,4 @@
+internal import Launching
 internal import Locking
 internal import SystemInterface
 
@@ -38,6 +39,8 @@ enum JSON {
     mutating func add(_ key: StaticString, _ time: WallTime?) {
       add(key, time?.sinceZero.wholeSeconds)
     }
+
+    var count: Int { text.count }
 
     consuming func closed() -> Message {
       text.append("}")
@@ -207,6 +210,80 @@ enum JSON {
     object.add("kind", name: kind)
     object.add("removed", !isDryRun)
     return "\(object.closed())\n"
+  }
+
+  /// Null without a value.
+  static func seconds(_ span: Span?) -> Message {
+    guard let span else { return "null" }
+    var digits = [UInt8](repeating: 0, count: 24)
+    let count = digits.withUnsafeMutableBufferPointer { span.writeSeconds(to: $0.baseAddress!) }
+    return "\(raw: ByteString(digits[..<count]))"
+  }
+
+  /// A line of `run --record`, which is not longer than `RunRecord.longestLine`: then its command is cut, and its
+  /// path if that alone is too long.
+  static func line(
+    _ record: RunRecord, _ outcome: RunOutcome, status: Message, waited: Message
+  ) -> Message {
+    var object = Object()
+    object.add("start", seconds(record.start.sinceZero))
+    object.add("path", string(record.path, upTo: RunRecord.longestLine * 3 / 4))
+    object.add("mode", text: record.mode.map { ByteString(stringLiteral: $0) })
+    object.add("slot", record.slot)
+    object.add("outcome", name: outcome.name)
+    object.add("status", status)
+    object.add("waited", waited)
+    object.add("ran", seconds(record.runtime))
+    object.add("user_cpu", seconds(record.usage?.userTime))
+    object.add("system_cpu", seconds(record.usage?.systemTime))
+    object.add("max_rss", record.usage?.residentKibibytes)
+    object.add("pid", record.process)
+    let rest =
+      RunRecord.longestLine - object.count - (",\"command\":}\n" as StaticString).utf8.count
+    object.add("command", array(record.command.arguments, upTo: rest))
+    return "\(object.closed())\n"
+  }
+
+  /// As many of the strings as there is room for, and of the next one the beginning, with an ellipsis.
+  private static func array(_ texts: [ByteString], upTo limit: Int) -> Message {
+    var strings: [Message] = []
+    // Without the brackets, and what only says that there are more.
+    var rest = limit - 2 - (",\"…\"" as StaticString).utf8.count
+    for (index, text) in texts.enumerated() {
+      let string = string(text)
+      let isLast = index == texts.count - 1
+      if string.count + 1 > rest, !isLast || string.count > rest + lengthOfMark {
+        strings.append(cut(text, upTo: rest + lengthOfMark))
+        break
+      }
+      strings.append(string)
+      rest -= string.count + 1
+    }
+    return array(strings)
+  }
+
+  /// Cut, with an ellipsis, where it would have more bytes.
+  private static func string(_ text: ByteString, upTo limit: Int) -> Message {
+    let whole = string(text)
+    return whole.count <= limit ? whole : cut(text, upTo: limit)
+  }
+
+  private static var lengthOfMark: Int { ("\"…\"" as StaticString).utf8.count }
+
+  private static func cut(_ text: ByteString, upTo limit: Int) -> Message {
+    var rest = limit - lengthOfMark
+    var end = text.bytes.startIndex
+    while end < text.bytes.endIndex {
+      // Of one character, or a byte that is of none: what is written for it is there as a whole, or not at all.
+      let length = Message.firstScalar(text.bytes[end...])?.length ?? 1
+      rest -= string(ByteString(text.bytes[end..<end + length])).count - 2
+      if rest < 0 { break }
+      end += length
+    }
+    var cut = string(ByteString(text.bytes[..<end]))
+    cut.removeLast()
+    cut.append(text: "…\"")
+    return cut
   }
 
   static func string(_ text: ByteString) -> Message {

@@ -23,8 +23,10 @@ extension Failure {
     }
     let message: Message =
       isBusy && options.quiet ? "" : .unable(to: "lock", request.path, reason)
-    if let code = options.conflictExitCode, isBusy { return Failure(status: code, message) }
-    return Failure(status(error), message)
+    var failure = Failure(status(error), message)
+    if let code = options.conflictExitCode, isBusy { failure = Failure(status: code, message) }
+    if isBusy { failure.outcome = error == .busy ? .busy : .timeout }
+    return failure
   }
 
   /// `unable to VERB PATH: REASON`, of a hardlink lock. A reason of the command's own is better than

@@ -90,6 +90,8 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     while bytes.last == ascii(" ") { bytes.removeLast() }
   }
 
+  mutating func removeLast() { bytes.removeLast() }
+
   var count: Int { bytes.count }
 }
 

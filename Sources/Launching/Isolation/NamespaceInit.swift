@@ -33,6 +33,10 @@ final class InitReports: Sendable {
     var kind: Int32 = 0
     /// As waitpid(2) has it.
     var status: Int32 = 0
+    /// Of a command that has ended.
+    var usage = csystem_usage()
+
+    static var size: Int { MemoryLayout<Report>.size }
   }
 
   private let reader: FileDescriptor
@@ -42,13 +46,13 @@ final class InitReports: Sendable {
   }
 
   /// The next one; nil where there is none yet.
-  func receive() -> (kind: Kind, status: Int32, sender: Int32)? {
+  func receive() -> (kind: Kind, report: Report, sender: Int32)? {
     var report = Report()
     var sender: Int32 = 0
-    guard csystem_receive(reader.number, &report, 8, &sender) == 1,
+    guard csystem_receive(reader.number, &report, Report.size, &sender) == 1,
       let kind = Kind(rawValue: report.kind)
     else { return nil }
-    return (kind, report.status, sender)
+    return (kind, report, sender)
   }
 }
 
@@ -73,9 +77,9 @@ final class InitLink {
     writer = nil
     var initProcess: Int32?
     var command: Int32?
-    while command == nil, let report = reports.receive() {
-      if report.kind == .began { initProcess = report.status }
-      if report.kind == .commandBegan { command = report.sender }
+    while command == nil, let (kind, report, sender) = reports.receive() {
+      if kind == .began { initProcess = report.status }
+      if kind == .commandBegan { command = sender }
     }
     if error == nil, let initProcess, let command {
       return ChildProcess(initProcess, command: command, link: reports)
@@ -96,12 +100,12 @@ extension ChildProcess {
   }
 
   /// The next change of the command that its init has reported: nil where there is none yet.
-  func nextReport() -> (status: Int32, isLast: Bool)? {
+  func nextReport() -> (status: Int32, usage: csystem_usage, isLast: Bool)? {
     guard let link else { return nil }
-    while let report = link.receive() {
-      switch report.kind {
-      case .changed: return (report.status, false)
-      case .ended: return (report.status, true)
+    while let (kind, report, _) = link.receive() {
+      switch kind {
+      case .changed: return (report.status, report.usage, false)
+      case .ended: return (report.status, report.usage, true)
       case .began, .commandBegan: break
       }
     }
@@ -179,11 +183,14 @@ struct NamespaceInit {
       && (try? retryingOnInterrupt { read(gate, &byte, 1) }) == 1
   }
 
-  private func send(_ kind: InitReports.Kind, _ status: Int32 = 0, _ flags: Int32 = 0) {
-    var message = InitReports.Report(kind: kind.rawValue, status: status)
+  private func send(
+    _ kind: InitReports.Kind, _ status: Int32 = 0, _ usage: csystem_usage = csystem_usage(),
+    _ flags: Int32 = 0
+  ) {
+    var message = InitReports.Report(kind: kind.rawValue, status: status, usage: usage)
     // Where nobody listens any more the command had inherited the lock, and goes on.
     _ = try? retryingOnInterrupt {
-      CSystem.send(link, &message, 8, flags | Int32(MSG_NOSIGNAL))
+      CSystem.send(link, &message, InitReports.Report.size, flags | Int32(MSG_NOSIGNAL))
     }
   }
 
@@ -200,7 +207,7 @@ struct NamespaceInit {
         isAnnounced = true
         // Whoever outlives the command outlives swlock as well.
         csystem_prctl(PR_SET_PDEATHSIG, 0)
-        send(.changed, ended)
+        send(.changed, ended, watched.usage)
       }
       var information = siginfo_t()
       guard let signal = try? SignalSet.all.take(&information) else { continue }
@@ -217,6 +224,7 @@ struct NamespaceInit {
     /// Signals that were to end it.
     var ends: [Int32] = []
     var ended: Int32?
+    var usage = csystem_usage()
   }
 
   /// For one that is to end the command, a stop from before is undone: see `Watch`.
@@ -236,11 +244,12 @@ struct NamespaceInit {
   private func reap(_ watched: inout Watched) {
     while true {
       var status: Int32 = 0
-      let child = waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)
+      var usage = csystem_usage()
+      let child = csystem_wait(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage)
       if child == 0 { return }
       if child < 0 {
         if Errno.current == .interrupted { continue }
-        if let ended = watched.ended { send(.ended, ended) }
+        if let ended = watched.ended { send(.ended, ended, watched.usage) }
         _exit(0)
       }
       if child != watched.command { continue }
@@ -251,9 +260,10 @@ struct NamespaceInit {
         {
           kill(watched.command, SIGCONT)
         }
-        send(.changed, status, Int32(MSG_DONTWAIT))
+        send(.changed, status, usage, Int32(MSG_DONTWAIT))
       } else {
         watched.ended = status
+        watched.usage = usage
       }
     }
   }

@@ -3,7 +3,7 @@ internal import CSystem
 /// A number in memory that the processes share which are forked after it is made (mmap(2)): any of them
 /// sees what one has set. 0 at first.
 public final class SharedNumber: @unchecked Sendable {
-  private let address: UnsafeMutablePointer<Int64>
+  let address: UnsafeMutablePointer<Int64>
 
   public init() throws(LaunchError) {
     address = try makeSharedMemory(holding: 0)

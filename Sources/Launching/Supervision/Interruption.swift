@@ -4,17 +4,21 @@ internal import CSystem
 /// 128+N, whatever their dispositions and mask were; only an ignored SIGHUP stays (nohup(1)).
 ///
 /// For the time of waiting, when there is nothing to clean up that the kernel does not; but for a line
-/// on the terminal at standard error, with `erasingLine`.
+/// on the terminal at standard error, with `erasingLine`, and for `LastWords`.
 public func exitOnTerminationSignals(erasingLine: Bool = false) {
   let signals = endingSignals()
   for signal in signals {
     if erasingLine {
       csystem_set_handler(signal) {
         _ = write(STDERR_FILENO, "\r\u{1b}[K", 4)
+        LastWords.write(128 + $0)
         _exit(128 + $0)
       }
     } else {
-      csystem_set_handler(signal) { _exit(128 + $0) }
+      csystem_set_handler(signal) {
+        LastWords.write(128 + $0)
+        _exit(128 + $0)
+      }
     }
   }
   _ = try? SignalSet(signals).unblock()

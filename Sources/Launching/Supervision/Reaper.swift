@@ -19,9 +19,12 @@ struct Reaper {
   private let relay: RelayProcesses?
   /// How the init ended, where the child is one.
   private var initStatus: Int32?
+  private var initUsage = csystem_usage()
   private var hasEnded = false
   /// The child is an init that has nothing left to wait for.
   private(set) var initIsEnding = false
+  /// Of the command, once it has ended.
+  private(set) var usage: ResourceUsage?
 
   init(of child: ChildProcess, _ relay: RelayProcesses?) {
     self.child = child
@@ -32,15 +35,16 @@ struct Reaper {
     while true {
       if let report = child.nextReport() {
         initIsEnding = report.isLast && initStatus == nil
-        return news(report.status)
+        return news(report.status, report.usage)
       }
       // Its last word was there before its end.
-      if let initStatus, !hasEnded { return news(initStatus) }
+      if let initStatus, !hasEnded { return news(initStatus, initUsage) }
       var status: Int32 = 0
+      var usage = csystem_usage()
       let reaped: Int32
       do throws(Errno) {
         reaped = try retryingOnInterrupt {
-          waitpid(-1, &status, WNOHANG | WUNTRACED | WCONTINUED)
+          csystem_wait(-1, &status, WNOHANG | WUNTRACED | WCONTINUED, &usage)
         }
       } catch .noChild {
         return .nobodyLeft
@@ -50,9 +54,10 @@ struct Reaper {
       if reaped == 0 { return .nothing }
       let isEnd = csystem_stopped(status) == 0 && csystem_continued(status) == 0
       if reaped == child.identifier {
-        if child.link == nil { return news(status) }
+        if child.link == nil { return news(status, usage) }
         if isEnd {
           initStatus = status
+          initUsage = usage
           initIsEnding = false
         }
       } else if isEnd {
@@ -62,10 +67,11 @@ struct Reaper {
     }
   }
 
-  private mutating func news(_ status: Int32) -> News {
+  private mutating func news(_ status: Int32, _ usage: csystem_usage) -> News {
     if csystem_stopped(status) != 0 { return .stopped(by: csystem_stop_signal(status)) }
     if csystem_continued(status) != 0 { return .continued }
     hasEnded = true
+    self.usage = ResourceUsage(usage)
     return .ended(Termination(status))
   }
 }

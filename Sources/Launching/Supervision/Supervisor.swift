@@ -35,6 +35,8 @@ public struct Supervisor {
     /// Whether a signal that should end this process is for the caller (`Vigil.Event.interrupted`), and
     /// not for the child.
     public var isInterruptible = false
+    /// Whether the outcome tells when the command ended and what it has used.
+    public var isMeasured = false
     /// From SIGTERM to SIGKILL.
     public var grace = Span.seconds(10)
 
@@ -55,6 +57,9 @@ public struct Supervisor {
     public let ranOutOfTime: Bool
     /// Whether `Limits.lease` had ended, or was about to and the command was told, when it ended.
     public let lostLease: Bool
+    /// Of the command alone, with `Limits.isMeasured`.
+    public var usage: ResourceUsage?
+    public var end: BootTime?
   }
 
   private let limits: Limits

@@ -12,6 +12,7 @@ struct Watch: ~Copyable {
   private var ranOutOfTime = false
   private var lostLease = false
   private(set) var termination: Termination?
+  private var end: BootTime?
   private(set) var outcome: Supervisor.Outcome?
   /// More may have ended than were collected.
   private var isBehind = false
@@ -81,6 +82,7 @@ extension Watch {
 
   private mutating func commandEnded(_ ended: Termination) {
     termination = ended
+    if limits.isMeasured { end = .now }
     job.commandEnded(ended)
     ending.somebodyEnded(child.identifier)
     if !reaper.initIsEnding, awaited(after: ended) == .nothing { finish(ended) }
@@ -88,7 +90,8 @@ extension Watch {
 
   private mutating func finish(_ termination: Termination) {
     outcome = Supervisor.Outcome(
-      termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease)
+      termination: termination, ranOutOfTime: ranOutOfTime, lostLease: lostLease,
+      usage: limits.isMeasured ? reaper.usage : nil, end: end)
   }
 
   private enum Awaited {

@@ -25,6 +25,8 @@ final class FluflHold: Hold {
   /// From here on others may take the lock, and this process must not rely on it.
   var deadline: BootTime { claim.deadline }
 
+  var isBroken: Bool { (try? lock.isBound(lock.base, to: claim.token)) == false }
+
   /// Makes the lifetime begin anew.
   ///
   /// - Throws: `lost`, `notHeld`.

@@ -83,6 +83,9 @@ extension HeldLock {
   /// - Throws: `lost` where it had ended, and somebody else has taken the lock.
   public func refresh() throws(LockError) { try hold.refresh() }
 
+  /// Whether somebody has broken a lock with a claim, as far as that can be seen before `release` says so.
+  public var isBroken: Bool { hold.isBroken }
+
   /// Gives a lock with a lifetime to another process, which must be on this host and in this pid namespace;
   /// nobody else has it in between.
   ///

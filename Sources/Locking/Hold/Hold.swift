@@ -7,6 +7,8 @@ protocol Hold: AnyObject {
   var mayBeHardlinkLock: Bool { get }
   var slot: Int? { get }
   var deadline: BootTime { get }
+  /// Whether somebody has broken it, as far as that can be seen before its release says so.
+  var isBroken: Bool { get }
   func serverLease() throws(LockError) -> ServerLease?
   func refresh() throws(LockError)
   func transfer(to heir: LockOwner) throws(LockError)
@@ -23,6 +25,7 @@ extension Hold {
   var mayBeHardlinkLock: Bool { false }
   var slot: Int? { nil }
   var deadline: BootTime { .distantFuture }
+  var isBroken: Bool { false }
   func serverLease() throws(LockError) -> ServerLease? { nil }
   func refresh() throws(LockError) {}
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }

@@ -25,6 +25,8 @@ final class PortageHold: Hold {
 
   var path: ByteString { lock.path }
 
+  var isBroken: Bool { (try? lock.status(of: placeholder))?.identity != identity }
+
   func release() throws(LockError) {
     if !isHeld || process != getpid() { throw .notHeld }
     isHeld = false

@@ -111,7 +111,7 @@ def test_the_alert_tells_of_a_lock_that_is_held_for_long(folder):
 CRON = """
 set -e
 cp /usr/sbin/cron cron
-for place in /run /etc/cron.d /var/spool/cron /usr/local/bin /usr/local/sbin /usr/sbin; do
+for place in /run /etc/cron.d /var/log /var/spool/cron /usr/local/bin /usr/local/sbin /usr/sbin; do
   mkdir -p "$place" && mount -t tmpfs -o mode=755 none "$place"
 done
 [ ! -e /etc/crontab ] || mount --bind /dev/null /etc/crontab
@@ -119,6 +119,7 @@ mkdir -m 1777 /run/lock
 mkdir /var/spool/cron/crontabs
 ln -s "$SWLOCK" /usr/local/bin/swlock
 ln -s "$PWD/job" /usr/local/sbin/backup
+cp scripts/* /usr/local/sbin
 ln -s "$PWD/mail" /usr/sbin/sendmail
 install -m 600 crontab "$PLACE"
 exec ./cron -f
@@ -154,6 +155,10 @@ def test_cron_runs_the_line_in_both_forms(folder, settings, command, form):
     for name, text in {"job": JOB.format(folder=folder), "mail": f"#!/bin/sh\ncat >>{folder}/mails\n"}.items():
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
+    (folder / "scripts").mkdir()
+    for name, text in documents.scripts("docs/guide.md").items():
+        (folder / "scripts" / name).write_text(text)
+        (folder / "scripts" / name).chmod(0o755)
     (folder / "bin").mkdir()
     (folder / "bin/check").symlink_to(folder / "job")
     user = "root " if form == "cron.d" else ""
