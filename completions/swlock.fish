@@ -28,7 +28,7 @@ function __swlock_run
     else if test $literal -eq 1; or not string match -q -- '-?*' "$word"
       set operands (math $operands + 1)
       test $operands -eq 2; and set __swlock_first $index
-    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--record|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--unshare|--propagation|--on-exit|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
+    else if string match -qr -- '^(--mode|--timeout|--conflict-exit-code|--range|--perm|--group|--message|--slots|--lifetime|--style|--clock-slop|--poll|--settle|--retry-errno|--command|--leftovers|--max-runtime|--kill-after|--record|--chdir|--umask|--env|--unset|--argv0|--user|--groups|--fd|--stdin|--path-lookup|--nice|--ionice|--rlimit|--cgroup|--unshare|--propagation|--on-exit|--log|--log-filter|--owner|--to|--older-than|-[^-mwEc]*[mwEc])$' "$word"
       set awaits 1
     end
     set index (math $index + 1)
@@ -176,6 +176,9 @@ complete -c swlock -n '__swlock_run options' -s v -l verbose -d 'say on standard
 complete -c swlock -n '__swlock_run options' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
 complete -c swlock -n '__swlock_run options' -l message -x -d 'say TEXT instead while waiting'
 complete -c swlock -n '__swlock_run options' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
+complete -c swlock -n '__swlock_run options' -l queue -d 'wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number'
+complete -c swlock -n '__swlock_run options' -l slots -x -d 'up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix'
+complete -c swlock -n '__swlock_run options' -l replace -a 'waiting' -d 'the newest wins: end who has the lock and who waits for it by --queue or --replace, and take it; =waiting: end only those who wait'
 complete -c swlock -n '__swlock_run options' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_run options' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_run options' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
@@ -242,6 +245,8 @@ complete -c swlock -n '__swlock_command acquire' -s v -l verbose -d 'say on stan
 complete -c swlock -n '__swlock_command acquire' -l progress -d 'say after a second of waiting who has the lock, also where standard error is no terminal'
 complete -c swlock -n '__swlock_command acquire' -l message -x -d 'say TEXT instead while waiting'
 complete -c swlock -n '__swlock_command acquire' -l reentrant -d 'if an ancestor of this process has the lock, go on without locking again'
+complete -c swlock -n '__swlock_command acquire' -l queue -d 'wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number'
+complete -c swlock -n '__swlock_command acquire' -l slots -x -d 'up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix'
 complete -c swlock -n '__swlock_command acquire' -l lifetime -x -d 'how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it'
 complete -c swlock -n '__swlock_command acquire' -l style -x -a 'flufl portage' -d 'whom the lock excludes: flufl.lock (flufl, the default) or portage'
 complete -c swlock -n '__swlock_command acquire' -l clock-slop -x -d 'how long after its lifetime a lock is still respected; default 10s'
