@@ -42,8 +42,11 @@ final class ReleaseWatch {
   }
 
   private func watchFile(_ descriptor: Int32) {
-    if notifier == nil { notifier = FileNotifier() }
-    notifier?.begin(descriptor)
+    if let notifier {
+      try? notifier.begin(descriptor)
+    } else {
+      notifier = FileNotifier(watching: descriptor)
+    }
   }
 
   private func watchProcess(_ identifier: Int32) {
@@ -93,40 +96,5 @@ final class ReleaseWatch {
     var readable: [Int32] = []
     for entry in polled where entry.revents != 0 { readable.append(entry.fd) }
     return readable
-  }
-}
-
-/// Hears of what becomes of one open file (inotify(7)).
-private final class FileNotifier {
-  private let descriptor: FileDescriptor
-  private var watch: Int32?
-
-  init?() {
-    let number = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
-    if number < 0 { return nil }
-    descriptor = FileDescriptor(taking: number)
-  }
-
-  var number: Int32 { descriptor.number }
-
-  /// The file itself, not the folder, where much happens that is none of our business. A rename of it
-  /// moves it; a new link and an unlink change its link count.
-  func begin(_ file: Int32) {
-    let path: ByteString = "/proc/self/fd/" + ByteString(decimal: file)
-    let added = path.withCString {
-      inotify_add_watch(
-        number, $0, UInt32(IN_MOVE_SELF) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF))
-    }
-    watch = added < 0 ? nil : added
-  }
-
-  func end() {
-    if let watch { inotify_rm_watch(number, watch) }
-    watch = nil
-  }
-
-  func drain() {
-    var buffer = [UInt8](repeating: 0, count: 4096)
-    while read(number, &buffer, buffer.count) > 0 {}
   }
 }
