@@ -1,5 +1,7 @@
-// What has to live in one object file: argv, which Embedded Swift does not hand out, and the mutex of
-// Locking's registry.
+// What has to live in one object file: argv, which Embedded Swift does not hand out, the mutex of Locking's
+// registry, and what the process keeps for its next wait.
+#include <stdatomic.h>
+
 #include "CSystem.h"
 
 static int argument_count;
@@ -27,3 +29,7 @@ static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 
 void csystem_registry_lock(void) { pthread_mutex_lock(&registry); }
 void csystem_registry_unlock(void) { pthread_mutex_unlock(&registry); }
+
+static atomic_ullong spare;
+
+unsigned long long csystem_exchange_spare(unsigned long long next) { return atomic_exchange(&spare, next); }

@@ -20,5 +20,7 @@ int csystem_argument_count(void);
 char **csystem_arguments(void);
 void csystem_registry_lock(void);
 void csystem_registry_unlock(void);
+// Leaves `next` for whoever calls this next, in any thread, and returns what was left before; 0: nothing.
+unsigned long long csystem_exchange_spare(unsigned long long next);
 
 #endif

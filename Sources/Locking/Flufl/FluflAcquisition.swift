@@ -73,7 +73,10 @@ struct FluflAcquisition {
       }
       isUnsure = false
       try lock.refuseUntrusted(held.status)
-      if try retireIfStale(held, unchangedFor: wait.timeUnchanged(held)) { continue }
+      let unchanged = wait.timeUnchanged(held)
+      if held.wasAbandoned || !wait.isNewcomer, try retireIfStale(held, unchangedFor: unchanged) {
+        continue
+      }
       // Another process that wants it in the owner's name may wait until the owner gives it back.
       if held.name.process > 0, !held.wasAbandoned, judge.claimant.owns(held.name),
         judge.claimant.partner == nil

@@ -32,6 +32,8 @@ final class FluflHold: Hold {
   /// - Throws: `lost`, `notHeld`.
   func refresh() throws(LockError) {
     try checkHeld()
+    // Whoever holds it for so long has time for that.
+    defer { FileNotifier.dropSpare() }
     let claim = claim
     var wasInTime: Bool?
     do throws(LockError) {

@@ -9,7 +9,7 @@ struct HardlinkWait {
   private let lock: LockName
   private let watch: ReleaseWatch
   private var backoff: Backoff
-  private var seen: (token: ByteString, changeTime: WallTime, since: BootTime)?
+  private var seen: (token: ByteString, first: BootTime, changeTime: WallTime, since: BootTime)?
   /// How many holders have come and gone while this one waited.
   private var turns = 0
   /// And how many waiters there were at about that time.
@@ -36,10 +36,21 @@ struct HardlinkWait {
   mutating func timeUnchanged(_ held: BoundClaim) -> Span {
     let now = BootTime.now
     let changeTime = held.status.changeTime
-    if let seen, seen.token == held.token, seen.changeTime == changeTime { return now - seen.since }
-    if let seen, seen.token != held.token { missTurn() }
-    seen = (held.token, changeTime, now)
+    guard let before = seen, before.token == held.token else {
+      if seen != nil { missTurn() }
+      seen = (held.token, now, changeTime, now)
+      return .zero
+    }
+    if before.changeTime == changeTime { return now - before.since }
+    seen = (held.token, before.first, changeTime, now)
     return .zero
+  }
+
+  /// Whether the claim that was seen last has only just followed another one. Its owner ran a moment ago, and
+  /// has released the lock before the next look, mostly: whether it still runs is asked later, if need be.
+  var isNewcomer: Bool {
+    guard turns > 0, let seen else { return false }
+    return BootTime.now - seen.first < .milliseconds(20)
   }
 
   /// The more there are who wait, the more rarely each of them looks.

@@ -42,12 +42,12 @@ final class ReleaseWatch {
   }
 
   private func watchFile(_ descriptor: Int32) {
-    if notifier == nil { notifier = FileNotifier() }
-    notifier?.begin(descriptor, ofClaim)
+    if let notifier {
+      try? notifier.begin(descriptor)
+    } else {
+      notifier = FileNotifier(watching: descriptor)
+    }
   }
-
-  /// A rename of it moves it; a new link and an unlink change its link count.
-  private let ofClaim = UInt32(IN_MOVE_SELF) | UInt32(IN_ATTRIB) | UInt32(IN_DELETE_SELF)
 
   private func watchProcess(_ identifier: Int32) {
     if let handle = try? ProcessHandle(identifier) { holders.append(handle) }

@@ -46,7 +46,7 @@ public struct HeldLock: ~Copyable {
 
   /// Lets go of what was only needed to wait. The kernel may take 10 ms for that: to be called when the lock is in
   /// use.
-  public func endWait() { hold.endWait() }
+  public func endWait() { FileNotifier.dropSpare() }
 
   /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
   ///

@@ -16,7 +16,6 @@ protocol Hold: AnyObject {
   /// From here on the end of its life releases nothing that outlives this process.
   func leaveBehind()
   func leaveOpen()
-  func endWait()
 }
 
 extension Hold {
@@ -31,5 +30,4 @@ extension Hold {
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
   func leaveBehind() {}
   func leaveOpen() {}
-  func endWait() {}
 }

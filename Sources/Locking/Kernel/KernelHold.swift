@@ -7,8 +7,6 @@ final class KernelHold: Hold {
   let path: ByteString
   let mayBeHardlinkLock: Bool
   let slot: Int?
-  /// What has heard that a slot was free.
-  private var notifier: FileNotifier?
 
   init(
     _ file: consuming LockFile, _ path: ByteString, _ won: OrderedTaking.Won? = nil,
@@ -16,7 +14,6 @@ final class KernelHold: Hold {
   ) {
     self.path = path
     slot = won?.slot
-    notifier = won?.notifier
     number = file.number
     self.file = consume file
     self.removal = removal
@@ -31,8 +28,6 @@ final class KernelHold: Hold {
     try file.take()?.close()
     if try removal?.perform() == .notRemovable { throw .refused(.notRemovable) }
   }
-
-  func endWait() { notifier = nil }
 
   func leaveOpen() { file.take()?.leave() }
 }

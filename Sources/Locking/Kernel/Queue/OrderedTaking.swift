@@ -8,11 +8,9 @@ struct OrderedTaking {
   /// How often it is looked whether somebody else has the lock by now who is to be ended.
   private static let look = Span.milliseconds(100)
 
-  /// What was won, and what heard of it.
+  /// What was won.
   struct Won {
-    let lock: KernelLock
     var slot: Int?
-    var notifier: FileNotifier?
   }
 
   /// Nil where the kernel's own order will do.
@@ -51,11 +49,11 @@ struct OrderedTaking {
 
   private func attempt(_ descriptor: Int32) throws(LockError) -> Won? {
     if let slots {
-      return try slots.take(descriptor).map { Won(lock: slots.lock($0), slot: $0) }
+      return try slots.take(descriptor).map { Won(slot: $0) }
     }
     do throws(LockError) {
       try lock.take(descriptor, .never)
-      return Won(lock: lock)
+      return Won()
     } catch .busy {
       return nil
     }
@@ -63,15 +61,14 @@ struct OrderedTaking {
 
   private func wait(_ descriptor: Int32, _ patience: Patience) throws(LockError) -> Won {
     if let slots {
-      let (slot, notifier) = try slots.wait(descriptor, patience)
-      return Won(lock: slots.lock(slot), slot: slot, notifier: notifier)
+      return Won(slot: try slots.wait(descriptor, patience))
     }
     if let replacement, replacement.endsHolders {
       try wait(descriptor, patience, replacing: replacement)
     } else {
       try lock.take(descriptor, patience)
     }
-    return Won(lock: lock)
+    return Won()
   }
 
   private func wait(

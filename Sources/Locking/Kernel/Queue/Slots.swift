@@ -44,19 +44,14 @@ package struct Slots {
   /// pauses that double; these also bound what an explicit unlock costs, or another host. Where there is no
   /// watch to be had the looks are more frequent.
   ///
-  /// - Returns: the slot, and what has heard: to close it takes the kernel 10 ms.
-  func wait(
-    _ descriptor: Int32, _ patience: Patience
-  ) throws(LockError) -> (slot: Int, notifier: FileNotifier?) {
-    let notifier = FileNotifier()
-    let hears = notifier?.begin(descriptor, UInt32(IN_CLOSE)) == true
+  /// `FileNotifier.dropSpare` lets go of that, once there is time.
+  func wait(_ descriptor: Int32, _ patience: Patience) throws(LockError) -> Int {
+    let notifier = FileNotifier(watching: descriptor, for: UInt32(IN_CLOSE))
+    let hears = notifier?.isOn == true
     let longest = hears ? Span.seconds(1) : .milliseconds(20)
     var pause = Self.shortest
     while true {
-      if let slot = try take(descriptor) {
-        notifier?.end()
-        return (slot, notifier)
-      }
+      if let slot = try take(descriptor) { return slot }
       if patience.isOver { throw .timedOut }
       if csystem_was_called_off() { throw .interrupted }
       if poll(notifier, patience.bounding(pause)) {
