@@ -44,7 +44,7 @@ final class WaitingLine {
     do throws(LaunchError) {
       guard let companion = try forkCompanion() else {
         silence.sleep()
-        WaitingLine.tell(request, options, isInPlace)
+        WaitingLine.tell(request, options)
       }
       self.companion = companion
     } catch {
@@ -57,11 +57,8 @@ final class WaitingLine {
     if isInPlace, silence.hasPassed { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
   }
 
-  private static func tell(
-    _ request: LockRequest, _ options: LockOptions, _ isInPlace: Bool
-  ) -> Never {
-    let start = Deadline.now
-    var last = Message()
+  private static func tell(_ request: LockRequest, _ options: LockOptions) -> Never {
+    var notice = WaitingNotice(options, since: .now)
     var incumbent: Incumbent?
     // There may be many who wait: the longer it takes, the more rarely they look who has it, or when that one
     // has ended.
@@ -73,48 +70,68 @@ final class WaitingLine {
         nextLook = .after(pause)
         pause = min(pause * 2, .seconds(60))
       }
-      let seconds = (Deadline.now - start).wholeSeconds + 1
-      if isInPlace {
-        // In the background it would write over what is done in the foreground.
-        let group = tcgetpgrp(STDERR_FILENO)
-        if group < 0 || group == getpgrp() {
-          let text = line(request, options, incumbent, seconds)
-          try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
-        }
-      } else {
-        let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
-        if key.bytes != last.bytes {
-          let text = text(request, options, incumbent)
-          try? Output.write("\(text)\n", to: STDERR_FILENO)
-          last = key
-        }
-      }
+      let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
+      notice.tell(request.path, key: key) { incumbent?.phrase(commandUpTo: $0) }
       Deadline.seconds(1).sleep()
     }
   }
+}
 
-  private static func text(
-    _ request: LockRequest, _ options: LockOptions, _ incumbent: Incumbent?
-  ) -> Message {
+/// What a wait is told with on standard error: a line that is written anew on a terminal, and elsewhere one when
+/// somebody else has the lock.
+struct WaitingNotice {
+  private let options: LockOptions
+  private let isInPlace = Output.isInteractive(STDERR_FILENO)
+  private let start: Deadline
+  private var last = Message()
+
+  init(_ options: LockOptions, since start: Deadline) {
+    self.options = options
+    self.start = start
+  }
+
+  /// - Parameters:
+  ///   - key: the same as long as nothing has happened but that time passed.
+  ///   - holder: who is waited for, with a command that has so many columns at most.
+  mutating func tell(_ path: ByteString, key: Message, _ holder: (Int) -> Message?) {
+    if isInPlace {
+      // In the background it would write over what is done in the foreground.
+      let group = tcgetpgrp(STDERR_FILENO)
+      if group < 0 || group == getpgrp() {
+        let text = line(path, holder)
+        try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
+      }
+    } else if key.bytes != last.bytes {
+      let text = text(path, holder)
+      try? Output.write("\(text)\n", to: STDERR_FILENO)
+      last = key
+    }
+  }
+
+  /// Erases the line.
+  func end() {
+    if isInPlace { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+  }
+
+  private func text(_ path: ByteString, _ holder: (Int) -> Message?) -> Message {
     if let message = options.message { return "\(message)" }
-    let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: 500))
-    return "swlock: waiting for \(request.path)\(holder)"
+    let holder = Message.phrase(", ", holder(500))
+    return "swlock: waiting for \(path)\(holder)"
   }
 
   /// Not wider than the terminal.
-  private static func line(
-    _ request: LockRequest, _ options: LockOptions, _ incumbent: Incumbent?, _ seconds: Int64
-  ) -> Message {
+  private func line(_ path: ByteString, _ holder: (Int) -> Message?) -> Message {
     let width = Output.width(of: STDERR_FILENO) - 1
     if let message = options.message { return Message(message, upTo: width) }
+    let seconds = (Deadline.now - start).wholeSeconds + 1
     let time = spanText(.seconds(seconds))
     func text(_ path: Message, _ width: Int) -> Message {
-      let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: width))
+      let holder = Message.phrase(", ", holder(width))
       return "swlock: waiting \(time) for \(path)\(holder)"
     }
-    let whole = text("\(request.path)", .max)
+    let whole = text("\(path)", .max)
     if whole.columns <= width { return whole }
-    let path = Message(request.path, upTo: max(28, width / 3))
+    let path = Message(path, upTo: max(28, width / 3))
     // The command has the columns that all the rest leaves.
     return text(path, max(4, width - (text(path, 1).columns - 1)))
   }
