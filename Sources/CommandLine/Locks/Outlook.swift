@@ -56,7 +56,8 @@ final class Outlook {
   /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
   /// same, who has inherited it.
   private var isUnremarkable: Bool {
-    guard options.subcommand == .run, !options.reentrant, HeldList.isEmpty,
+    guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
+      HeldList.isEmpty,
       let glance = try? LockersGlance(at: request.path), glance.namesAllOfFile,
       !glance.ofFile.isEmpty,
       glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })

@@ -35,15 +35,15 @@ final class FreeWatch {
     if isTurn {
       let pause = turnSpacing / 2 + spread.span(upTo: turnSpacing / 2)
       poll([], min(pause, span))
-      turnSpacing = longer(turnSpacing)
+      turnSpacing = longer(turnSpacing, from: .milliseconds(16))
     }
     hadEvent = false
     eventSpacing = .zero
     return false
   }
 
-  private func longer(_ spacing: Span) -> Span {
-    min(max(.milliseconds(2), spacing * 2), .seconds(1))
+  private func longer(_ spacing: Span, from shortest: Span) -> Span {
+    min(max(shortest, spacing * 2), .seconds(1))
   }
 
   func sleep(_ span: Span) {
@@ -53,7 +53,7 @@ final class FreeWatch {
     if hadEvent {
       hadEvent = false
       if waitForEnd(min(eventSpacing, end.remaining)) { return }
-      eventSpacing = longer(eventSpacing)
+      eventSpacing = longer(eventSpacing, from: .milliseconds(4))
     }
     while !end.hasPassed {
       let readable = poll(

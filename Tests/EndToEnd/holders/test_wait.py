@@ -245,7 +245,7 @@ def test_it_makes_no_call_that_takes_a_lock(swlock, folder):
 LOOP = """
 import subprocess, sys
 busy = 0
-for turn in range(20):
+for turn in range(10):
     # Shared, so that the loops are not in each other's way.
     words = [sys.argv[1], "run", "-n", "-q", "-s", "-m", sys.argv[2], "lock", "--", "true"]
     busy += subprocess.run(words).returncode == 75
@@ -259,7 +259,7 @@ def test_nobody_finds_it_busy_because_of_those_who_wait(swlock, folder, mode):
 
     def run(*wait):
         (folder / "stop").unlink(missing_ok=True)
-        script = 'until [ -e stop ]; do "$@"; sleep 0.5; done'
+        script = 'until [ -e stop ]; do "$@"; sleep 2; done'
         waiters = [swlock.begin(["sh", "-c", script, "sh", SWLOCK, *wait]) for _ in range(100)]
         loops = [swlock.begin(python(LOOP, SWLOCK, mode)) for _ in range(10)]
         try:
@@ -278,7 +278,7 @@ def test_a_hundred_wait_for_one_lock_that_ten_loops_take(swlock, folder):
     loop = python(
         """
 import subprocess, sys
-for turn in range(20):
+for turn in range(5):
     subprocess.run([sys.argv[1], "run", "lock", "--", "true"], check=True)
 """,
         SWLOCK,
