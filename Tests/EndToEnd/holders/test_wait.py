@@ -183,7 +183,7 @@ def test_all_of_several_have_to_be_free(swlock, folder):
 
 
 def test_one_that_is_handed_over_is_still_waited_for(swlock, folder):
-    """The next one was in the kernel's queue."""
+    """The next one was in the kernel's queue. For a moment nobody has it, and a look may fall into that."""
     with holder(folder, "flock") as first:
         second = swlock.start("run", "lock", "--", "sh", "-c", "echo >inside; read line", stdin=subprocess.PIPE)
         wait_until(lambda: any("->" in line for line in locks_on(folder / "lock")))
@@ -191,9 +191,9 @@ def test_one_that_is_handed_over_is_still_waited_for(swlock, folder):
         first.kill()
         appears(folder / "inside")
         assert has_failed(swlock.run("wait", "-n", "lock"), 75)
-        assert waiter.poll() is None
+        later = begin(swlock, "lock")
         let_go(second)
-        assert waiter.wait(PATIENCE) == 0
+        assert (waiter.wait(PATIENCE), later.wait(PATIENCE)) == (0, 0)
 
 
 def test_one_that_a_child_has_inherited_is_waited_for(swlock, folder):
@@ -267,10 +267,10 @@ def test_nobody_finds_it_busy_because_of_those_who_wait(swlock, folder, mode):
         finally:
             (folder / "stop").touch()
             for waiter in waiters:
-                waiter.wait(PATIENCE)
+                waiter.wait(2 * PATIENCE)
 
     assert run("wait", "lock") == 0
-    assert run("run", "-m", mode, "lock", "--", "true") > 0
+    assert run("run", "-m", mode, "lock", "--", "sleep", "0.05") > 0
 
 
 def test_a_hundred_wait_for_one_lock_that_ten_loops_take(swlock, folder):
