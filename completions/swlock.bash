@@ -137,7 +137,7 @@ _swlock() {
   [[ $raw == [=:]* ]] && raw=''
 
   if [[ ${#words[@]} -le 2 ]]; then
-    _swlock_offer run acquire release refresh transfer status break cleanup as help version --help --version
+    _swlock_offer run acquire release refresh transfer wait status break cleanup as help version --help --version
     return
   fi
   case ${words[1]} in
@@ -146,12 +146,13 @@ _swlock() {
     release) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
     refresh) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
     transfer) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
+    wait) options=(-n --nonblock -w --timeout -E --conflict-exit-code --sidecar -q --quiet -v --verbose --progress --message --clock-slop -m --mode --range --gone --style -h --help -V --version) ;;
     status) options=(--sidecar -v --verbose --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
     break) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
     cleanup) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)
-      [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer status break cleanup as help version modes exit durations json
+      [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer wait status break cleanup as help version modes exit durations json
       return
       ;;
     as)
@@ -197,7 +198,7 @@ _swlock() {
   else
     case ${words[1]} in
       run) if [[ $operands -eq 0 ]]; then _swlock_files; else _swlock_command "${starts[-1]}"; fi ;;
-      release | status | break) _swlock_locks ;;
+      release | wait | status | break) _swlock_locks ;;
       acquire | refresh | transfer | cleanup) _swlock_files ;;
     esac
   fi

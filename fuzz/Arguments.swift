@@ -27,6 +27,8 @@ private func complaint(aboutWords arguments: ArgumentVector, count: Int) -> Stri
     case .acquire(let options), .release(let options), .refresh(let options),
       .transfer(let options):
       return complaint(about: options.lock) ?? complaint(aboutDurations: [options.lifetime])
+    case .wait(let options):
+      return complaint(about: options.lock)
     case .status(let options), .break(let options), .cleanup(let options):
       return complaint(about: options.lock)
         ?? complaint(aboutDurations: [options.watch, options.killAfter])

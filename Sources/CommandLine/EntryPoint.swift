@@ -34,6 +34,7 @@ private func perform(_ arguments: ArgumentVector, count: Int) throws(Failure) ->
   case .release(let options): return try Release(options).perform()
   case .refresh(let options): return try Refresh(options).perform()
   case .transfer(let options): return try Transfer(options).perform()
+  case .wait(let options): return try Wait(options).perform()
   case .status(let options): return try Status(options).perform()
   case .break(let options): return try Break(options).perform()
   case .cleanup(let options): return try Cleanup(options).perform()

@@ -22,7 +22,8 @@ struct Parser {
       switch subcommand {
       case .as: return try parseAs(from: reader.index)
       case .help: return try parseHelp(from: reader.index)
-      case .run, .acquire, .release, .refresh, .transfer, .status, .break, .cleanup, .version:
+      case .run, .acquire, .release, .refresh, .transfer, .wait, .status, .break, .cleanup,
+        .version:
         return try parse(subcommand, from: reader.index)
       }
     }

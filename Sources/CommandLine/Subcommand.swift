@@ -1,6 +1,6 @@
 /// The first word after `swlock`.
 package enum Subcommand: UInt16, CaseIterable, Sendable {
-  case run, acquire, release, refresh, transfer, status, `break`, cleanup, `as`, help, version
+  case run, acquire, release, refresh, transfer, wait, status, `break`, cleanup, `as`, help, version
 
   package var name: StaticString {
     switch self {
@@ -9,6 +9,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release: "release"
     case .refresh: "refresh"
     case .transfer: "transfer"
+    case .wait: "wait"
     case .status: "status"
     case .break: "break"
     case .cleanup: "cleanup"
@@ -25,6 +26,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release: "release a lock that was acquired"
     case .refresh: "make the lifetime of a lock begin anew"
     case .transfer: "hand a lock over to another process"
+    case .wait: "wait until a lock is free, without taking it"
     case .status: "show who holds a lock, and who waits for it"
     case .break: "end a lock whose owner is dead or overdue"
     case .cleanup: "remove what dead processes left of their locks"
@@ -45,6 +47,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .release: ["swlock release [OPTION...] PATH", "swlock release [OPTION...] --fd N"]
     case .refresh: ["swlock refresh [OPTION...] PATH"]
     case .transfer: ["swlock transfer [OPTION...] --to PID|none PATH"]
+    case .wait: ["swlock wait [OPTION...] PATH..."]
     case .status: ["swlock status [OPTION...] [PATH...]", "swlock status --probe [--json] DIR..."]
     case .break: ["swlock break [OPTION...] PATH..."]
     case .cleanup: ["swlock cleanup [OPTION...] PATH|DIR..."]
@@ -66,7 +69,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     switch self {
     case .run: .pathAndCommand
     case .acquire, .release, .refresh, .transfer: .path
-    case .status, .break, .cleanup: .paths
+    case .wait, .status, .break, .cleanup: .paths
     case .as, .help, .version: .none
     }
   }
@@ -103,7 +106,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .usage, .notALock, .unsupported, .systemCall, .cannotCreate, .inputOutput, .notPermitted:
       return true
     case .missing: return self == .run || self == .acquire || self == .status || self == .break
-    case .busy: return self == .run || self == .acquire || self == .break
+    case .busy: return self == .run || self == .acquire || self == .wait || self == .break
     case .notHeld:
       return SubcommandSet.lockers.contains(self) || SubcommandSet.holders.contains(self)
     case .outOfTime, .cannotExecute, .notFound: return self == .run
@@ -144,6 +147,7 @@ struct SubcommandSet: Sendable {
   static var release: SubcommandSet { SubcommandSet(.release) }
   static var refresh: SubcommandSet { SubcommandSet(.refresh) }
   static var transfer: SubcommandSet { SubcommandSet(.transfer) }
+  static var wait: SubcommandSet { SubcommandSet(.wait) }
   static var status: SubcommandSet { SubcommandSet(.status) }
   static var `break`: SubcommandSet { SubcommandSet(.break) }
   static var cleanup: SubcommandSet { SubcommandSet(.cleanup) }

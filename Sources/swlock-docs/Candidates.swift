@@ -45,7 +45,7 @@ extension Subcommand {
   /// Whether it acts on a lock that is held, in any mode: those that `swlock status` shows are offered.
   var wantsHeldLock: Bool {
     switch self {
-    case .release, .status, .break: true
+    case .release, .wait, .status, .break: true
     case .run, .acquire, .refresh, .transfer, .cleanup, .as, .help, .version: false
     }
   }

@@ -27,6 +27,7 @@ private func policy(_ words: String...) throws -> FluflPolicy {
   case .acquire(let options), .release(let options), .refresh(let options),
     .transfer(let options):
     options.lock.hardlink
+  case .wait(let options): options.lock.hardlink
   case .status(let options), .break(let options), .cleanup(let options): options.lock.hardlink
   default: throw Failure(.systemCall, "not a lock command")
   }

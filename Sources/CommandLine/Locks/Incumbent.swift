@@ -18,22 +18,40 @@ struct Incumbent {
   init?(of request: LockRequest) {
     if request.kind.hasClaim {
       guard let claim = claimHolding(request) else { return nil }
-      let user = LockUser(of: claim, at: request.path)
-      who = user.map { .user($0) } ?? .claim(claim)
-      expiry = claim.expiryInBrackets
-      return
+      self.init(claim, at: request.path)
+    } else {
+      guard let inspection = try? inspectLockers(at: request.path) else { return nil }
+      self.init(inspection, at: request.path) { $0.excludes(request) }
     }
-    guard let inspection = try? inspectLockers(at: request.path) else { return nil }
+  }
+
+  /// Of what a look has found; nil where nobody is seen.
+  init?(_ found: Occupancy) {
+    switch found.cause {
+    case .locks(let inspection): self.init(inspection, at: found.path) { _ in true }
+    case .claim(let claim): self.init(claim, at: found.path)
+    case .file: return nil
+    }
+  }
+
+  private init(_ claim: HardlinkClaim, at path: ByteString) {
+    who = LockUser(of: claim, at: path).map { .user($0) } ?? .claim(claim)
+    expiry = claim.expiryInBrackets
+  }
+
+  private init?(
+    _ inspection: LockInspection, at path: ByteString, where counts: (ObservedLock) -> Bool
+  ) {
     var first: LockUser?
-    for lock in inspection.locks where lock.excludes(request) {
-      guard let user = LockUser(of: lock, at: request.path) else { continue }
+    for lock in inspection.locks where counts(lock) {
+      guard let user = LockUser(of: lock, at: path) else { continue }
       if first == nil { first = user } else { others += Int64(lock.count) }
     }
     if let first {
       who = .user(first)
     } else if inspection.elsewhere.isHeld {
       who = .otherHost
-    } else if inspection.locks.contains(where: { $0.excludes(request) && !$0.holders.isEmpty }) {
+    } else if inspection.locks.contains(where: { counts($0) && !$0.holders.isEmpty }) {
       who = .thisProcess
     } else {
       return nil

@@ -157,7 +157,7 @@ extension LockOptions {
     }
   }
 
-  private var patience: Patience {
+  var patience: Patience {
     if nonblock || timeout == .zero { return .never }
     return timeout.map { .until(.after($0)) } ?? .forever
   }

@@ -61,7 +61,8 @@ final class Outlook {
   /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
   /// same, who has inherited it.
   private var isUnremarkable: Bool {
-    guard options.subcommand == .run, !options.reentrant, HeldList.isEmpty,
+    guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
+      HeldList.isEmpty,
       let glance = try? LockersGlance(at: request.path), glance.namesAllOfFile,
       !glance.ofFile.isEmpty,
       glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })
@@ -192,14 +193,21 @@ final class Outlook {
 
   /// - Parameter process: nil: this one alone.
   private func heldAbove(by process: ObservedProcess?) -> Failure {
-    guard let process else {
-      return Failure(.busy, .unable(to: "lock", request.path, Incumbent.inherited))
-    }
+    guard let process else { return endless(Incumbent.inherited) }
     let hint: StaticString =
       options.reentrant
-      ? "and not as it is wanted" : "which waits for this process (--reentrant goes on without)"
-    return Failure(
-      .busy, .unable(to: "lock", request.path, "it is held by \(process.phrase), \(hint)"))
+      ? "and not as it is wanted"
+      : options.subcommand == .wait
+        ? "which waits for this process"
+        : "which waits for this process (--reentrant goes on without)"
+    return endless("it is held by \(process.phrase), \(hint)")
+  }
+
+  private func endless(_ reason: Message) -> Failure {
+    Failure(
+      .busy,
+      options.subcommand == .wait
+        ? "\(request.path) is not free: \(reason)" : .unable(to: "lock", request.path, reason))
   }
 
   // MARK: - Claims, which name their owner
@@ -266,9 +274,7 @@ final class Outlook {
       reason.append(": \(waiter.phrase) waits for \(path)")
     }
     let holder = Message.phrase(", and ", Incumbent(of: request)?.reason)
-    return Suspicion(
-      holder: 0,
-      failure: Failure(.busy, .unable(to: "lock", request.path, "\(reason)\(holder)")))
+    return Suspicion(holder: 0, failure: endless("\(reason)\(holder)"))
   }
 }
 

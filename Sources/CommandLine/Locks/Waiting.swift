@@ -23,13 +23,71 @@ extension Message {
   }
 }
 
-/// Tells on standard error who is waited for, once a second.
+/// What a wait is told with on standard error: a line that is written anew on a terminal, and elsewhere one when
+/// somebody else has the lock.
+struct WaitingNotice {
+  private let options: LockOptions
+  private let isInPlace = Output.isInteractive(STDERR_FILENO)
+  private let start: Deadline
+  private var last = Message()
+
+  init(_ options: LockOptions, since start: Deadline) {
+    self.options = options
+    self.start = start
+  }
+
+  /// - Parameters:
+  ///   - key: the same as long as nothing has happened but that time passed.
+  ///   - holder: who is waited for, with a command that has so many columns at most.
+  mutating func tell(_ path: ByteString, key: Message, _ holder: (Int) -> Message?) {
+    if isInPlace {
+      // In the background it would write over what is done in the foreground.
+      let group = tcgetpgrp(STDERR_FILENO)
+      if group < 0 || group == getpgrp() {
+        let text = line(path, holder)
+        try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
+      }
+    } else if key.bytes != last.bytes {
+      let text = text(path, holder)
+      try? Output.write("\(text)\n", to: STDERR_FILENO)
+      last = key
+    }
+  }
+
+  /// Once the wait is over.
+  static func erase() {
+    if Output.isInteractive(STDERR_FILENO) { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
+  }
+
+  private func text(_ path: ByteString, _ holder: (Int) -> Message?) -> Message {
+    if let message = options.message { return "\(message)" }
+    let holder = Message.phrase(", ", holder(500))
+    return "swlock: waiting for \(path)\(holder)"
+  }
+
+  /// Not wider than the terminal.
+  private func line(_ path: ByteString, _ holder: (Int) -> Message?) -> Message {
+    let width = Output.width(of: STDERR_FILENO) - 1
+    if let message = options.message { return Message(message, upTo: width) }
+    let seconds = (Deadline.now - start).wholeSeconds + 1
+    let time = spanText(.seconds(seconds))
+    func text(_ path: Message, _ width: Int) -> Message {
+      let holder = Message.phrase(", ", holder(width))
+      return "swlock: waiting \(time) for \(path)\(holder)"
+    }
+    let whole = text("\(path)", .max)
+    if whole.columns <= width { return whole }
+    let path = Message(path, upTo: max(28, width / 3))
+    // The command has the columns that all the rest leaves.
+    return text(path, max(4, width - (text(path, 1).columns - 1)))
+  }
+}
+
+/// Tells who has the lock of a request, once a second.
 struct WaitingLine {
   private let request: LockRequest
   private let options: LockOptions
-  private let isInPlace = Output.isInteractive(STDERR_FILENO)
-  private let start = Deadline.now
-  private var last = Message()
+  private var notice: WaitingNotice
   private var incumbent: Incumbent?
   // There may be many who wait: the longer it takes, the more rarely they look who has it, or when that one
   // has ended.
@@ -40,6 +98,7 @@ struct WaitingLine {
   init(_ request: LockRequest, _ options: LockOptions) {
     self.request = request
     self.options = options
+    notice = WaitingNotice(options, since: .now)
   }
 
   mutating func show() {
@@ -48,47 +107,9 @@ struct WaitingLine {
       nextLook = .after(pause)
       pause = min(pause * 2, .seconds(60))
     }
-    if isInPlace {
-      // In the background it would write over what is done in the foreground.
-      let group = tcgetpgrp(STDERR_FILENO)
-      if group < 0 || group == getpgrp() {
-        let text = line((Deadline.now - start).wholeSeconds + 1)
-        try? Output.write("\r\(text)\u{1b}[K", to: STDERR_FILENO)
-      }
-    } else {
-      let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
-      if key.bytes != last.bytes {
-        try? Output.write("\(text)\n", to: STDERR_FILENO)
-        last = key
-      }
-    }
-  }
-
-  /// Once the wait is over.
-  static func erase() {
-    if Output.isInteractive(STDERR_FILENO) { try? Output.write("\r\u{1b}[K", to: STDERR_FILENO) }
-  }
-
-  private var text: Message {
-    if let message = options.message { return "\(message)" }
-    let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: 500))
-    return "swlock: waiting for \(request.path)\(holder)"
-  }
-
-  /// Not wider than the terminal.
-  private func line(_ seconds: Int64) -> Message {
-    let width = Output.width(of: STDERR_FILENO) - 1
-    if let message = options.message { return Message(message, upTo: width) }
-    let time = spanText(.seconds(seconds))
-    func text(_ path: Message, _ width: Int) -> Message {
-      let holder = Message.phrase(", ", incumbent?.phrase(commandUpTo: width))
-      return "swlock: waiting \(time) for \(path)\(holder)"
-    }
-    let whole = text("\(request.path)", .max)
-    if whole.columns <= width { return whole }
-    let path = Message(request.path, upTo: max(28, width / 3))
-    // The command has the columns that all the rest leaves.
-    return text(path, max(4, width - (text(path, 1).columns - 1)))
+    let incumbent = incumbent
+    let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
+    notice.tell(request.path, key: key) { incumbent?.phrase(commandUpTo: $0) }
   }
 }
 
@@ -120,7 +141,7 @@ final class KernelWait {
   }
 
   func end() {
-    if Sentry.end(), options.showsWaiting { WaitingLine.erase() }
+    if Sentry.end(), options.showsWaiting { WaitingNotice.erase() }
   }
 
   /// In the other process: until there is nothing more to be done.
@@ -174,6 +195,6 @@ final class ClaimWait {
 
   func end() {
     companion.end()
-    if silence.hasPassed { WaitingLine.erase() }
+    if silence.hasPassed { WaitingNotice.erase() }
   }
 }

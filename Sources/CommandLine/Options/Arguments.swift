@@ -8,6 +8,8 @@ final class Arguments {
   /// The options in the order given, without those that a later one took back.
   private(set) var given: [OptionSpecification] = []
   private(set) var paths: [ByteString] = []
+  /// Whether `--` stood before the first path.
+  private var beginsWithSeparator = false
   /// Of `run`.
   private(set) var command: CommandWords?
 
@@ -54,7 +56,12 @@ final class Arguments {
 
   init(_ subcommand: Subcommand) {
     self.subcommand = subcommand
-    mode = subcommand == .run || subcommand == .acquire ? .flock : .hardlink
+    switch subcommand {
+    case .run, .acquire: mode = .flock
+    // Of any kind.
+    case .wait: mode = nil
+    default: mode = .hardlink
+    }
   }
 
   func has(_ identity: OptionIdentity) -> Bool { given.contains { $0.identity == identity } }
@@ -77,6 +84,12 @@ final class Arguments {
       return
     }
     if word.isEmpty { throw usage("the lock file's name is empty") }
+    if subcommand == .wait, reader.sawSeparator, !paths.isEmpty, !beginsWithSeparator {
+      throw usage(
+        "wait runs no command: swlock wait PATH && COMMAND; to have the lock meanwhile: swlock run PATH -- COMMAND"
+      )
+    }
+    if paths.isEmpty { beginsWithSeparator = reader.sawSeparator }
     if subcommand.operands == .path, !paths.isEmpty {
       throw usage("unexpected word '\(word)', there is a PATH already")
     }

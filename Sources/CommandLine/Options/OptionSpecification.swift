@@ -4,7 +4,7 @@ internal import Locking
 package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
-  case progress, message, reentrant
+  case progress, message, reentrant, gone
   case queue, slots, replace
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter, record

@@ -22,12 +22,14 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .nonblock, "n", "nonblock", .none, .lock, .lockers, "do not wait for the lock", isCommon: true),
   .init(
-    .timeout, "w", "timeout", .duration, .lock, .lockers,
+    .nonblock, "n", "nonblock", .none, .own, .wait, "do not wait: only look", isCommon: true),
+  .init(
+    .timeout, "w", "timeout", .duration, .lock, .lockers + .wait,
     "wait for the lock at most that long; 0 is --nonblock", isCommon: true,
     brief: "wait for the lock at most that long"
   ) { (record, given) throws(Failure) in record.timeout = try given.duration() },
   .init(
-    .conflictExitCode, "E", "conflict-exit-code", .number, .lock, .lockers,
+    .conflictExitCode, "E", "conflict-exit-code", .number, .lock, .lockers + .wait,
     "exit status when the lock is busy or not free in time, 0 to 255; default 75", isCommon: true,
     brief: "exit status when it is busy; default 75"
   ) { (record, given) throws(Failure) in record.conflictExitCode = try given.exitCode() },
@@ -51,11 +53,11 @@ package let optionTable: [OptionSpecification] = [
     "remove the lock file when releasing it, if it is empty and nobody else has it open",
     needsFork: true),
   .init(
-    .sidecar, nil, "sidecar", .optionalSidecar, .lock, .lockers + .holders + .viewers,
+    .sidecar, nil, "sidecar", .optionalSidecar, .lock, .lockers + .holders + .viewers + .wait,
     "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile"
   ) { (record, given) throws(Failure) in record.sidecar = try given.sidecar() },
   .init(
-    .quiet, "q", "quiet", .none, .lock, .lockers,
+    .quiet, "q", "quiet", .none, .lock, .lockers + .wait,
     "say nothing while waiting, nor when the lock is busy or not free in time; other errors are said",
     isCommon: true, brief: "say nothing of waiting, nor of a busy lock",
     overrides: .these(.verbose, .progress)),
@@ -64,14 +66,14 @@ package let optionTable: [OptionSpecification] = [
     "say nothing of a lock that is not held, or alive, nor what was removed; other errors are said",
     isCommon: true, brief: "say nothing of what is no error to expect", overrides: .these(.verbose)),
   .init(
-    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .viewers,
+    .verbose, "v", "verbose", .none, .lock, .lockers + .holders + .viewers + .wait,
     "say on standard error what is done, and why", isCommon: true, overrides: .these(.quiet)),
   .init(
-    .progress, nil, "progress", .none, .lock, .lockers,
+    .progress, nil, "progress", .none, .lock, .lockers + .wait,
     "say after a second of waiting who has the lock, also where standard error is no terminal",
     overrides: .these(.quiet)),
   .init(
-    .message, nil, "message", .text, .lock, .lockers, "say TEXT instead while waiting"
+    .message, nil, "message", .text, .lock, .lockers + .wait, "say TEXT instead while waiting"
   ) { (record, given) in record.message = given.value },
   .init(
     .reentrant, nil, "reentrant", .none, .lock, .lockers,
@@ -106,7 +108,7 @@ package let optionTable: [OptionSpecification] = [
     "whom the lock excludes: flufl.lock (flufl, the default) or portage", modes: .hardlinkOrAuto
   ) { (record, given) throws(Failure) in record.style = try given.style() },
   .init(
-    .clockSlop, nil, "clock-slop", .duration, .hardlink, .lockers + .holders + .viewers,
+    .clockSlop, nil, "clock-slop", .duration, .hardlink, .lockers + .holders + .viewers + .wait,
     "how long after its lifetime a lock is still respected; default 10s", modes: .hardlinkOrAuto
   ) { (record, given) throws(Failure) in record.hardlink.clockSlop = try given.duration() },
   .init(
@@ -329,6 +331,26 @@ package let optionTable: [OptionSpecification] = [
     .mode, "m", "mode", .mode, .own, .refresh + .transfer,
     "kind of lock: hardlink (default), the only one with a lifetime"
   ) { (record, given) throws(Failure) in record.mode = try given.mode() },
+  .init(
+    .mode, "m", "mode", .mode, .own, .wait,
+    "wait only until nobody keeps a lock of this kind away; default, and auto: of any kind",
+    isCommon: true, brief: "look only for locks of this kind; default: any"
+  ) { (record, given) throws(Failure) in record.mode = try given.mode() },
+  .init(
+    .range, nil, "range", .range, .own, .wait,
+    "with --mode posix or ofd, count only locks of these bytes; without LENGTH or with 0, to the end"
+  ) { (record, given) throws(Failure) in record.range = try given.range() },
+  .init(
+    .gone, nil, "gone", .none, .own, .wait,
+    "wait until there is no file at PATH, for locks that are held as long as their file is there",
+    isCommon: true, brief: "wait until there is no file at PATH",
+    excludes: .these(.mode, .style, .range, .clockSlop),
+    because: "--gone is about the file itself, whatever locks it has"),
+  .init(
+    .style, nil, "style", .style, .own, .wait,
+    "look only for locks with a claim that have this style: flufl or portage; default: both",
+    modes: .hardlinkOrAuto
+  ) { (record, given) throws(Failure) in record.style = try given.style() },
   .init(
     .descriptor, nil, "fd", .number, .own, .acquire + .release,
     "lock an open file of the calling process, by its descriptor, instead of PATH", isCommon: true,

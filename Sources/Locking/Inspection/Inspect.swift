@@ -41,6 +41,20 @@ private func inspectLocks(
   return found
 }
 
+/// Those locks on a file that `counts` says yes to, as far as this host goes; of each at least one process that
+/// has it, where any can be seen. The file is not opened.
+func inspectLockers(
+  of file: LockedFile, where counts: (ObservedLock) -> Bool
+) throws(LockError) -> LockInspection {
+  var survey = try LockSurvey(file)
+  survey.lookAtLockers()
+  var found = survey.inspection.restricted(to: counts)
+  // In another pid namespace than the first one the table lacks some.
+  let isComplete = found.seesAllNamespaces || !found.locks.isEmpty
+  if !isComplete || survey.hasUnexplained { found = try inspect(file).restricted(to: counts) }
+  return found
+}
+
 /// All locks that can be seen from here, with their holders and waiters.
 ///
 /// - Throws: as `inspectLocks(at:)`, without what has to do with a path.

@@ -18,3 +18,13 @@ public struct LockInspection: Equatable, Sendable {
   /// Whether somebody has a lock, on this host or another.
   public var hasHolder: Bool { !locks.isEmpty || elsewhere.isHeld }
 }
+
+extension LockInspection {
+  /// The same with some of the locks only.
+  func restricted(to counts: (ObservedLock) -> Bool) -> LockInspection {
+    var part = LockInspection(
+      locks: locks.filter(counts), unreadable: unreadable, seesAllNamespaces: seesAllNamespaces)
+    part.elsewhere = elsewhere
+    return part
+  }
+}

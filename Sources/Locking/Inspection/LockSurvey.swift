@@ -197,7 +197,7 @@ struct LockSurvey {
 
 /// Whether this is the machine's first pid namespace, in which every process has a number, and with
 /// that every lock its line. Its inode number is part of the kernel's interface (PROC_PID_INIT_INO).
-private func isInFirstNamespace() -> Bool {
+func isInFirstNamespace() -> Bool {
   guard let own = try? ProcessFolder(getpid()) else { return false }
   return own.link("ns/pid") == "pid:[4026531836]"
 }

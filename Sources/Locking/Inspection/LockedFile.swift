@@ -15,15 +15,20 @@ struct LockedFile {
   init(_ path: ByteString) throws(LockError) {
     if path.isEmpty { throw .refused(.emptyPath) }
     let file = try step(.open) { () throws(Errno) in try FileDescriptor.open(path, O_PATH) }
-    identity = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number).identity }
+    try self.init(descriptor: file.number)
+    file.keepOpen()
+  }
+
+  /// One that is open already, in whatever way.
+  init(descriptor: Int32) throws(LockError) {
+    identity = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor).identity }
     let text = try step(.read) { () throws(Errno) in
-      try FileDescriptor.open("/proc/self/fdinfo/" + ByteString(decimal: file.number), O_RDONLY)
+      try FileDescriptor.open("/proc/self/fdinfo/" + ByteString(decimal: descriptor), O_RDONLY)
         .readAll(limit: 1 << 16)
     }
     let information = DescriptorInformation(text)
     tableInode = information.inode ?? identity.inode
     mount = information.mount
-    file.keepOpen()
   }
 
   /// The device of the file's file system, as /proc/locks shows it; nil when it cannot be found out.

@@ -13,22 +13,30 @@ public enum LocksElsewhere: Equatable, Sendable {
 
   /// - Parameter locks: those of this host, which the server would tell of as well.
   init(at path: ByteString, besides locks: [ObservedLock]) throws(LockError) {
-    self = .none
     let file = try step(.open) { () throws(Errno) in try FileDescriptor.open(path, O_PATH) }
-    guard let fileSystem = try SharedFileSystem(of: file.number) else { return }
+    try self.init(ofDescriptor: file.number, besides: locks)
+    file.keepOpen()
+  }
+
+  /// The same of a file that is open already, in whatever way.
+  init(ofDescriptor descriptor: Int32, besides locks: [ObservedLock]) throws(LockError) {
+    self = .none
+    guard let fileSystem = try SharedFileSystem(of: descriptor) else { return }
     // Nobody else can have one as well.
     if locks.contains(where: { $0.sharing == .exclusive && $0.range == .wholeFile }) { return }
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
     guard status.kind == .regular else { return }
     let staysHere = try fileSystem.typeIfFlockStaysHere() != nil
-    self = locks.isEmpty && !staysHere ? Self.ask(file, status.identity) : .unknown
+    self = locks.isEmpty && !staysHere ? Self.ask(descriptor, status.identity) : .unknown
     if self == .none, try !fileSystem.tellsOfSharedLocks() { self = .unknown }
   }
 
-  private static func ask(
-    _ file: borrowing FileDescriptor, _ identity: FileIdentity
+  /// What keeps a record lock of `range` away from a regular file, whoever has it (fcntl(2), F_GETLK): another
+  /// host, or a process of another pid namespace.
+  static func ask(
+    _ descriptor: Int32, _ identity: FileIdentity, _ range: ByteRange = .wholeFile
   ) -> LocksElsewhere {
-    let path = "/proc/self/fd/" + ByteString(decimal: file.number)
+    let path = "/proc/self/fd/" + ByteString(decimal: descriptor)
     // Closing it must not end a POSIX lock that this process has on it.
     return PosixRegistry.locked { registry in
       guard registry.descriptor(of: identity) == nil,
@@ -36,8 +44,8 @@ public enum LocksElsewhere: Equatable, Sendable {
       else { return .unknown }
       defer { open.keepOpen() }
       do throws(Errno) {
-        return try KernelLock(mode: .posix).sharingOfConflict(on: open.number).map { .held($0) }
-          ?? .none
+        return try KernelLock(mode: .posix, range: range).sharingOfConflict(on: open.number)
+          .map { .held($0) } ?? .none
       } catch {
         return .unknown
       }

@@ -4,7 +4,7 @@ public enum Patience: Equatable, Sendable {
   case until(Deadline)
 
   /// `span`, or what is left of the patience.
-  func bounding(_ span: Span) -> Span {
+  public func bounding(_ span: Span) -> Span {
     if case .until(let deadline) = self { min(span, deadline.remaining) } else { span }
   }
 
@@ -17,7 +17,7 @@ public enum Patience: Equatable, Sendable {
     }
   }
 
-  var isOver: Bool {
+  public var isOver: Bool {
     switch self {
     case .never: true
     case .forever: false

@@ -225,7 +225,7 @@ def test_words_in_the_wrong_order_or_misspelt_get_a_hint(swlock, folder, words, 
 
 
 @pytest.mark.parametrize(
-    "word", ["acquire", "release", "refresh", "transfer", "status", "break", "cleanup"]
+    "word", ["acquire", "release", "refresh", "transfer", "wait", "status", "break", "cleanup"]
 )
 def test_every_command_is_listed_has_help_and_needs_a_path(swlock, folder, word):
     assert re.search(rf"^  {word} ", swlock.run("help").stdout.decode(), re.MULTILINE)

@@ -60,6 +60,9 @@ EXPECTED = {
     "break, none": (["free"], 66, "No such file"),
     "cleanup": (["empty"], 0, "0 removed"),
     "cleanup, in use": (["--unused", "busy"], 0, "busy stays: it is open in pid "),
+    "wait": (["-n", "busy"], 75, "busy is not free: it is held by pid "),
+    "wait, in time": (["-w", "50ms", "claim"], 75, "claim is not free: timed out after 50ms, it is held by pid "),
+    "wait, gone": (["-n", "--gone", "busy"], 75, "busy is not gone: it is open in pid "),
     "status": (["free"], 1, "free  free (no such file)"),
 }
 
@@ -74,6 +77,7 @@ DONE = {
     "cleanup": (["dead"], "2 removed", []),
     "cleanup, all": (["."], "4 removed", ["found files of 4 locks", "which is alive"]),
     "cleanup, unused": (["--unused", "unused"], "unused (unused lock file)", []),
+    "wait": (["free"], "", ["free is free (no such file)"]),
     "status": (["busy"], "busy  held", ["looking at busy", "busy is no hardlink lock: it is an empty file"]),
 }
 
@@ -86,6 +90,7 @@ ERRORS = {
     "transfer": (["--owner", ME, "--to", "none", "nowhere/lock"], 73, "No such file"),
     "break": (["a folder"], 65, "it is a directory"),
     "cleanup": (["nowhere/lock"], 73, "No such file"),
+    "wait": (["unused/lock"], 73, "unable to look at unused/lock: stat: Not a directory"),
     "status": (["nowhere/lock"], 73, "No such file"),
 }
 

@@ -1,9 +1,7 @@
 """The waiting line: who is waited for, after a second, on a terminal or when asked for."""
 
 import os
-import pty
 import re
-import select
 import shutil
 import signal
 import subprocess
@@ -13,37 +11,7 @@ import pytest
 
 from conftest import SWLOCK, needs_static, needs_strace
 from observing import PATIENCE, children_of, held, is_held, nothing_left, wait_until, waits_on  # noqa: F401
-
-
-class Screen:
-    """A terminal for standard error, and what was written on it."""
-
-    def __init__(self, swlock, *words, term="xterm"):
-        self.reading, writing = pty.openpty()
-        env = {**os.environ, "TERM": term}
-        env.pop("NO_COLOR", None)
-        self.process = swlock.start(*words, stderr=writing, env=env)
-        os.close(writing)
-        self.written = b""
-
-    def rest(self):
-        """All, up to the end of the last process that has the terminal."""
-        return self.read(PATIENCE)
-
-    def read(self, timeout=0):
-        while select.select([self.reading], [], [], timeout)[0]:
-            try:
-                chunk = os.read(self.reading, 65536)
-            except OSError:
-                break
-            if not chunk:
-                break
-            self.written += chunk
-        return self.written
-
-    def shows(self, pattern):
-        wait_until(lambda: re.search(pattern, self.read()))
-        return self.written
+from screens import Screen
 
 
 def test_a_terminal_is_told_after_a_second_who_has_the_lock(swlock, folder):
