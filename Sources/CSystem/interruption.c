@@ -1,13 +1,25 @@
 // How a wait in the kernel is ended by signals, other than by the end of the process.
 #include "CSystem.h"
 
-static volatile sig_atomic_t called_off;
+static volatile sig_atomic_t called_off, word;
 
 // A timer's signal only interrupts (SI_TIMER).
 static void hear(int signal, siginfo_t *information, void *context) {
   (void)signal, (void)context;
-  if (information->si_code == SI_TKILL) called_off = 1;
+  if (information->si_code != SI_QUEUE) return;
+  word = information->si_value.sival_int;
+  called_off = 1;
 }
+
+int csystem_call_off(pid_t process, int new_word) {
+  siginfo_t information = {.si_signo = csystem_wakeup_signal(), .si_code = SI_QUEUE};
+  information.si_pid = getpid();
+  information.si_uid = getuid();
+  information.si_value.sival_int = new_word;
+  return (int)syscall(SYS_rt_tgsigqueueinfo, process, process, information.si_signo, &information);
+}
+
+int csystem_word_of_call(void) { return word; }
 
 int csystem_hear_wakeups(void) {
   struct sigaction action = {.sa_sigaction = hear, .sa_flags = SA_SIGINFO};

@@ -69,7 +69,7 @@ private func sample(_ value: OptionValue) -> String {
   case .leftovers: "wait"
   case .style, .optionalSidecar: "portage"
   case .error: "EIO"
-  case .duration, .number, .optionalDuration, .niceness: "7"
+  case .duration, .number, .optionalNumber, .optionalDuration, .niceness: "7"
   case .text, .group, .groups, .user, .shellCommand, .directory, .file, .variableName,
     .optionalName, .optionalState, .optionalPath:
     "text"
@@ -85,6 +85,7 @@ private func sample(_ value: OptionValue) -> String {
   case .namespaces, .optionalNamespaces: "net"
   case .propagation: "private"
   case .optionalSignal: "KILL"
+  case .optionalReplaced: "waiting"
   }
 }
 

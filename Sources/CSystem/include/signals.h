@@ -60,12 +60,12 @@ static inline int csystem_delete_timer(int timer) { return (int)syscall(SYS_time
 static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
 // Has the calling process's wakeup signal interrupt what it waits for, and nothing else.
 int csystem_hear_wakeups(void);
-// Interrupts the first thread of a process by that signal, and says so.
-static inline int csystem_call_off(pid_t process) {
-  return (int)syscall(SYS_tgkill, process, process, csystem_wakeup_signal());
-}
+// Interrupts the first thread of a process by that signal, and says so, with a word for it.
+int csystem_call_off(pid_t process, int word);
 // Whether that was done to this process since it was asked last.
 bool csystem_was_called_off(void);
+// The last word that it was given.
+int csystem_word_of_call(void);
 // Has SIGTSTP give up the posix locks of the open file from a byte on before it stops this process, and interrupt what it
 // waits for afterwards; -1: nothing any more.
 void csystem_hold_ticket(int descriptor, int64_t start);

@@ -75,11 +75,7 @@ extension LockOptions {
   }
 
   /// Waits in the kernel. Meanwhile another process tells of it, where it is to be seen, and looks whether the
-  /// wait can end at all: this one would lose its place in the queue with each look. If it seems that it cannot,
-  /// that is looked at once more.
-  ///
-  /// Whoever has another lock looks again: two that close a circle at the same moment may both look while
-  /// the other one does, instead of waiting.
+  /// wait can end at all: this one would lose its place in the queue with each look.
   private func wait(
     _ request: LockRequest, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?,
     _ takeover: Takeover?
@@ -87,7 +83,6 @@ extension LockOptions {
     var request = request
     request.patience = patience
     let wait = KernelWait(request, self, owners)
-    outlook.believe()
     while true {
       wait.begin()
       do throws(LockError) {
@@ -96,7 +91,7 @@ extension LockOptions {
         return announced(lock, request)
       } catch .interrupted {
         wait.end()
-        if let failure = takeover?.failure { throw failure }
+        if let failure = takeover?.failure ?? wait.verdict { throw failure }
       } catch {
         wait.end()
         throw .locking(error, request, self)

@@ -59,14 +59,19 @@ final class Outlook {
 
   /// Whether nothing points to a lock above this process, or to one under which it runs: nobody has told it of
   /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
-  /// same, who has inherited it.
+  /// same, who has inherited it. Of a lock of which the kernel does not say who took it, no ancestor may have the
+  /// file open; it may be kept for one all the same.
   private var isUnremarkable: Bool {
     guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
       HeldList.isEmpty,
-      let glance = try? LockersGlance(at: request.path), glance.namesAllOfFile,
-      !glance.ofFile.isEmpty,
+      let glance = try? LockersGlance(at: request.path),
+      !glance.ofFile.isEmpty || !glance.namesAllOfFile,
       glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })
     else { return false }
+    if !glance.namesAllOfFile {
+      let above = ancestry(of: waiter).dropFirst().map { $0.identifier }
+      guard !above.isEmpty, isOpenedByNone(of: above, at: request.path) else { return false }
+    }
     guard let keepers = try? KeptLock.keepers(among: glance.all) else { return false }
     return !keepers.contains { keeper in
       let kept = ObservedProcess(keeper).flatMap { KeptLock(claimedBy: $0) }
@@ -82,7 +87,7 @@ final class Outlook {
     looks += 1
     defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
-    if looks == 1, !isBelieved, isUnremarkable {
+    if looks == 1, isUnremarkable {
       // A long wait is worth a thorough look.
       nextLook = .seconds(10)
       return nil
@@ -175,14 +180,8 @@ final class Outlook {
       height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil)
   }
 
-  /// Takes what a look finds for true at once: another process has found it before.
-  func believe() { isBelieved = true }
-
-  private var isBelieved = false
-
   /// Notes what a look has found, and throws what the look before had found as well.
   private func suspect(_ found: Suspicion?) throws(Failure) {
-    if let found, isBelieved { throw found.failure }
     if let found, let suspicion, found.holder == suspicion.holder {
       if ripens.hasPassed { throw found.failure }
       return

@@ -152,7 +152,7 @@ final class KernelWait {
     while line != nil || nextLook != nil {
       line?.show()
       if let look = nextLook, look.hasPassed {
-        if !canEnd(outlook) { Sentry.callOff() }
+        judge(outlook)
         nextLook = outlook.nextLook.map { .after($0) }
       }
       var pause: Span? = nextLook?.remaining
@@ -161,14 +161,25 @@ final class KernelWait {
     }
   }
 
-  private func canEnd(_ outlook: Outlook) -> Bool {
+  /// What is found is final: while the other one keeps its place it is seen to wait, and only so are circles
+  /// found.
+  private func judge(_ outlook: Outlook) {
     do throws(Failure) {
-      guard let above = try outlook.look() else { return true }
+      guard let above = try outlook.look() else { return }
       above.leaveBehind()
-      return false
+      Sentry.callOff(Self.lookYourself)
     } catch {
-      return false
+      if options.showsWaiting { WaitingNotice.erase() }
+      if error.message.count > 0 { Output.say(error.message) }
+      Sentry.callOff(error.status)
     }
+  }
+
+  private static let lookYourself: Int32 = -1
+
+  /// Why the wait was called off, which has been said; nil: it is to be looked at once more.
+  var verdict: Failure? {
+    Sentry.word == Self.lookYourself ? nil : Failure(status: Sentry.word, "")
   }
 }
 

@@ -71,6 +71,9 @@ extension Arguments {
     if has(.unlink) || has(.sidecar) || has(.noCreate) {
       throw usage("--fd has no path: no --unlink, --sidecar or --no-create")
     }
+    if has(.queue) || has(.slots) {
+      throw usage("--queue and --slots take a file by its PATH, not an open one")
+    }
     if mode == .posix {
       throw usage(
         "a posix lock belongs to a process, and would end with swlock: --fd needs --mode flock or ofd"

@@ -62,22 +62,24 @@ enum ModeRule: Sendable {
 
 /// A few options. No array: then the compiler would not make the table.
 struct OptionGroup: Sendable {
-  private let members: (OptionIdentity?, OptionIdentity?, OptionIdentity?, OptionIdentity?)
+  private typealias Member = OptionIdentity?
+  private let members: (Member, Member, Member, Member, Member, Member)
 
   static var none: OptionGroup {
-    @inline(__always) get { OptionGroup(members: (nil, nil, nil, nil)) }
+    @inline(__always) get { OptionGroup(members: (nil, nil, nil, nil, nil, nil)) }
   }
 
   @inline(__always)
   static func these(
     _ first: OptionIdentity, _ second: OptionIdentity? = nil, _ third: OptionIdentity? = nil,
-    _ fourth: OptionIdentity? = nil
+    _ fourth: OptionIdentity? = nil, _ fifth: OptionIdentity? = nil, _ sixth: OptionIdentity? = nil
   ) -> OptionGroup {
-    OptionGroup(members: (first, second, third, fourth))
+    OptionGroup(members: (first, second, third, fourth, fifth, sixth))
   }
 
   func contains(_ option: OptionIdentity) -> Bool {
     members.0 == option || members.1 == option || members.2 == option || members.3 == option
+      || members.4 == option || members.5 == option
   }
 }
 

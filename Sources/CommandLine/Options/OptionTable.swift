@@ -81,13 +81,13 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .queue, nil, "queue", .optionalNumber, .lock, .lockers,
     "wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number",
-    excludes: .these(.nonblock, .range, .replace)
+    excludes: .these(.nonblock, .range)
   ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
   .init(
     .slots, nil, "slots", .number, .lock, .lockers,
     "up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix",
     modes: .ofdOrPosix,
-    excludes: .these(.shared, .range, .reentrant, .replace)
+    excludes: .these(.shared, .range, .reentrant)
   ) { (record, given) throws(Failure) in
     record.slots = try given.slots()
     if !record.has(.mode) { record.mode = .ofd }
@@ -96,7 +96,7 @@ package let optionTable: [OptionSpecification] = [
     .replace, nil, "replace", .optionalReplaced, .own, .run,
     "the newest wins: end who has the lock and who waits for it by --queue or --replace, and take it; =waiting: end only those who wait",
     modes: .flock,
-    excludes: .these(.nonblock, .shared, .range, .reentrant)
+    excludes: .these(.nonblock, .shared, .range, .reentrant, .queue, .slots)
   ) { (record, given) throws(Failure) in record.replaced = try given.replaced() },
   .init(
     .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
@@ -355,7 +355,7 @@ package let optionTable: [OptionSpecification] = [
     .descriptor, nil, "fd", .number, .own, .acquire + .release,
     "lock an open file of the calling process, by its descriptor, instead of PATH", isCommon: true,
     brief: "lock an open file of the caller instead",
-    modes: .flockOrOFD, excludes: .these(.queue, .slots)
+    modes: .flockOrOFD
   ) { (record, given) throws(Failure) in
     record.descriptor = try given.descriptor()
     // Without a word about it, as `swlock as flock` does.

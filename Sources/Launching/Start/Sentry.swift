@@ -32,15 +32,19 @@ public enum Sentry {
     return companion > 0
   }
 
+  /// After the wait was called off.
+  public static var word: Int32 { csystem_word_of_call() }
+
   private static func workForWaiter() {
     csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
     if !parentHasDied(waiter) { work?() }
   }
 
-  /// In that process: interrupts the wait, and does not return; the other one ends it.
-  public static func callOff() -> Never {
+  /// In that process: interrupts the wait, with a word for the one that waits, and does not return; that one
+  /// ends it.
+  public static func callOff(_ word: Int32) -> Never {
     while true {
-      csystem_call_off(waiter)
+      csystem_call_off(waiter, word)
       // The signal may come just before the wait goes on.
       Deadline.after(.milliseconds(10)).sleep()
     }

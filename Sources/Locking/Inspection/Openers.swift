@@ -18,3 +18,15 @@ public func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedPr
   }
   return found
 }
+
+/// Whether none of `processes` has the file at `path` open, in whatever way; false as well where that cannot be
+/// seen.
+public func isOpenedByNone(of processes: [Int32], at path: ByteString) -> Bool {
+  guard let file = try? LockedFile(path) else { return false }
+  return processes.allSatisfy { process in
+    guard let folder = try? ProcessFolder(process),
+      let scan = try? folder.descriptors(.these([file.identity.inode]))
+    else { return false }
+    return !scan.found.contains { $0.identity == file.identity }
+  }
+}

@@ -1,5 +1,6 @@
 """Waits that would never end: for a lock that an ancestor has, or in a circle."""
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -13,6 +14,7 @@ from hardlink_world import claims
 from observing import (  # noqa: F401
     MODES,
     appears,
+    children_of,
     descendants_of,
     has_failed,
     held,
@@ -255,8 +257,17 @@ def let_look(process, folder, mode, locks=("lock",), looks=2):
     def waits(lock):
         return len(claims(folder, lock)) == 2 if mode == "hardlink" else waits_on(folder / lock)
 
-    def reads(pid):
-        return int(pathlib.Path(f"/proc/{pid}/io").read_text().partition("syscr: ")[2].split()[0])
+    def reads(waiter):
+        """Those of the waiter, and of what looks for it while that keeps its place."""
+        count = 0
+        for pid in [waiter, *children_of(waiter)]:
+            with contextlib.suppress(OSError):
+                text = pathlib.Path(f"/proc/{pid}/io").read_text()
+                count += int(text.partition("syscr: ")[2].split()[0])
+        return count
+
+    def rests(waiter):
+        return all((stat_of(pid) or "Z")[0] in "SZ" for pid in [waiter, *children_of(waiter)])
 
     for lock in locks:
         wait_until(lambda: (folder / lock).exists() and waits(lock), "it waits")  # noqa: B023
@@ -265,7 +276,7 @@ def let_look(process, folder, mode, locks=("lock",), looks=2):
     for pid in below[-len(locks) :] * looks:
         # A look is hundreds of read(2), of /proc, and the wait is next to none.
         enough = reads(pid) + 100
-        wait_until(lambda: reads(pid) > enough and stat_of(pid)[0] == "S", "it has looked")  # noqa: B023
+        wait_until(lambda: reads(pid) > enough and rests(pid), "it has looked")  # noqa: B023
     (folder / "looked").touch()
 
 
