@@ -148,7 +148,10 @@ extension Failure {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
     case .accessDenied where step == .open && options != nil:
-      return "\(reason); --perm and --group of whoever creates the file let others in"
+      let writing: Message =
+        options?.queue == nil && options?.slots == nil
+        ? "" : "; --queue and --slots have to write to it"
+      return "\(reason)\(writing); --perm and --group of whoever creates the file let others in"
     case .notImplemented, .notSupported, .noLocks:
       if step != .flock && step != .fcntl || options?.mode == nil { return reason }
       return "\(reason) (-m auto takes a kind of lock that works there)"

@@ -313,6 +313,31 @@ def test_a_slot_of_an_ancestors_is_waited_for(swlock, folder):
     assert result.returncode == 0 and result.stdout == b"in\n"
 
 
+def test_a_slot_of_an_ancestors_that_is_the_only_one_is_an_error(swlock, folder):
+    script = '"$S" run -w 20 --slots 1 lock true'
+    result = swlock.run("run", "--slots", "1", "lock", "sh", "-c", script, env={**os.environ, "S": SWLOCK})
+    assert result.returncode == 75
+    assert b"SWLOCK_SLOT" in result.stderr and b"--reentrant" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--queue"], ["--slots", "2"]], ids=str)
+def test_a_script_that_nobody_can_start_meanwhile_is_told_of(swlock, folder, words):
+    (folder / "lock").touch(0o700)
+    said = swlock.run("run", *words, "lock", "true").stderr
+    assert said.startswith(b"swlock: lock cannot be executed meanwhile") and b"--sidecar" in said
+    assert swlock.run("run", "-q", *words, "lock", "true").stderr == b""
+    assert swlock.run("run", "--sidecar", *words, "lock", "true").stderr == b""
+
+
+def test_what_is_done_is_said(swlock, folder):
+    assert b"locked lock (ofd, exclusive, slot 0)" in swlock.run("run", "-v", "--slots", "2", "lock", "true").stderr
+    holder = swlock.start("run", "lock", "sh", "-c", "echo >in; exec sleep 1000")
+    appears(folder / "in")
+    said = swlock.run("run", "-v", "--replace", "lock", "true").stderr
+    assert f"ending pid {holder.pid} (".encode() in said and b"which has lock" in said
+    assert holder.wait(30) == 143
+
+
 # Refused
 
 
