@@ -37,7 +37,9 @@ GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlo
 # Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
 # run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
 # call empty functions there, and LLVM's merging of functions, which leads through jumps without a name, on pages
-# of their own; the linker merges those that are equal.
+# of their own; the linker merges those that are equal. Little is inlined but what is smaller then, neither into
+# the large functions of Swift nor by LLVM, which is to see all of it at once; and a function has one trap, not
+# one for each check that leads there.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
@@ -45,7 +47,8 @@ EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -
 	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
 	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
 	-enforce-exclusivity=unchecked -Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
-	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -entry-point-function-name -Xfrontend swlock_main \
+	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -mergeable-traps -Xllvm -inline-threshold=0 \
+	-Xllvm -sil-inline-overall-caller-block-limit=0 -Xfrontend -entry-point-function-name -Xfrontend swlock_main \
 	$(addprefix -Xcc ,$(SYSROOT)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
 OBJECTS := .build-embedded/$(LIBC)
 # With musl, Swift and C see its headers only: layouts and constants differ. Its compiler knows where they are,
@@ -58,9 +61,10 @@ SYSROOT := --sysroot=$(CURDIR)/$(OBJECTS)/sysroot
 BEFORE = -nostdlib $(MUSL_FILES)crt1.o $(MUSL_FILES)crti.o
 AFTER = $(MUSL_FILES)libc.a $(shell $(TOOLCHAIN)clang --rtlib=compiler-rt -print-libgcc-file-name) $(MUSL_FILES)crtn.o
 endif
-# What the plain paths use stands side by side, on few pages; so do the headers, constants and data.
+# What the plain paths use stands side by side, on few pages; so do the headers, constants and data. Constants and
+# code are one segment, so that the kernel maps what is around a page of either at once, and the data begin a page.
 LINK = $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
-	-Wl,--icf=all -Wl,-z,noseparate-code -Wl,-z,norelro \
+	-Wl,--icf=all -Wl,-z,separate-loadable-segments -Wl,--no-rosegment -Wl,-z,norelro -Wl,-O2 \
 	-Wl,--symbol-ordering-file=scripts/functions.order \
 	-Wl,--no-warn-symbol-ordering $(OBJECTS)/*.o $(AFTER)
 
@@ -85,7 +89,7 @@ build/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
 		$(TOOLCHAIN)clang $(SYSROOT) -Os -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
 			-c Sources/CSystem/$$file -o $(OBJECTS)/$$file.o || exit; \
 	done
-	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -num-threads 2 -module-name swlock -Iempty -c $(SHIPPED:%=../../%)
+	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -module-name swlock -Iempty -c $(SHIPPED:%=../../%)
 	$(TOOLCHAIN)clang $(LINK) -Wl,-s -o $@.new
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@

@@ -114,41 +114,45 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
   }
 }
 
-/// Which subcommands take an option.
+/// Which subcommands take an option. Inlined, so that the compiler makes the option table.
 struct SubcommandSet: Sendable {
   private let bits: UInt16
 
+  @inline(__always)
   private init(bits: UInt16) {
     self.bits = bits
   }
 
+  @inline(__always)
   private init(_ subcommand: Subcommand) {
     bits = 1 << subcommand.rawValue
   }
 
+  @inline(__always)
   static func + (left: SubcommandSet, right: SubcommandSet) -> SubcommandSet {
     SubcommandSet(bits: left.bits | right.bits)
   }
 
+  @inline(__always)
   func contains(_ subcommand: Subcommand) -> Bool {
     bits & SubcommandSet(subcommand).bits != 0
   }
 
-  static var all: SubcommandSet { SubcommandSet(bits: .max) }
+  static var all: SubcommandSet { @inline(__always) get { SubcommandSet(bits: .max) } }
   /// They take locks.
-  static var lockers: SubcommandSet { run + acquire }
+  static var lockers: SubcommandSet { @inline(__always) get { run + acquire } }
   /// They act on a lock that somebody holds, as its owner.
-  static var holders: SubcommandSet { release + refresh + transfer }
+  static var holders: SubcommandSet { @inline(__always) get { release + refresh + transfer } }
   /// They act on any lock.
-  static var viewers: SubcommandSet { status + `break` + cleanup }
+  static var viewers: SubcommandSet { @inline(__always) get { status + `break` + cleanup } }
 
-  static var run: SubcommandSet { SubcommandSet(.run) }
-  static var acquire: SubcommandSet { SubcommandSet(.acquire) }
-  static var release: SubcommandSet { SubcommandSet(.release) }
-  static var refresh: SubcommandSet { SubcommandSet(.refresh) }
-  static var transfer: SubcommandSet { SubcommandSet(.transfer) }
-  static var wait: SubcommandSet { SubcommandSet(.wait) }
-  static var status: SubcommandSet { SubcommandSet(.status) }
-  static var `break`: SubcommandSet { SubcommandSet(.break) }
-  static var cleanup: SubcommandSet { SubcommandSet(.cleanup) }
+  static var run: SubcommandSet { @inline(__always) get { SubcommandSet(.run) } }
+  static var acquire: SubcommandSet { @inline(__always) get { SubcommandSet(.acquire) } }
+  static var release: SubcommandSet { @inline(__always) get { SubcommandSet(.release) } }
+  static var refresh: SubcommandSet { @inline(__always) get { SubcommandSet(.refresh) } }
+  static var transfer: SubcommandSet { @inline(__always) get { SubcommandSet(.transfer) } }
+  static var wait: SubcommandSet { @inline(__always) get { SubcommandSet(.wait) } }
+  static var status: SubcommandSet { @inline(__always) get { SubcommandSet(.status) } }
+  static var `break`: SubcommandSet { @inline(__always) get { SubcommandSet(.break) } }
+  static var cleanup: SubcommandSet { @inline(__always) get { SubcommandSet(.cleanup) } }
 }

@@ -18,19 +18,27 @@ struct OptionReader {
   }
 
   private var cursor: ArgumentCursor
-  /// Those in the table that are taken, by their places: to copy rows takes longer.
-  private let rows: [Int]
+  /// Those in the table that are taken, by their places: to copy rows takes longer. Bytes, since each page of
+  /// memory that is touched costs more than all this.
+  private let rows: [UInt8]
   private let subcommand: Subcommand?
   private let start: Int
 
   init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
     self.subcommand = subcommand
     start = index
-    rows = optionTable.indices.filter {
-      subcommand?.takes(optionTable[$0]) ?? (optionTable[$0].section == .general)
+    // Loops, since each run goes through the whole table: a closure would be called for each row.
+    var rows: [UInt8] = []
+    var forms: [OptionForm] = []
+    rows.reserveCapacity(optionTable.count)
+    forms.reserveCapacity(optionTable.count)
+    for row in optionTable.indices
+    where subcommand?.takes(optionTable[row]) ?? (optionTable[row].section == .general) {
+      rows.append(UInt8(row))
+      forms.append(optionTable[row].form)
     }
-    cursor = ArgumentCursor(
-      arguments, count: count, from: index, options: rows.map { optionTable[$0].form })
+    self.rows = rows
+    cursor = ArgumentCursor(arguments, count: count, from: index, options: forms)
   }
 
   var index: Int { cursor.index }
@@ -48,7 +56,7 @@ struct OptionReader {
     do throws(ArgumentError) {
       switch try cursor.next() {
       case .option(let row, let value):
-        return .option(GivenOption(optionTable[rows[row]], value, subcommand))
+        return .option(GivenOption(optionTable[Int(rows[row])], value, subcommand))
       case .operand(let word): return .operand(word)
       case .end: return .end
       }
@@ -75,7 +83,7 @@ struct OptionReader {
     }
     if option.hasPrefix("--"),
       let meant = suggestion(
-        for: ByteString(option.bytes.dropFirst(2)), from: rows.map { optionTable[$0].long })
+        for: ByteString(option.bytes.dropFirst(2)), from: rows.map { optionTable[Int($0)].long })
     {
       return "unknown option '\(option)', did you mean --\(meant)?"
     }

@@ -64,7 +64,9 @@ enum ModeRule: Sendable {
 struct OptionGroup: Sendable {
   private let members: (OptionIdentity?, OptionIdentity?, OptionIdentity?, OptionIdentity?)
 
-  static var none: OptionGroup { OptionGroup(members: (nil, nil, nil, nil)) }
+  static var none: OptionGroup {
+    @inline(__always) get { OptionGroup(members: (nil, nil, nil, nil)) }
+  }
 
   @inline(__always)
   static func these(
@@ -123,7 +125,7 @@ package struct OptionSpecification: Sendable {
     put: Put? = nil
   ) {
     self.identity = identity
-    self.short = short.map { UInt8($0.value) } ?? 0
+    if let short { self.short = UInt8(truncatingIfNeeded: short.value) } else { self.short = 0 }
     self.long = long
     self.value = value
     self.section = section

@@ -62,9 +62,10 @@ public final class CStringVector {
     while inherited[count] != nil { count += 1 }
 
     let vector = CStringVector(capacity: count + changes.count)
-    for index in 0..<count {
+    entries: for index in 0..<count {
       let entry = inherited[index]!
-      if !changes.contains(where: { isVariable(entry, $0.name) }) { vector.append(entry) }
+      for change in changes where isVariable(entry, change.name) { continue entries }
+      vector.append(entry)
     }
     for change in changes { vector.append(copying: change.name + "=" + change.value) }
     return vector
