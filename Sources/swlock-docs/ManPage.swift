@@ -98,7 +98,7 @@ struct ManPage {
       names += "Fl -\(option.name)"
       switch option.value {
       case .none: break
-      case .optionalSidecar: names += " Ns Op = Ns Cm \(option.placeholder)"
+      case .optionalSidecar, .optionalReplaced: names += " Ns Op = Ns Cm \(option.placeholder)"
       case let value where value.isOptional:
         names += " Ns Op = Ns Ar \(option.placeholder)"
       case .owner: names += " Ar PID | Cm none"

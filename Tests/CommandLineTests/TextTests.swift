@@ -57,7 +57,7 @@ import Testing
 
 /// What the options put into the record, as text.
 private func values(_ arguments: Arguments) -> String {
-  Mirror(reflecting: arguments).children.filter { $0.label != "given" }
+  Mirror(reflecting: arguments).children.filter { $0.label != "given" && $0.label != "last" }
     .map { "\($0.label ?? ""): \($0.value)" }.joined(separator: "\n")
 }
 
@@ -175,23 +175,24 @@ private func sample(_ value: OptionValue) -> String {
     return text
   }
 
-  /// A rule about an option that cannot be given would never be broken, or never be kept.
+  /// A rule about an option that no command takes as well would never be broken, or never be kept.
   @Test(arguments: optionTable)
   func rulesAreAboutOptionsOfTheSameCommands(_ row: OptionSpecification) {
     for other in OptionIdentity.allCases
     where row.needs == other || row.excludes.contains(other) || row.overrides.contains(other) {
-      for subcommand in Subcommand.allCases where subcommand.takes(row) {
-        #expect(
-          optionTable.contains { $0.identity == other && subcommand.takes($0) }, "\(row.long)")
+      let isGivenWithIt = Subcommand.allCases.contains { subcommand in
+        subcommand.takes(row)
+          && optionTable.contains { $0.identity == other && subcommand.takes($0) }
       }
+      #expect(isGivenWithIt, "\(row.long)")
     }
   }
 
   @Test(arguments: Subcommand.allCases)
-  func aDozenOptionsAreCommon(_ subcommand: Subcommand) {
+  func aScreenfulOfOptionsIsCommon(_ subcommand: Subcommand) {
     let common = optionTable.filter { $0.isCommon && subcommand.takes($0) }
     #expect(common.contains { $0.identity == .help })
-    #expect(common.count <= 12)
+    #expect(common.count <= 15)
   }
 
   @Test(arguments: Subcommand.allCases.filter { $0.operands != .none })

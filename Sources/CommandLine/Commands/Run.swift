@@ -44,7 +44,8 @@ struct Run {
     options.lock.chooseKind(for: &request)
     if let replaced = options.replaced {
       takeover = Takeover(
-        request, killAfter: options.killAfter ?? .seconds(10), endsHolders: replaced == .all)
+        request, options.lock, killAfter: options.killAfter ?? .seconds(10),
+        endsHolders: replaced == .all)
       request.replacement = takeover
     } else {
       takeover = nil

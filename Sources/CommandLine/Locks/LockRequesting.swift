@@ -161,11 +161,13 @@ extension LockOptions {
     if progress != .never {
       tellOfOtherKinds(lock, request)
       warnOfPermissions(of: lock.path)
+      if queue != nil || slots != nil { warnOfProgram(at: lock.path) }
     }
     if verbose {
       let chosen: StaticString =
         mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
-      say("locked \(lock.path) (\(lock.kind.mode.name), \(sharing.name)\(chosen))")
+      let slot = Message.phrase(", slot ", lock.slot.map { "\(Int64($0))" })
+      say("locked \(lock.path) (\(lock.kind.mode.name), \(sharing.name)\(slot)\(chosen))")
     }
     return lock
   }
@@ -177,6 +179,16 @@ extension LockOptions {
     let digits = [6, 3, 0].map { Message("\(Int64(status.permissions >> $0 & 7))") }
     Output.say(
       "the permissions of \(path) are 0\(digits[0])\(digits[1])\(digits[2]), not those of --perm"
+    )
+  }
+
+  /// A script that locks itself would keep the next one from being started.
+  private func warnOfProgram(at path: ByteString) {
+    guard let status = try? FileStatus(at: path, followingLinks: true), status.kind == .regular,
+      status.permissions & 0o111 != 0
+    else { return }
+    Output.say(
+      "\(path) cannot be executed meanwhile, since --queue and --slots have it open for writing; --sidecar locks a file beside it"
     )
   }
 

@@ -198,7 +198,9 @@ final class Outlook {
       ? "and not as it is wanted"
       : options.subcommand == .wait
         ? "which waits for this process"
-        : "which waits for this process (--reentrant goes on without)"
+        : request.slots != nil
+          ? "which waits for this process (who has a slot is told so by SWLOCK_SLOT)"
+          : "which waits for this process (--reentrant goes on without)"
     return endless("it is held by \(process.phrase), \(hint)")
   }
 

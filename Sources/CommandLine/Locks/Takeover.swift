@@ -9,6 +9,7 @@ internal import SystemInterface
 /// for which it keeps the lock, and the lock ends with that.
 final class Takeover: Replacement {
   private let request: LockRequest
+  private let options: LockOptions
   private let killAfter: Span
   let endsHolders: Bool
   private let ending: HolderEnding
@@ -20,8 +21,9 @@ final class Takeover: Replacement {
   /// Why it was given up.
   private(set) var failure: Failure?
 
-  init(_ request: LockRequest, killAfter: Span, endsHolders: Bool) {
+  init(_ request: LockRequest, _ options: LockOptions, killAfter: Span, endsHolders: Bool) {
     self.request = request
+    self.options = options
     self.killAfter = killAfter
     self.endsHolders = endsHolders
     ending = HolderEnding(verb: "lock", path: request.path, keepersOfNobody: false)
@@ -41,6 +43,7 @@ final class Takeover: Replacement {
         handles.append((waiter, handle))
       }
       for waiter in handles {
+        say(waiter.process, "which waits for")
         try end(waiter.process) { () throws(Errno) in try tell(waiter.handle) }
       }
       let deadline = Deadline.after(killAfter)
@@ -64,6 +67,7 @@ final class Takeover: Replacement {
         let since = firstSeen(process)
         if !comesFromHolder, !told.contains(where: { Self.isSame($0, process) }) {
           told.append(process)
+          say(process.identifier, "which has")
           try end(process.identifier) { () throws(Errno) in try send(SIGTERM, to: process) }
         } else if Deadline.now >= since + killAfter {
           try end(process.identifier) { () throws(Errno) in try send(SIGKILL, to: process) }
@@ -122,6 +126,12 @@ final class Takeover: Replacement {
       let phrase = ObservedProcess(process)?.phrase ?? "pid \(process)"
       throw .ending(phrase, "lock", request.path, error)
     }
+  }
+
+  /// Under -v only.
+  private func say(_ process: Int32, _ relation: StaticString) {
+    guard options.verbose, let process = ObservedProcess(process) else { return }
+    options.say("ending \(process.phrase), \(relation) \(request.path)")
   }
 
   private func keepingFailure(_ body: () throws(Failure) -> Void) throws(LockError) {

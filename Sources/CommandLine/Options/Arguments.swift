@@ -8,6 +8,8 @@ final class Arguments {
   /// The options in the order given, without those that a later one took back.
   private(set) var given: [OptionSpecification] = []
   private(set) var paths: [ByteString] = []
+  /// The option that the last word was.
+  private var last: GivenOption?
   /// Whether `--` stood before the first path.
   private var beginsWithSeparator = false
   /// Of `run`.
@@ -70,6 +72,7 @@ final class Arguments {
 
   func put(_ option: GivenOption) throws(Failure) {
     let row = option.row
+    last = option
     given.removeAll { row.overrides.contains($0.identity) }
     given.append(row)
     try row.put?(self, option)
@@ -84,6 +87,12 @@ final class Arguments {
       return
     }
     if word.isEmpty { throw usage("the lock file's name is empty") }
+    if let last, last.couldHave(word), !reader.sawSeparator {
+      throw usage(
+        "the value of --\(last.row.long) follows an equals sign: --\(last.row.long)=\(word); a lock file of that name is ./\(word)"
+      )
+    }
+    last = nil
     if subcommand == .wait, reader.sawSeparator, !paths.isEmpty, !beginsWithSeparator {
       throw usage(
         "wait runs no command: swlock wait PATH && COMMAND; to have the lock meanwhile: swlock run PATH -- COMMAND"
@@ -107,14 +116,19 @@ final class Arguments {
 extension Arguments {
   /// What the rows of the options say of each other.
   func checkRows() throws(Failure) {
+    // First, since one of two may choose the mode.
+    for row in given {
+      for other in given where row.excludes.contains(other.identity) {
+        let wayOut: Message =
+          row.identity.wayOut(of: other.identity).map { "; \(Message(stringLiteral: $0))" } ?? ""
+        throw broken(row, "--\(row.long) and --\(other.long) exclude each other\(wayOut)")
+      }
+    }
     for row in given {
       if !row.modes.allows(mode) { throw usage("--\(row.long) needs --mode \(row.modes.names)") }
       if row.needsFork, has(.noFork) { throw broken(row, .withoutFork("\(row.long)")) }
       if let needed = row.needs, !has(needed) {
         throw broken(row, "--\(row.long) needs --\(needed.name)")
-      }
-      for other in given where row.excludes.contains(other.identity) {
-        throw broken(row, "--\(row.long) and --\(other.long) exclude each other")
       }
     }
   }

@@ -87,6 +87,9 @@ struct OptionReader {
     {
       return "unknown option '\(option)', did you mean --\(meant)?"
     }
+    if option.hasPrefix("--"), let taker = Self.taker(of: option) {
+      return "unknown option '\(option)', which is one of: swlock \(taker.name)"
+    }
     return "unknown option '\(option)'"
   }
 
@@ -116,6 +119,7 @@ struct OptionReader {
     case "-u": return ", here it is: swlock release --fd N"
     case "-f", "-l", "-L", "--lockfile": return ", here PATH stands without an option"
     case "-N", "--block": return ": swlock waits without an option"
+    case "-j", "--jobs": return ", here it is --slots"
     case "-i", "--idempotent": return ", here it is -n -E 0"
     case "-r", "-R", "-S", "--retries", "--sleep":
       return ": swlock waits in a queue of the kernel's, and -w says how long"

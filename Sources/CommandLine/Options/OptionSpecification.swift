@@ -97,7 +97,7 @@ package struct OptionSpecification: Sendable {
   /// The subcommands that take it.
   let takers: SubcommandSet
   package let summary: StaticString
-  /// Whether it is one of the dozen that people use.
+  /// Whether it is one of the dozen or so that people use.
   package let isCommon: Bool
   /// What a line of short help says of it, where the summary is longer than that.
   let brief: StaticString?

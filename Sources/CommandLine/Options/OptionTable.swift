@@ -81,11 +81,13 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .queue, nil, "queue", .optionalNumber, .lock, .lockers,
     "wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number",
+    isCommon: true, brief: "wait in order of arrival, at most N at a time",
     excludes: .these(.nonblock, .range)
   ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
   .init(
     .slots, nil, "slots", .number, .lock, .lockers,
-    "up to N can have the lock at once, 1 to 4096, always in order of arrival; needs --mode ofd (its default) or posix",
+    "up to N can have the lock at once, 1 to 4096, each with a number from 0 (SWLOCK_SLOT; acquire shows it), always in order of arrival; needs --mode ofd (its default) or posix",
+    isCommon: true, brief: "up to N can have the lock at once",
     modes: .ofdOrPosix,
     excludes: .these(.shared, .range, .reentrant)
   ) { (record, given) throws(Failure) in
@@ -95,6 +97,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .replace, nil, "replace", .optionalReplaced, .own, .run,
     "the newest wins: end who has the lock and who waits for it by --queue or --replace, and take it; =waiting: end only those who wait",
+    isCommon: true, brief: "end who has it or waits, and take it",
     modes: .flock,
     excludes: .these(.nonblock, .shared, .range, .reentrant, .queue, .slots)
   ) { (record, given) throws(Failure) in record.replaced = try given.replaced() },

@@ -42,6 +42,10 @@ package enum HelpTopic: CaseIterable, Sendable {
       With --shared many may have a lock at once (not hardlink). Who wants it alone
       waits for all of them, and later ones may pass.
 
+      Who comes when the lock is just free may pass those that wait. With --queue all
+      come in order of arrival. With --slots N so many have it at once, in order, as
+      locks of mode ofd. 'run --replace' has the newest end the others.
+
       swlock(7) has more about them, and about NFS.
 
       """

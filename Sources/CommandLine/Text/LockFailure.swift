@@ -13,12 +13,14 @@ extension Failure {
   ) -> Failure {
     let isBusy = status(error) == .busy && error != .alreadyHeld && error != .interrupted
     var reason = better ?? reason(error, options)
-    if isBusy, better == nil, !options.quiet, error != .unsettled,
+    if isBusy, better == nil, !options.quiet, error != .unsettled {
       let incumbent = Incumbent(of: request)
-    {
-      reason = incumbent.reason
-      if error == .timedOut, let timeout = options.timeout {
+      if let incumbent { reason = incumbent.reason }
+      if incumbent != nil, error == .timedOut, let timeout = options.timeout {
         reason = "timed out after \(spanText(timeout)), \(reason)"
+      }
+      if error == .busy, let full = options.fullQueue {
+        reason = incumbent == nil ? full : "\(reason), and \(full)"
       }
     }
     let message: Message =
@@ -146,7 +148,10 @@ extension Failure {
     let reason: Message = "\(step.name): \(errno.text)"
     switch errno {
     case .accessDenied where step == .open && options != nil:
-      return "\(reason); --perm and --group of whoever creates the file let others in"
+      let writing: Message =
+        options?.queue == nil && options?.slots == nil
+        ? "" : "; --queue and --slots have to write to it"
+      return "\(reason)\(writing); --perm and --group of whoever creates the file let others in"
     case .notImplemented, .notSupported, .noLocks:
       if step != .flock && step != .fcntl || options?.mode == nil { return reason }
       return "\(reason) (-m auto takes a kind of lock that works there)"
@@ -230,4 +235,14 @@ extension LaunchError {
   }
 
   var hint: StaticString { isForLackOfARight ? rootHint : "" }
+}
+
+extension LockOptions {
+  /// What is in the way of one that would wait and still finds the lock busy; nil without a queue that can be full.
+  fileprivate var fullQueue: Message? {
+    guard patience != .never, let limit = queue?.limit, limit > 0 else { return nil }
+    return limit == 1
+      ? "another one waits for it already (--queue=1)"
+      : "\(Int64(limit)) wait for it already (--queue=\(Int64(limit)))"
+  }
 }

@@ -73,10 +73,11 @@ extension PathReport {
 extension ObservedLock {
   private var kind: StaticString { sharing.name }
 
-  /// ` bytes 4-5`, ` bytes 4-`, or nothing.
+  /// ` bytes 4-5`, ` byte 4`, ` bytes 4-`, or nothing.
   fileprivate var rangePhrase: Message {
     if range == .wholeFile { return "" }
     if range.length == 0 { return " bytes \(range.start)-" }
+    if range.length == 1 { return " byte \(range.start)" }
     return " bytes \(range.start)-\(range.start + (range.length - 1))"
   }
 

@@ -45,7 +45,9 @@ public struct Keeping: ~Copyable {
   /// In the front: waits for the keeper's word, on behalf of `caller`, its parent. One that has ended
   /// meanwhile does not learn of it: then the keeper is not answered, and ends.
   ///
-  /// - Parameter show: is given the number that the keeper has told, if all is well.
+  /// - Parameters:
+  ///   - caller: the process that called this one.
+  ///   - show: is given the number that the keeper has told, if all is well.
   /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
   public consuming func wait(for caller: Int32, _ show: (Int) -> Void) -> Int32 {
     guard let keeper else { return 0 }

@@ -105,6 +105,7 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 ///
 /// - Parameters:
 ///   - request: the lock that is wanted.
+///   - process: who wants it.
 ///   - beneficiaries: on whose behalf a process has its locks, but its own.
 ///   - isHelper: whether a child of one of these processes, a chain as `ancestry(of:)` gives it, waits for
 ///     one of them itself.

@@ -130,6 +130,8 @@ def test_a_full_queue_is_busy(swlock, folder, limit):
             wait_until(lambda: len(tickets(folder / "lock")) > number)  # noqa: B023
         result = swlock.run("run", f"--queue={limit}", "-E", "9", "lock", "true")
         assert result.returncode == 9 and b"unable to lock lock: " in result.stderr
+        assert (b"wait" in result.stderr) == (limit > 0), result.stderr
+        assert limit == 0 or f"for it already (--queue={limit})".encode() in result.stderr
         assert swlock.run("run", f"--queue={limit}", "-q", "-E", "0", "lock", "true").returncode == 0
     ended(processes)
     assert swlock.run("run", f"--queue={limit}", "lock", "true").returncode == 0
@@ -311,6 +313,31 @@ def test_a_slot_of_an_ancestors_is_waited_for(swlock, folder):
     assert result.returncode == 0 and result.stdout == b"in\n"
 
 
+def test_a_slot_of_an_ancestors_that_is_the_only_one_is_an_error(swlock, folder):
+    script = '"$S" run -w 20 --slots 1 lock true'
+    result = swlock.run("run", "--slots", "1", "lock", "sh", "-c", script, env={**os.environ, "S": SWLOCK})
+    assert result.returncode == 75
+    assert b"SWLOCK_SLOT" in result.stderr and b"--reentrant" not in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--queue"], ["--slots", "2"]], ids=str)
+def test_a_script_that_nobody_can_start_meanwhile_is_told_of(swlock, folder, words):
+    (folder / "lock").touch(0o700)
+    said = swlock.run("run", *words, "lock", "true").stderr
+    assert said.startswith(b"swlock: lock cannot be executed meanwhile") and b"--sidecar" in said
+    assert swlock.run("run", "-q", *words, "lock", "true").stderr == b""
+    assert swlock.run("run", "--sidecar", *words, "lock", "true").stderr == b""
+
+
+def test_what_is_done_is_said(swlock, folder):
+    assert b"locked lock (ofd, exclusive, slot 0)" in swlock.run("run", "-v", "--slots", "2", "lock", "true").stderr
+    holder = swlock.start("run", "lock", "sh", "-c", "echo >in; exec sleep 1000")
+    appears(folder / "in")
+    said = swlock.run("run", "-v", "--replace", "lock", "true").stderr
+    assert f"ending pid {holder.pid} (".encode() in said and b"which has lock" in said
+    assert holder.wait(30) == 143
+
+
 # Refused
 
 
@@ -333,12 +360,39 @@ def test_a_slot_of_an_ancestors_is_waited_for(swlock, folder):
         (["--slots", "2", "-s"], b"--slots and --shared exclude each other"),
         (["--slots", "2", "--range", "0:1"], b"--slots and --range exclude each other"),
         (["--slots", "2", "--reentrant"], b"--slots and --reentrant exclude each other"),
+        (["--queue=2", "-n"], b"--queue=0 does not wait"),
+        (["--queue", "--range", "0:1"], b"a lock file of its own"),
+        (["--queue", "--replace"], b"--replace=waiting"),
+        (["--slots", "2", "-s"], b"--shared alone"),
+        (["--slots", "2", "--reentrant"], b"SWLOCK_SLOT"),
+        (["--slots", "2", "--replace"], b"swlock break --kill"),
+        (["--replace", "--slots", "2"], b"swlock break --kill"),
+        (["--replace", "-n"], b"as long as -w says"),
+        (["--replace", "-s"], b"the newest has the lock alone"),
+        (["--replace", "--reentrant"], b"--reentrant alone"),
+        (["--replace", "-m", "ofd"], b"--replace needs --mode flock"),
+        (["--replace=foo"], b"invalid value 'foo' for --replace: only waiting"),
+        (["--kill-after", "5"], b"--kill-after needs --max-runtime, --leftovers=kill or --replace"),
+        (["--queue", "3"], b"--queue=3; a lock file of that name is ./3"),
+        (["--replace", "waiting"], b"--replace=waiting; a lock file of that name is ./waiting"),
+        (["--jobs", "4"], b"here it is --slots"),
     ],
     ids=str,
 )
 def test_what_does_not_go_together_is_said(swlock, words, said):
     result = swlock.run("run", *words, "lock", "true")
     assert result.returncode == 64 and said in result.stderr and result.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("words", [["--queue", "./3"], ["--queue", "--", "3"]], ids=str)
+def test_a_lock_file_can_have_a_number_for_its_name(swlock, folder, words):
+    assert swlock.run("run", *words, "true").returncode == 0
+    assert (folder / "3").exists()
+
+
+def test_an_option_of_another_command_is_called_that(swlock):
+    result = swlock.run("acquire", "--replace", "lock")
+    assert result.returncode == 64 and b"unknown option '--replace', which is one of: swlock run" in result.stderr
 
 
 def test_a_folder_has_no_room_for_a_queue(swlock, folder):

@@ -14,7 +14,7 @@ import documents
 from conftest import PROJECT, SWLOCK, needs_root, needs_tool
 from observing import appears, held, wait_until
 
-DOCUMENTS = ["README.md", "docs/guide.md", "docs/coming-from.md", "docs/library.md"]
+DOCUMENTS = ["README.md", "docs/guide.md", "docs/coming-from.md", "docs/library.md", "docs/queue.md"]
 
 
 def every_block(language, names=DOCUMENTS):
@@ -47,7 +47,7 @@ def test_every_script_that_is_shown_is_called(name):
 
 
 def test_the_readme_is_short():
-    assert len((PROJECT / "README.md").read_text().splitlines()) <= 130
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= 140
 
 
 def anchors(path):
@@ -179,7 +179,7 @@ def test_cron_runs_the_line_in_both_forms(folder, settings, command, form):
     try:
         ended = folder / "ended"
         takes_a_lock = "swlock run" in command
-        waits = re.search(r" -w ", command)
+        waits = re.search(r" -w | --queue", command)
         if takes_a_lock:
             assert appears(folder / "ran") == b"0\n"
             if not waits:
@@ -282,7 +282,25 @@ def test_a_line_of_coming_from_enters_a_free_lock(folder, typed, words):
     assert (folder / "ran").exists()
 
 
-@pytest.mark.parametrize("words", [p for p in ENTERING if "break" not in p.values[0]])
+def replaces(words):
+    return re.search(r"--replace(?!=)", words)
+
+
+@pytest.mark.parametrize("words", [p for p in ENTERING if replaces(p.values[0])])
+def test_a_line_of_coming_from_ends_who_has_the_lock(folder, typed, words):
+    holder = subprocess.Popen([SWLOCK, "run", folder / "lock", "sleep", "1000"])
+    try:
+        wait_until(lambda: subprocess.run([SWLOCK, "status", "-q", folder / "lock"]).returncode == 0)
+        process = typed(words)
+        assert process.communicate(timeout=30) == (b"", b"") and process.returncode == 0
+        assert (folder / "ran").exists()
+        assert holder.wait(30) == 128 + signal.SIGTERM
+    finally:
+        holder.kill()
+        holder.wait()
+
+
+@pytest.mark.parametrize("words", [p for p in ENTERING if not replaces(p.values[0])])
 def test_a_line_of_coming_from_does_not_enter_a_held_lock(folder, typed, words):
     gives_up = " -n " in words or "lockrun" in words and " -W " not in words
     with contextlib.ExitStack() as held_by_us:
