@@ -69,9 +69,9 @@ private func sample(_ value: OptionValue) -> String {
   case .leftovers: "wait"
   case .style, .optionalSidecar: "portage"
   case .error: "EIO"
-  case .duration, .number, .optionalDuration, .niceness: "7"
+  case .duration, .number, .optionalDuration, .optionalNumber, .niceness: "7"
   case .text, .group, .groups, .user, .shellCommand, .directory, .file, .variableName,
-    .optionalName, .optionalState, .optionalPath:
+    .optionalName, .optionalState, .optionalPath, .lockFile:
     "text"
   case .range, .poll: "1:2"
   case .permissions: "0640"

@@ -10,6 +10,8 @@ internal import Locking
 struct Run {
   let options: RunOptions
   private let request: LockRequest
+  /// Of what `--also` names.
+  private let others: [LockRequest]
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   /// What watches the lease of the server that keeps a lock of the kernel's.
@@ -26,6 +28,7 @@ struct Run {
     var request = try options.lock.request(for: options.path)
     options.lock.chooseKind(for: &request)
     self.request = request
+    others = try options.lock.otherRequests()
     // Of a mode that was given, the parser has said so.
     if !request.kind.isInherited, options.lock.kind.isInherited,
       options.noFork || options.keepsLeftovers
@@ -50,6 +53,9 @@ struct Run {
   }
 
   var kind: LockKind { request.kind }
+
+  /// All that is locked, PATH first.
+  var paths: [ByteString] { [request.path] + others.map { $0.path } }
 
   func perform() throws(Failure) -> Int32 {
     var request = request
@@ -125,7 +131,7 @@ struct Run {
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
-    let lock = try options.lock.takeLock(request)
+    let lock = try options.lock.takeLock(request, and: others)
     var run = self
     run.since = .now
     // Those who wait need no second process.
@@ -215,7 +221,7 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock, hasFront: Bool) throws(Failure) -> Int32 {
-    try checkFiles(lock)
+    try checkFiles()
     var command = try command(lock)
     defer { finishOutput(lock) }
     bind(&command, to: lock)
@@ -274,7 +280,7 @@ struct Run {
   /// lock or watches the one that another process has.
   func bind(_ command: inout Command, to lock: borrowing HeldLock) {
     if inheritsLock, lock.reliance == nil {
-      if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
+      command.inheritedDescriptors = lock.descriptors
     } else {
       command.parentDeathSignal = SIGKILL
     }

@@ -24,6 +24,7 @@ final class Arguments {
   var message: ByteString?
   var queue: WaitingQueue?
   var slots: Int?
+  var also: [AlsoLocked] = []
   /// Without the lifetime.
   var hardlink = HardlinkPolicy()
   var retriedErrors: [Errno] = []

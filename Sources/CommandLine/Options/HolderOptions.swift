@@ -71,6 +71,11 @@ extension Arguments {
     if has(.unlink) || has(.sidecar) || has(.noCreate) {
       throw usage("--fd has no path: no --unlink, --sidecar or --no-create")
     }
+    if mode == .flockAndOFD {
+      throw usage(
+        "the kernel does not convert two locks as one: --fd takes and releases them one by one, --mode ofd first, then flock"
+      )
+    }
     if mode == .posix {
       throw usage(
         "a posix lock belongs to a process, and would end with swlock: --fd needs --mode flock or ofd"
