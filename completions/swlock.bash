@@ -79,7 +79,7 @@ _swlock_as() {
 # Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
 _swlock_awaits() {
   case $1 in
-    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --slots | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --record | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --unshare | --propagation | --on-exit | --log | --log-filter | --owner | --to | --older-than) option=$1 ;;
+    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --also | --also-shared | --slots | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --record | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --unshare | --propagation | --on-exit | --log | --log-filter | --owner | --to | --older-than) option=$1 ;;
     --*) return 1 ;;
     *) [[ $1 =~ ^-[^mwEc]*([mwEc])$ ]] && option=-${BASH_REMATCH[1]} ;;
   esac
@@ -88,9 +88,11 @@ _swlock_awaits() {
 # Completes the value of option $1.
 _swlock_value() {
   case ${words[1]}:$1 in
-    *:-m | *:--mode) _swlock_offer flock posix ofd hardlink auto ;;
+    *:-m | *:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto ;;
     *:--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
     *:--sidecar) _swlock_offer portage ;;
+    *:--also) _swlock_files ;;
+    *:--also-shared) _swlock_files ;;
     *:--replace) _swlock_offer waiting ;;
     *:--style) _swlock_offer flufl portage ;;
     *:--retry-errno) _swlock_offer EACCES EAGAIN EBADF EBUSY ECOMM ECONNABORTED ECONNREFUSED ECONNRESET EHOSTDOWN EHOSTUNREACH EINVAL EIO ELOOP EMFILE ENETDOWN ENETRESET ENETUNREACH ENFILE ENOBUFS ENODEV ENOENT ENOLCK ENOLINK ENOMEM ENOTCONN ENOTDIR ENXIO EPERM EPIPE EPROTO EREMOTEIO ESHUTDOWN ESTALE ETIME ETIMEDOUT ;;
@@ -141,7 +143,7 @@ _swlock() {
     return
   fi
   case ${words[1]} in
-    run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --queue --slots --replace --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --record --chdir --umask --env --unset --clear-env --argv0 --user --keep-env --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
+    run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --also --also-shared --queue --slots --replace --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --record --chdir --umask --env --unset --clear-env --argv0 --user --keep-env --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
     acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --queue --slots --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
     release) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
     refresh) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;

@@ -21,9 +21,36 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   if request.sharing == .shared, !request.kind.countsShared { throw .unsupported(.sharedHardlink) }
   let hold: any Hold
   switch request.kind {
-  case .kernel(let mode, let range): hold = try KernelAcquisition(request, mode, range).perform()
+  case .kernel, .flockAndOFD: hold = try KernelAcquisition(request).perform()
   case .flufl(let policy): hold = try FluflAcquisition(request, policy).perform()
   case .portage(let policy): hold = try PortageAcquisition(request, policy).perform()
   }
   return HeldLock(hold, request.kind)
+}
+
+/// Takes the locks that `requests` describe: all of them or none, in an order that everybody has who takes several
+/// so, whatever the order of the requests. All are of one kind of the kernel's, but for their ranges. A file that
+/// several lead to is locked once: exclusively, if one of them asks for that. The patience is the first one's, for
+/// all together.
+///
+/// - Parameter willTake: called before each wait, with the place of the request that may be waited for.
+/// - Returns: the locks, as one, whose path and descriptor are those of the first request.
+/// - Throws: which request failed, and why. Then nothing is held.
+public func acquire(
+  _ requests: [LockRequest], willTake: (Int) -> Void = { _ in }
+) throws(FailedRequest) -> HeldLock {
+  let hold = try SeveralAcquisition(requests).perform(willTake)
+  return HeldLock(hold, requests[0].kind)
+}
+
+/// Why several locks were not taken.
+public struct FailedRequest: Error, Equatable, Sendable {
+  /// The place of the request that failed.
+  public let index: Int
+  public let error: LockError
+
+  public init(index: Int, error: LockError) {
+    self.index = index
+    self.error = error
+  }
 }

@@ -81,6 +81,8 @@ public enum Unsupported: Equatable, Sendable {
   case oneKindOfLock
   /// A place in a queue, and a slot, take a file that can be written to.
   case orderInFolders
+  /// Several locks are taken at once of the kernel's only, all of one kind, on paths, and in the kernel's order.
+  case several
   /// `hardlink` locks are exclusive.
   case sharedHardlink
   /// Locks in portage's style have no lifetime, and are bound to the process that takes them.

@@ -32,7 +32,7 @@ extension OptionSpecification {
       .words(choices)
     case .limit: .names(choices)
     case .directory: .folders
-    case .optionalState, .optionalPath, .file: .files
+    case .optionalState, .optionalPath, .file, .lockFile: .files
     case .user: .users
     case .group, .groups: .groups
     case .variableName: .variables

@@ -71,7 +71,7 @@ private func sample(_ value: OptionValue) -> String {
   case .error: "EIO"
   case .duration, .number, .optionalNumber, .optionalDuration, .niceness: "7"
   case .text, .group, .groups, .user, .shellCommand, .directory, .file, .variableName,
-    .optionalName, .optionalState, .optionalPath:
+    .optionalName, .optionalState, .optionalPath, .lockFile:
     "text"
   case .range, .poll: "1:2"
   case .permissions: "0640"

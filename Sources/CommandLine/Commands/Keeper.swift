@@ -101,7 +101,7 @@ struct Keeper {
   private func adopt() throws(Failure) -> HeldLock {
     do throws(LockError) {
       return try HeldLock(
-        adopting: kept.descriptor, path: kept.path, mode: kept.mode.kernelMode ?? .flock,
+        adopting: kept.descriptor, path: kept.path, kind: kept.mode.kind(),
         removesFile: kept.unlinks)
     } catch {
       throw Failure(.systemCall, .unable(to: "hold", kept.path, Failure.reason(error)))
@@ -110,11 +110,11 @@ struct Keeper {
 
   private func reliance(on support: KeptLock.Support) throws(Failure) -> Reliance {
     let reliance: Reliance? =
-      if let mode = kept.mode.kernelMode {
+      if !kept.mode.hasClaim {
         parseNumber(support.holder.bytes).flatMap { Int32(exactly: $0) }.flatMap { holder in
           Reliance(
-            onDescriptor: kept.descriptor, of: holder, start: support.start, mode: mode,
-            at: kept.path)
+            onDescriptor: kept.descriptor, of: holder, start: support.start,
+            kind: kept.mode.kind(), at: kept.path)
         }
       } else {
         Reliance(onClaim: support.holder, at: kept.path, kept.mode.kind())

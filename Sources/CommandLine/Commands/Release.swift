@@ -153,7 +153,7 @@ struct Release {
 
   private func unlockDescriptor(_ descriptor: Int32) throws(Failure) -> Int32 {
     do throws(LockError) {
-      try KernelLock(mode: options.lock.mode?.kernelMode ?? .flock).drop(descriptor)
+      try KernelLock(mode: options.lock.kind.kernelMode ?? .flock).drop(descriptor)
     } catch {
       throw Failure(
         Failure.status(error),

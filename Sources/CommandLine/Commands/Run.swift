@@ -11,6 +11,8 @@ struct Run {
   let options: RunOptions
   private let request: LockRequest
   private let takeover: Takeover?
+  /// Of what `--also` names.
+  private let others: [LockRequest]
   /// The lifetime of a `hardlink` lock, which two processes watch.
   let lease: Lease?
   /// What watches the lease of the server that keeps a lock of the kernel's.
@@ -52,6 +54,7 @@ struct Run {
     }
     self.request = request
     record?.mode = request.kind.mode.name
+    others = try options.lock.otherRequests()
     // Of a mode that was given, the parser has said so.
     if !request.kind.isInherited, options.lock.kind.isInherited,
       options.noFork || options.keepsLeftovers
@@ -76,6 +79,9 @@ struct Run {
   }
 
   var kind: LockKind { request.kind }
+
+  /// All that is locked, PATH first.
+  var paths: [ByteString] { [request.path] + others.map { $0.path } }
 
   private func perform() throws(Failure) -> Int32 {
     var request = request
@@ -152,7 +158,7 @@ struct Run {
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
     if !kind.hasClaim { record?.expectSignals() }
-    let lock = try options.lock.takeLock(request, replacing: takeover)
+    let lock = try options.lock.takeLock(request, and: others, replacing: takeover)
     var run = self
     run.since = .now
     record?.lockWasTaken()
@@ -250,7 +256,7 @@ struct Run {
   }
 
   private func runCommand(_ lock: borrowing HeldLock, hasFront: Bool) throws(Failure) -> Int32 {
-    try checkFiles(lock)
+    try checkFiles()
     var command = try command(lock)
     defer { finishOutput(lock) }
     bind(&command, to: lock)
@@ -313,7 +319,7 @@ struct Run {
   /// lock or watches the one that another process has.
   func bind(_ command: inout Command, to lock: borrowing HeldLock) {
     if inheritsLock, lock.reliance == nil {
-      if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
+      command.inheritedDescriptors = lock.descriptors
     } else {
       command.parentDeathSignal = SIGKILL
     }

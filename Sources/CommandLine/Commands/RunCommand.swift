@@ -6,14 +6,15 @@ internal import Locking
 
 extension Run {
   func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
-    let path = lock.path.absolutePath
+    let paths = paths.map { $0.absolutePath }
     let mode = ByteString(stringLiteral: lock.kind.mode.name)
-    var held = mode + "=" + HeldList.escaped(path)
-    if let outer = CStringVector.environmentValue("SWLOCK_HELD"), !outer.isEmpty {
-      held = outer + ":" + held
+    var held: ByteString = CStringVector.environmentValue("SWLOCK_HELD") ?? ""
+    for path in paths {
+      if !held.isEmpty { held = held + ":" }
+      held = held + mode + "=" + HeldList.escaped(path)
     }
     var variables = [
-      EnvironmentVariable("SWLOCK_PATH", path),
+      EnvironmentVariable("SWLOCK_PATH", paths[0]),
       EnvironmentVariable("SWLOCK_MODE", mode),
       EnvironmentVariable("SWLOCK_HELD", held),
       EnvironmentVariable("SWLOCK_SINCE", ByteString(decimal: since.sinceZero.wholeSeconds)),
@@ -44,30 +45,28 @@ extension Run {
 
   /// To open and close the lock file would drop a lock of posix mode; and in hardlink mode what is written
   /// to it would spoil it.
-  func checkFiles(_ lock: borrowing HeldLock) throws(Failure) {
+  func checkFiles() throws(Failure) {
     do throws(Failure) {
-      try check(options.record, lock, "the record as well")
+      try check(options.record, "the record as well")
     } catch {
       record?.abandon()
       throw error
     }
     guard let launch = options.launch else { return }
-    try check(launch.output.log, lock, "the log as well")
+    try check(launch.output.log, "the log as well")
     if !kind.hasClaim { return }
     for mapping in launch.mappings {
       if case .file(let path, let flags) = mapping.source, flags & (O_WRONLY | O_RDWR) != 0 {
-        try check(path, lock, "written to by --fd in mode hardlink")
+        try check(path, "written to by --fd in mode hardlink")
       }
     }
   }
 
-  private func check(
-    _ path: ByteString?, _ lock: borrowing HeldLock, _ purpose: StaticString
-  ) throws(Failure) {
-    guard let path, let file = try? FileStatus(at: path, followingLinks: true),
-      let locked = try? FileStatus(at: lock.path, followingLinks: true),
-      file.identity == locked.identity
-    else { return }
-    throw .usage("the lock file \(lock.path) cannot be \(purpose)")
+  private func check(_ path: ByteString?, _ purpose: StaticString) throws(Failure) {
+    guard let path, let file = try? FileStatus(at: path, followingLinks: true) else { return }
+    for locked in paths
+    where (try? FileStatus(at: locked, followingLinks: true))?.identity == file.identity {
+      throw .usage("the lock file \(locked) cannot be \(purpose)")
+    }
   }
 }

@@ -141,7 +141,8 @@ private final class Prospect {
     path = found.path
     if case .locks(let inspection) = found.cause, let lock = inspection.locks.first {
       outlook = Outlook(
-        LockRequest(path: path, kind: .kernel(lock.mode, range: lock.range)), options, nil)
+        WantedLocks([LockRequest(path: path, kind: .kernel(lock.mode, range: lock.range))]),
+        options, nil)
       nextLook = .now
     } else {
       outlook = nil

@@ -85,7 +85,7 @@ struct KeptLock {
     } else {
       return nil
     }
-    if mode.kernelMode == nil, support == nil { return nil }
+    if mode.hasClaim, support == nil { return nil }
   }
 
   private static func owners(_ numbers: ByteString, _ starts: ByteString) -> [Owner]? {
@@ -126,7 +126,7 @@ struct KeptLock {
   /// Whether a descriptor of `process`, which uses these words, keeps such a lock, of whatever file. Root's
   /// cannot be looked at by everybody, and nobody but root has them.
   func isConfirmed(_ process: ObservedProcess) -> Bool {
-    if let mode = mode.kernelMode,
+    if let mode = mode.surestMode,
       observedProcess(process.identifier, keeping: mode, on: nil, with: descriptor) != nil
     {
       return true

@@ -3,13 +3,13 @@ internal import SystemInterface
 
 /// A kind of lock by its name, as `--mode` and SWLOCK_MODE have it.
 enum LockMode: Equatable {
-  case kernel(KernelMode), hardlink
+  case kernel(KernelMode), flockAndOFD, hardlink
 
   static var flock: LockMode { .kernel(.flock) }
   static var posix: LockMode { .kernel(.posix) }
   static var ofd: LockMode { .kernel(.ofd) }
 
-  static var all: [LockMode] { [.flock, .posix, .ofd, .hardlink] }
+  static var all: [LockMode] { [.flock, .posix, .ofd, .flockAndOFD, .hardlink] }
 
   init?(named name: ByteString) {
     for mode in Self.all where name.bytes.elementsEqual(mode.name.utf8) {
@@ -22,17 +22,29 @@ enum LockMode: Equatable {
   var name: StaticString {
     switch self {
     case .kernel(let mode): mode.name
+    case .flockAndOFD: "flock+ofd"
     case .hardlink: "hardlink"
     }
   }
 
-  /// Nil for a lock that the kernel knows nothing of.
-  var kernelMode: KernelMode? { if case .kernel(let mode) = self { mode } else { nil } }
+  /// Whether the kernel knows nothing of such a lock.
+  var hasClaim: Bool { self == .hardlink }
 
-  var isRecordLock: Bool { kernelMode?.isRecordLock == true }
+  /// Of the kernel's, one that is always there where the lock is held; nil for a lock that the kernel knows
+  /// nothing of.
+  var surestMode: KernelMode? {
+    switch self {
+    case .kernel(let mode): mode
+    case .flockAndOFD: .ofd
+    case .hardlink: nil
+    }
+  }
+
+  /// Whether it is a lock of bytes, and no more.
+  var isRecordLock: Bool { if case .kernel(let mode) = self { mode.isRecordLock } else { false } }
 
   /// Whether a process that inherits the descriptor holds the lock as well.
-  var isInherited: Bool { kernelMode?.isInherited == true }
+  var isInherited: Bool { kind().isInherited }
 
   func kind(
     _ style: HardlinkStyle = .flufl, _ policy: FluflPolicy = FluflPolicy(),
@@ -40,6 +52,7 @@ enum LockMode: Equatable {
   ) -> LockKind {
     switch (self, style) {
     case (.kernel(let mode), _): .kernel(mode, range: range)
+    case (.flockAndOFD, _): .flockAndOFD(range: range)
     case (.hardlink, .flufl): .flufl(policy)
     case (.hardlink, .portage): .portage(policy.hardlink)
     }
@@ -65,6 +78,7 @@ extension LockKind {
   var mode: LockMode {
     switch self {
     case .kernel(let mode, _): .kernel(mode)
+    case .flockAndOFD: .flockAndOFD
     case .flufl, .portage: .hardlink
     }
   }

@@ -32,6 +32,18 @@ extension LockOptions {
     return request
   }
 
+  /// Those for what `--also` names. The range is that of the first one.
+  func otherRequests() throws(Failure) -> [LockRequest] {
+    var requests: [LockRequest] = []
+    for file in also {
+      var request = try request(for: file.path)
+      request.kind = (mode ?? .flock).kind()
+      request.sharing = file.sharing
+      requests.append(request)
+    }
+    return requests
+  }
+
   /// Has the mode `auto` become one that works there.
   func chooseKind(for request: inout LockRequest) {
     guard let fallback = request.fallback else { return }
@@ -48,53 +60,52 @@ extension LockOptions {
   /// For a lock with a claim these signals are blocked afterwards: whoever holds it has something to clean up.
   ///
   /// - Parameter owners: for whom it is, of `acquire`.
+  /// - Parameter more: requests for what `--also` names; then all are taken, or none.
   func takeLock(
-    _ request: LockRequest, for owners: Owners? = nil, replacing takeover: Takeover? = nil
+    _ request: LockRequest, and more: [LockRequest] = [], for owners: Owners? = nil,
+    replacing takeover: Takeover? = nil
   ) throws(Failure) -> HeldLock {
     if request.kind.hasClaim { return try acquireClaim(request, owners) }
-    var request = request
+    let wanted = WantedLocks([request] + more)
     let patience = patience
-    request.patience = .never
     do throws(LockError) {
-      return announced(try takeKernelLock(request), request)
+      return announced(try wanted.take(.never), wanted)
     } catch .busy where patience != .never || reentrant || owners != nil {
     } catch {
-      throw .locking(error, request, self)
+      throw .locking(error, wanted.current, self)
     }
-    let outlook = Outlook(request, self, owners)
+    let outlook = Outlook(wanted, self, owners)
     if patience == .never, !reentrant {
       // Only how it is said depends on that.
       if !quiet { _ = try? outlook.look(hasWaited: false) }
-      throw .locking(.busy, request, self, because: outlook.ownHold)
+      throw .locking(.busy, wanted.current, self, because: outlook.ownHold)
     }
     if outlook.isDoubtful, let above = try outlook.look(hasWaited: false) { return above }
-    if patience == .never { throw .locking(.busy, request, self, because: outlook.ownHold) }
-    say("waiting for \(request.path)")
+    if patience == .never { throw .locking(.busy, wanted.current, self, because: outlook.ownHold) }
+    say("waiting for \(wanted.current.path)")
     exitOnTerminationSignals()
-    return try wait(request, patience, outlook, owners, takeover)
+    return try wait(wanted, patience, outlook, owners, takeover)
   }
 
   /// Waits in the kernel. Meanwhile another process tells of it, where it is to be seen, and looks whether the
   /// wait can end at all: this one would lose its place in the queue with each look.
   private func wait(
-    _ request: LockRequest, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?,
+    _ wanted: WantedLocks, _ patience: Patience, _ outlook: Outlook, _ owners: Owners?,
     _ takeover: Takeover?
   ) throws(Failure) -> HeldLock {
-    var request = request
-    request.patience = patience
-    let wait = KernelWait(request, self, owners)
+    let wait = KernelWait(wanted, self, owners)
     while true {
       wait.begin()
       do throws(LockError) {
-        let lock = try takeKernelLock(request)
+        let lock = try wanted.take(patience)
         wait.end()
-        return announced(lock, request)
+        return announced(lock, wanted)
       } catch .interrupted {
         wait.end()
         if let failure = takeover?.failure ?? wait.verdict { throw failure }
       } catch {
         wait.end()
-        throw .locking(error, request, self)
+        throw .locking(error, wanted.current, self)
       }
       if let above = try outlook.look() { return above }
     }
@@ -111,7 +122,8 @@ extension LockOptions {
     defer { interruption.keepOpen() }
     let patience = patience
     var line: ClaimWait?
-    let outlook = Outlook(request, self, owners)
+    let wanted = WantedLocks([request])
+    let outlook = Outlook(wanted, self, owners)
     // Where nothing stands there is no lock, and most likely no wait.
     let looks =
       (patience != .never || reentrant)
@@ -122,7 +134,7 @@ extension LockOptions {
         say("waiting for \(request.path), held \(holder.ownerPhrase)")
       }
       if showsWaiting, patience != .never {
-        line = ClaimWait(request, self)
+        line = ClaimWait(wanted, self)
       }
     }
     do throws(Failure) {
@@ -132,7 +144,7 @@ extension LockOptions {
         do throws(LockError) {
           let lock = try acquire(request)
           line?.end()
-          return announced(lock, request)
+          return announced(lock, wanted)
         } catch .timedOut where request.patience != patience {
         } catch .unsettled where request.patience != patience {
         } catch .interrupted {
@@ -157,17 +169,21 @@ extension LockOptions {
     return timeout.map { .until(.after($0)) } ?? .forever
   }
 
-  private func announced(_ lock: consuming HeldLock, _ request: LockRequest) -> HeldLock {
+  private func announced(_ lock: consuming HeldLock, _ wanted: WantedLocks) -> HeldLock {
     if progress != .never {
-      tellOfOtherKinds(lock, request)
-      warnOfPermissions(of: lock.path)
+      tellOfOtherKinds(lock, wanted.requests)
+      for request in wanted.requests { warnOfPermissions(of: request.path) }
       if queue != nil || slots != nil { warnOfProgram(at: lock.path) }
     }
     if verbose {
       let chosen: StaticString =
         mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
       let slot = Message.phrase(", slot ", lock.slot.map { "\(Int64($0))" })
-      say("locked \(lock.path) (\(lock.kind.mode.name), \(sharing.name)\(slot)\(chosen))")
+      for request in wanted.requests {
+        say(
+          "locked \(request.path) (\(lock.kind.mode.name), \(request.sharing.name)\(slot)\(chosen))"
+        )
+      }
     }
     return lock
   }
@@ -208,25 +224,16 @@ extension LockOptions {
     }
     let path = lock.path
     let verb: StaticString = lock.kind.hasClaim ? "release" : "remove"
-    do throws(LockError) {
-      try lock.release()
-      say("released \(path)")
-    } catch {
+    var status: ExitStatus?
+    var isWell = true
+    lock.release { path, error in
+      isWell = false
+      if error == .lost || error == .notHeld { status = .notHeld }
       // It was found to be lost, and said so, when it was to be refreshed.
-      if error == .notHeld { return .notHeld }
-      Output.say(.unable(to: verb, path, Failure.reason(error, self)))
-      if error == .lost { return .notHeld }
+      if error != .notHeld { Output.say(.unable(to: verb, path, Failure.reason(error, self))) }
     }
-    return nil
-  }
-}
-
-/// A lock of the kernel's. Kernels before Linux 3.15 do not know `ofd` locks.
-private func takeKernelLock(_ request: LockRequest) throws(LockError) -> HeldLock {
-  do throws(LockError) {
-    return try acquire(request)
-  } catch .system(.fcntl, .invalid) where request.kind.kernelMode == .ofd {
-    throw .system(.fcntl, .notImplemented)
+    if isWell { say("released \(path)") }
+    return status
   }
 }
 

@@ -9,17 +9,21 @@ extension LockOptions {
   ///
   /// What costs no more than one system call is looked at: record locks after a `flock` lock was won, and
   /// `hardlink` locks where the file looks like one.
-  func tellOfOtherKinds(_ lock: borrowing HeldLock, _ request: LockRequest) {
-    guard let descriptor = lock.descriptor else { return }
-    if lock.kind.kernelMode?.isRecordLock == false {
-      let asked = KernelLock(mode: .posix, sharing: sharing)
-      if let locker = asked.recordLocker(on: descriptor),
-        (try? SharedFileSystem(of: descriptor)?.hasOneKindOfLock()) != true
-      {
-        tellOfRecordLock(request, locker)
-      }
+  func tellOfOtherKinds(_ lock: borrowing HeldLock, _ requests: [LockRequest]) {
+    let descriptors = lock.descriptors
+    if lock.kind.kernelMode == .flock {
+      for index in descriptors.indices { tellOfRecordLocks(descriptors[index], requests[index]) }
     }
-    if lock.mayBeHardlinkLock { tellOfClaim(request) }
+    if lock.mayBeHardlinkLock, !descriptors.isEmpty { tellOfClaim(requests[0]) }
+  }
+
+  private func tellOfRecordLocks(_ descriptor: Int32, _ request: LockRequest) {
+    let asked = KernelLock(mode: .posix, sharing: request.sharing)
+    if let locker = asked.recordLocker(on: descriptor),
+      (try? SharedFileSystem(of: descriptor)?.hasOneKindOfLock()) != true
+    {
+      tellOfRecordLock(request, locker)
+    }
   }
 
   /// Not of one that is held above this process, or for one above it: whoever takes both kinds at once does
@@ -28,7 +32,7 @@ extension LockOptions {
     let chain = chain(request)
     let locks = ((try? inspectLocks(at: request.path).locks) ?? []).filter { lock in
       lock.mode.isRecordLock
-        && (lock.sharing == .exclusive || sharing == .exclusive)
+        && (lock.sharing == .exclusive || request.sharing == .exclusive)
     }
     let others = locks.filter { lock in
       !lock.holders.contains { holder in

@@ -9,7 +9,9 @@ internal import SystemInterface
 /// be about to give the lock back, and to see that it does nothing else is a glance at many things, one
 /// after the other.
 final class Outlook {
-  private let request: LockRequest
+  private let wanted: WantedLocks
+  /// The one of them that is looked at.
+  private var request: LockRequest
   private let options: LockOptions
   /// For whom the lock is to be, of `acquire`.
   private let owners: Owners?
@@ -28,9 +30,10 @@ final class Outlook {
   }
 
   init(
-    _ request: LockRequest, _ options: LockOptions, _ owners: Owners?, of waiter: Int32 = getpid()
+    _ wanted: WantedLocks, _ options: LockOptions, _ owners: Owners?, of waiter: Int32 = getpid()
   ) {
-    self.request = request
+    self.wanted = wanted
+    request = wanted.current
     self.options = options
     self.owners = owners
     self.waiter = waiter
@@ -40,7 +43,8 @@ final class Outlook {
   /// takes longer than most waits: opening /proc/locks stops all locking of the machine for some
   /// milliseconds.
   var isDoubtful: Bool {
-    options.reentrant || options.subcommand == .acquire || HeldList.names(request.path)
+    options.reentrant || options.subcommand == .acquire
+      || wanted.requests.contains { HeldList.names($0.path) }
   }
 
   /// That the lock is held already for whom it is to be, and how; nil where it is not.
@@ -85,6 +89,7 @@ final class Outlook {
   /// - Parameter hasWaited: whether the others had a second to come to rest.
   func look(hasWaited: Bool = true) throws(Failure) -> HeldLock? {
     looks += 1
+    request = wanted.current
     defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
     if looks == 1, isUnremarkable {
@@ -94,20 +99,27 @@ final class Outlook {
     }
     let keepers = KeptLock.keepers()
     let chain = ancestry(of: waiter)
-    // One of several slots is none that others have to be given back for.
-    if request.slots ?? 1 == 1, let above = lockAbove(keepers, chain) {
+    var isHeldAbove = false
+    var found: Suspicion?
+    for index in wanted.indicesFromCurrent where found == nil {
+      request = wanted.requests[index]
+      // One of several slots is none that others have to be given back for.
+      guard request.slots ?? 1 == 1, let above = lockAbove(keepers, chain) else { continue }
+      // Of those that it does not wait for now, this process may have some already, and it alone.
+      if index != wanted.index, namedHolder(above, chain) == nil { continue }
+      isHeldAbove = true
       if options.reentrant, above.holder.isVerified, above.lock.covers(request),
-        let reliance = Reliance(on: above, at: request.path)
+        let reliance = Reliance(on: above, for: request)
       {
         if waiter == getpid() {
           options.say("\(request.path) is held by \(above.process.phrase) already")
         }
         return HeldLock(relyingOn: reliance)
       }
-      try judge(above, chain)
-    } else if suspicion?.holder != 0 {
-      try suspect(nil)
+      found = try judge(above, chain)
     }
+    request = wanted.current
+    if isHeldAbove || suspicion?.holder != 0 { try suspect(found) }
     let isAwaited = mayBeWaitedFor(keepers, chain)
     if isAwaited, suspicion == nil || suspicion?.holder == 0 { try suspect(circle()) }
     nextLook = suspicion != nil || isAwaited && looks < 4 ? pause : nil
@@ -121,7 +133,7 @@ final class Outlook {
       guard let kept = KeptLock(of: process) else { return false }
       return isForUs(kept) || chain.contains { kept.isOwned(by: $0) }
     }
-    let others = request.kind.kernelMode?.namesLocker == false || looks > 1 ? keepers : []
+    let others = request.kind.includes(.ofd) || looks > 1 ? keepers : []
     return (try? ancestorHolding(request, in: chain, orAmong: others, orKeeping: keeps)) ?? nil
   }
 
@@ -131,7 +143,10 @@ final class Outlook {
     return kept.isFor(owners)
   }
 
-  private func judge(_ above: LockAbove, _ chain: [ObservedProcess]) throws(Failure) {
+  /// Throws where the wait would never end, as far as one look can tell.
+  private func judge(
+    _ above: LockAbove, _ chain: [ObservedProcess]
+  ) throws(Failure) -> Suspicion? {
     let kept = KeptLock(of: above.process)
     let isOurs = kept.map { isForUs($0) } ?? false
     // What the hold depends on: the holder, the last one of those that it shares the lock with, or the last
@@ -141,27 +156,29 @@ final class Outlook {
     let failure: Failure =
       isOurs
       ? Failure(.busy, .unable(to: "lock", request.path, ownHold ?? ""))
-      : heldAbove(by: namedHolder(above, holders, chain))
+      : heldAbove(by: namedHolder(above, chain))
     let top = chain.lastIndex { process in
       kept.map { $0.isOwned(by: process) } ?? holders.contains(process.identifier)
     }
     // This process itself, or its owner elsewhere, for whom nobody else gives it back.
     guard let top, top > 0 else {
       if top == 0 || isOurs { throw failure }
-      return try suspect(nil)
+      return nil
     }
     // It has inherited a lock from a swlock that waits for it, and keeps it open itself.
     if kept == nil, holders.contains(waiter), HeldList.names(request.path) { throw failure }
-    try suspectIfBlocked(chain, upTo: top, failure)
+    return suspicion(chain, upTo: top, failure)
   }
 
   /// Who is told to have the lock: not this process, which may have inherited it.
   private func namedHolder(
-    _ above: LockAbove, _ holders: [Int32], _ chain: [ObservedProcess]
+    _ above: LockAbove, _ chain: [ObservedProcess]
   ) -> ObservedProcess? {
     let own = ownProcesses(in: chain)
     if !own.contains(where: { $0.identifier == above.process.identifier }) { return above.process }
-    return chain.dropFirst(own.count).first { holders.contains($0.identifier) }
+    return chain.dropFirst(own.count).first { process in
+      above.lock.holders.contains { $0.process.identifier == process.identifier }
+    }
   }
 
   /// A lock that is kept cannot become another one, which those for whom it is kept rely on.
@@ -172,12 +189,12 @@ final class Outlook {
       "\(has), \(above.lock.sharing.name): release it first, and others may have it in between; acquire --fd converts a lock"
   }
 
-  private func suspectIfBlocked(
+  /// That these do nothing but wait.
+  private func suspicion(
     _ chain: [ObservedProcess], upTo top: Int, _ failure: Failure
-  ) throws(Failure) {
+  ) -> Suspicion? {
     let height = (try? BranchWaits(isHelper: isHelper))?.height(of: chain) ?? 0
-    try suspect(
-      height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil)
+    return height >= top ? Suspicion(holder: chain[top].identifier, failure: failure) : nil
   }
 
   /// Notes what a look has found, and throws what the look before had found as well.
@@ -241,9 +258,10 @@ final class Outlook {
     if isOurs, options.subcommand == .acquire, top == 0 { return nil }
     // One that is not blocked yet may be so soon: the first look may come before a shell waits.
     defer { nextLook = suspicion != nil || looks < 4 ? .seconds(1) : nil }
-    try suspectIfBlocked(
-      chain, upTo: top,
-      isOurs ? .locking(.alreadyHeld, request, options) : heldAbove(by: chain[top]))
+    try suspect(
+      suspicion(
+        chain, upTo: top,
+        isOurs ? .locking(.alreadyHeld, request, options) : heldAbove(by: chain[top])))
     return nil
   }
 
@@ -251,7 +269,7 @@ final class Outlook {
 
   /// Whether this process runs under a lock that others may wait for.
   private func mayBeWaitedFor(_ keepers: [Int32], _ chain: [ObservedProcess]) -> Bool {
-    if !HeldList.isEmpty { return true }
+    if wanted.areSeveral || !HeldList.isEmpty { return true }
     return keepers.contains { keeper in
       guard let kept = ObservedProcess(keeper).flatMap({ KeptLock(of: $0) }) else { return false }
       return chain.contains { kept.isOwned(by: $0) }

@@ -85,30 +85,36 @@ struct WaitingNotice {
 
 /// Tells who has the lock of a request, once a second.
 struct WaitingLine {
-  private let request: LockRequest
+  private let wanted: WantedLocks
   private let options: LockOptions
   private var notice: WaitingNotice
   private var incumbent: Incumbent?
+  private var index = 0
   // There may be many who wait: the longer it takes, the more rarely they look who has it, or when that one
   // has ended.
   private var pause = Span.seconds(1)
   private var nextLook = Deadline.now
 
   /// To be made when the wait has lasted for a second.
-  init(_ request: LockRequest, _ options: LockOptions) {
-    self.request = request
+  init(_ wanted: WantedLocks, _ options: LockOptions) {
+    self.wanted = wanted
     self.options = options
     notice = WaitingNotice(options, since: .now)
   }
 
+  private var request: LockRequest { wanted.requests[index] }
+
   mutating func show() {
-    if options.message == nil, nextLook.hasPassed || incumbent?.hasEnded ?? true {
+    let isNext = wanted.index != index
+    index = wanted.index
+    if options.message == nil, isNext || nextLook.hasPassed || incumbent?.hasEnded ?? true {
       incumbent = Incumbent(of: request)
       nextLook = .after(pause)
       pause = min(pause * 2, .seconds(60))
     }
     let incumbent = incumbent
-    let key = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
+    let holder = incumbent?.phrase(commandUpTo: 500, withTime: false) ?? "nobody"
+    let key: Message = "\(request.path) \(holder)"
     notice.tell(request.path, key: key) { incumbent?.phrase(commandUpTo: $0) }
   }
 }
@@ -118,15 +124,15 @@ struct WaitingLine {
 /// - A wait in the kernel keeps its place: another process does it (`KernelWait`).
 /// - A wait for a claim looks for itself, and another process only tells (`ClaimWait`).
 final class KernelWait {
-  private let request: LockRequest
+  private let wanted: WantedLocks
   private let options: LockOptions
   private let owners: Owners?
 
   /// Most waits are over before anything is done.
   private static let silence = Span.seconds(1)
 
-  init(_ request: LockRequest, _ options: LockOptions, _ owners: Owners?) {
-    self.request = request
+  init(_ wanted: WantedLocks, _ options: LockOptions, _ owners: Owners?) {
+    self.wanted = wanted
     self.options = options
     self.owners = owners
   }
@@ -146,8 +152,8 @@ final class KernelWait {
 
   /// In the other process: until there is nothing more to be done.
   private func watch(for waiter: Int32) {
-    let outlook = Outlook(request, options, owners, of: waiter)
-    var line = options.showsWaiting ? WaitingLine(request, options) : nil
+    let outlook = Outlook(wanted, options, owners, of: waiter)
+    var line = options.showsWaiting ? WaitingLine(wanted, options) : nil
     var nextLook: Deadline? = .now
     while line != nil || nextLook != nil {
       line?.show()
@@ -188,11 +194,11 @@ final class ClaimWait {
   private let silence = Deadline.seconds(1)
 
   /// Nil where it cannot be told.
-  init?(_ request: LockRequest, _ options: LockOptions) {
+  init?(_ wanted: WantedLocks, _ options: LockOptions) {
     do throws(LaunchError) {
       guard let companion = try forkCompanion() else {
         silence.sleep()
-        var line = WaitingLine(request, options)
+        var line = WaitingLine(wanted, options)
         while true {
           line.show()
           Deadline.seconds(1).sleep()

@@ -29,6 +29,7 @@ final class Arguments {
   var queue: WaitingQueue?
   var slots: Int?
   var replaced: ReplacedProcesses?
+  var also: [AlsoLocked] = []
   /// Without the lifetime.
   var hardlink = HardlinkPolicy()
   var retriedErrors: [Errno] = []

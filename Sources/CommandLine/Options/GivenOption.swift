@@ -82,7 +82,13 @@ struct GivenOption {
   func mode() throws(Failure) -> LockMode? {
     if value == "auto" { return nil }
     if let mode = LockMode(named: value) { return mode }
-    throw .usage("invalid mode '\(value)': flock, posix, ofd, hardlink or auto", of: subcommand)
+    throw .usage(
+      "invalid mode '\(value)': flock, posix, ofd, flock+ofd, hardlink or auto", of: subcommand)
+  }
+
+  func alsoLocked(_ sharing: Sharing) throws(Failure) -> AlsoLocked {
+    if value.isEmpty { throw invalid("expected the name of a file") }
+    return AlsoLocked(path: value, sharing: sharing)
   }
 
   func leftoverPolicy() throws(Failure) -> LeftoverPolicy {

@@ -74,6 +74,11 @@ extension Arguments {
     if has(.queue) || has(.slots) {
       throw usage("--queue and --slots take a file by its PATH, not an open one")
     }
+    if mode == .flockAndOFD {
+      throw usage(
+        "the kernel does not convert two locks as one: --fd takes and releases them one by one, --mode ofd first, then flock"
+      )
+    }
     if mode == .posix {
       throw usage(
         "a posix lock belongs to a process, and would end with swlock: --fd needs --mode flock or ofd"

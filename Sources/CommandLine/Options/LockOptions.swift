@@ -24,6 +24,7 @@ final class LockOptions {
   let reentrant: Bool
   let queue: WaitingQueue?
   let slots: Int?
+  let also: [AlsoLocked]
   let hardlink: FluflPolicy
   let style: HardlinkStyle
 
@@ -50,6 +51,7 @@ final class LockOptions {
     reentrant = arguments.has(.reentrant)
     queue = arguments.queue
     slots = arguments.slots
+    also = arguments.also
     var policy = FluflPolicy(arguments.hardlink)
     policy.retriedErrors = arguments.retriedErrors
     style = arguments.style
@@ -67,9 +69,14 @@ final class LockOptions {
           : "--queue needs --mode flock, or --slots")
     }
     if mode == .hardlink { try checkHardlink(arguments) }
+    if !also.isEmpty, mode?.hasClaim ?? true {
+      throw arguments.usage(
+        "the order that keeps those with --also from waiting for each other is that of the kernel's locks: it needs --mode flock, posix, ofd or flock+ofd"
+      )
+    }
     try arguments.checkRows()
     if range != .wholeFile, mode == .flock || mode == nil {
-      throw arguments.usage("--range needs --mode posix or ofd")
+      throw arguments.usage("--range needs --mode posix, ofd or flock+ofd")
     }
   }
 
@@ -79,7 +86,7 @@ final class LockOptions {
     }
     if range != .wholeFile {
       throw arguments.usage(
-        "hardlink locks are of the whole path: --range needs --mode posix or ofd")
+        "hardlink locks are of the whole path: --range needs --mode posix, ofd or flock+ofd")
     }
     if style == .flufl, unlink {
       throw arguments.usage("hardlink locks are always removed: --unlink is for --style portage")
@@ -88,6 +95,12 @@ final class LockOptions {
       throw arguments.usage("a hardlink lock exists only while it is held: no --no-create")
     }
   }
+}
+
+/// What `--also` names.
+struct AlsoLocked {
+  let path: ByteString
+  let sharing: Sharing
 }
 
 /// Where it is shown who is waited for.

@@ -5,6 +5,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case mode, shared, exclusive, nonblock, timeout, conflictExitCode
   case range, permissions, group, noCreate, unlink, sidecar, verbose, quiet
   case progress, message, reentrant, gone
+  case also, alsoShared
   case queue, slots, replace
   case lifetime, style, clockSlop, poll, settle, retriedError
   case command, noFork, close, leftovers, maximumRuntime, killAfter, record

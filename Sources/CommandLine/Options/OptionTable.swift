@@ -10,8 +10,8 @@ internal import SystemInterface
 package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .lockers,
-    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink",
-    isCommon: true, brief: "flock (default), posix, ofd, hardlink or auto"
+    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), flock+ofd (both), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink",
+    isCommon: true, brief: "flock, posix, ofd, flock+ofd, hardlink or auto"
   ) { (record, given) throws(Failure) in record.mode = try given.mode() },
   .init(
     .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders",
@@ -35,7 +35,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.conflictExitCode = try given.exitCode() },
   .init(
     .range, nil, "range", .range, .lock, .lockers,
-    "lock only these bytes, in the modes posix and ofd; without LENGTH or with 0, to the end"
+    "lock only these bytes, in the modes posix and ofd, and of the record lock of flock+ofd; without LENGTH or with 0, to the end"
   ) { (record, given) throws(Failure) in record.range = try given.range() },
   .init(
     .permissions, nil, "perm", .permissions, .lock, .lockers,
@@ -78,6 +78,20 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .reentrant, nil, "reentrant", .none, .lock, .lockers,
     "if an ancestor of this process has the lock, go on without locking again", needsFork: true),
+  .init(
+    .also, nil, "also", .lockFile, .lock, .run,
+    "lock that file as well: all or nothing, and the command inherits all; may be repeated",
+    repeats: true, excludes: .these(.reentrant, .queue, .slots, .replace),
+    because:
+      "--also takes several locks in the kernel's order, each anew: no --reentrant, --queue, --slots or --replace; -n, -w, -s and --range can be"
+  ) { (record, given) throws(Failure) in record.also.append(try given.alsoLocked(.exclusive)) },
+  .init(
+    .alsoShared, nil, "also-shared", .lockFile, .lock, .run,
+    "the same, and share it with other shared holders",
+    repeats: true, excludes: .these(.reentrant, .queue, .slots, .replace),
+    because:
+      "--also takes several locks in the kernel's order, each anew: no --reentrant, --queue, --slots or --replace; -n, -w, -s and --range can be"
+  ) { (record, given) throws(Failure) in record.also.append(try given.alsoLocked(.shared)) },
   .init(
     .queue, nil, "queue", .optionalNumber, .lock, .lockers,
     "wait in order of arrival, at most N at a time: to a further one the lock is busy; without N, any number",

@@ -5,7 +5,7 @@ package enum OptionValue: Sendable {
   case duration, number, text, range, permissions, group, shellCommand, poll, owner
   case directory, variable, variableName, user, groups, descriptor, null, yesOrNo
   case niceness, ioPriority, limit
-  case file
+  case file, lockFile
   case namespaces, propagation
   /// Only in the form `--option=value`.
   case optionalSidecar, optionalDuration, optionalSignal, optionalState
@@ -19,7 +19,7 @@ package enum OptionValue: Sendable {
       true
     case .none, .mode, .leftovers, .style, .error, .duration, .number, .text, .range, .permissions,
       .group, .shellCommand, .poll, .owner, .directory, .variable, .variableName, .user, .groups,
-      .descriptor, .null, .yesOrNo, .niceness, .ioPriority, .limit, .file, .namespaces,
+      .descriptor, .null, .yesOrNo, .niceness, .ioPriority, .limit, .file, .lockFile, .namespaces,
       .propagation:
       false
     }
@@ -59,7 +59,7 @@ package enum OptionValue: Sendable {
     case .namespaces, .optionalNamespaces: "LIST"
     case .propagation: "TYPE"
     case .optionalName: "NAME"
-    case .optionalPath: "PATH"
+    case .optionalPath, .lockFile: "PATH"
     case .optionalReplaced: "waiting"
     }
   }
@@ -81,6 +81,7 @@ package enum OptionValue: Sendable {
     case .propagation: ["slave", "private"]
     case .none, .duration, .number, .text, .range, .permissions, .group, .shellCommand, .poll,
       .owner, .directory, .variable, .variableName, .user, .groups, .descriptor, .niceness, .file,
+      .lockFile,
       .namespaces, .optionalDuration, .optionalState, .optionalNamespaces, .optionalName,
       .optionalPath, .optionalNumber:
       []

@@ -29,6 +29,7 @@ final class WaitOptions {
       : [hardlink.kind(.flufl, options.hardlink), hardlink.kind(.portage, options.hardlink)]
     switch options.mode {
     case .kernel(let mode): return [.kernel(mode, range: options.range)]
+    case .flockAndOFD: return [.kernel(.flock), .kernel(.ofd, range: options.range)]
     case .hardlink: return claims
     // Record locks of both kinds exclude each other.
     case nil: return (hasStyle ? [] : [.kernel(.flock), .kernel(.posix)]) + claims

@@ -30,6 +30,8 @@ package enum HelpTopic: CaseIterable, Sendable {
         posix     fcntl(2) F_SETLK. Excludes lockf(3) and lockrun, as apt and dpkg use
                   it. Not inherited.
         ofd       fcntl(2) F_OFD_SETLK. Excludes posix locks as well. Inherited.
+        flock+ofd both on one file, the ofd lock first: excludes all of the above.
+                  Inherited. The range of --range is that of the ofd lock.
         hardlink  link(2): the file is the lock, and names its owner. For file systems
                   whose kernel locks mean nothing between hosts. It has a lifetime,
                   which 'run' renews. Excludes flufl.lock, or portage with --style.

@@ -90,6 +90,7 @@ extension Failure {
     case .lost: "it was lost: its lifetime had passed, or somebody broke it"
     case .unsupported(.rangeInFlockMode): "flock locks have no ranges"
     case .unsupported(.slots): "slots take a whole, exclusive lock of mode ofd or posix"
+    case .unsupported(.several): "several locks are taken at once of one kind of the kernel's only"
     case .unsupported(.queueOfRecordLocks): "a queue takes --mode flock, or --slots"
     case .unsupported(.oneKindOfLock):
       "this file system makes record locks of flock locks, which leaves no room for a queue; --slots 1 has one"

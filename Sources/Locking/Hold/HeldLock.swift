@@ -12,15 +12,15 @@ public struct HeldLock: ~Copyable {
   /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
   /// since before an exec(2).
   public init(
-    adopting descriptor: Int32, path: ByteString, mode: KernelMode, removesFile: Bool = false
+    adopting descriptor: Int32, path: ByteString, kind: LockKind, removesFile: Bool = false
   ) throws(LockError) {
-    let file = LockFile(adopting: descriptor, KernelLock(mode: mode))
+    let file = LockFile(adopting: descriptor, KernelTaking(kind).lock)
     var removal: FileRemoval?
     if removesFile {
       let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: descriptor) }
       removal = FileRemoval(path, status.identity)
     }
-    self.init(KernelHold(file, path, removal: removal), .kernel(mode))
+    self.init(KernelHold(file, path, removal: removal), kind)
   }
 
   /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
@@ -33,6 +33,10 @@ public struct HeldLock: ~Copyable {
   /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay;
   /// nil for a lock that is no descriptor.
   public var descriptor: Int32? { hold.descriptor }
+
+  /// The same of several locks, in the order of their requests: a file that two of these lead to has one descriptor,
+  /// which stands there twice.
+  public var descriptors: [Int32] { hold.descriptors }
 
   /// What it relies on, if this process does not have the lock itself.
   public var reliance: Reliance? { hold.reliance }
@@ -55,6 +59,11 @@ public struct HeldLock: ~Copyable {
   ///
   /// - Throws: `lost`, where a lock with a claim was not held to the end.
   public consuming func release() throws(LockError) { try hold.release() }
+
+  /// The same; of several locks, `failed` is told of each that an error was of.
+  public consuming func release(_ failed: (ByteString, LockError) -> Void) {
+    hold.release(failed)
+  }
 }
 
 // MARK: - Locks that a server keeps

@@ -3,6 +3,7 @@
 protocol Hold: AnyObject {
   var path: ByteString { get }
   var descriptor: Int32? { get }
+  var descriptors: [Int32] { get }
   var reliance: Reliance? { get }
   var mayBeHardlinkLock: Bool { get }
   var slot: Int? { get }
@@ -13,6 +14,7 @@ protocol Hold: AnyObject {
   func refresh() throws(LockError)
   func transfer(to heir: LockOwner) throws(LockError)
   func release() throws(LockError)
+  func release(_ failed: (ByteString, LockError) -> Void)
   /// From here on the end of its life releases nothing that outlives this process.
   func leaveBehind()
   func leaveOpen()
@@ -20,6 +22,7 @@ protocol Hold: AnyObject {
 
 extension Hold {
   var descriptor: Int32? { nil }
+  var descriptors: [Int32] { descriptor.map { [$0] } ?? [] }
   var reliance: Reliance? { nil }
   var mayBeHardlinkLock: Bool { false }
   var slot: Int? { nil }
@@ -28,6 +31,13 @@ extension Hold {
   func serverLease() throws(LockError) -> ServerLease? { nil }
   func refresh() throws(LockError) {}
   func transfer(to heir: LockOwner) throws(LockError) { throw .unsupported(.noLifetime) }
+  func release(_ failed: (ByteString, LockError) -> Void) {
+    do throws(LockError) {
+      try release()
+    } catch {
+      failed(path, error)
+    }
+  }
   func leaveBehind() {}
   func leaveOpen() {}
 }

@@ -13,30 +13,44 @@ public final class Reliance: Hold, Sendable {
 
   private enum Basis {
     /// A descriptor of the holder, and the locks that it keeps.
-    case descriptor(Int32, FileIdentity, KernelMode, [LockTableEntry])
+    case descriptor(Int32, FileIdentity, [LockTableEntry])
     case claim(fileName: ByteString)
   }
 
   /// On the lock that a descriptor of `process` keeps now on the file at `path`; nil where there is none.
   public init?(
-    onDescriptor descriptor: Int32, of process: Int32, start: UInt64, mode: KernelMode,
+    onDescriptor descriptor: Int32, of process: Int32, start: UInt64, kind: LockKind,
     at path: ByteString
   ) {
     guard let file = try? FileStatus(at: path, followingLinks: true).identity,
-      let locks = Self.locks(of: process, start, descriptor, mode, on: file), !locks.isEmpty
+      let locks = Self.locks(of: process, start, descriptor, kind, on: file), !locks.isEmpty
     else { return nil }
+    if case .flockAndOFD = kind, !Self.isWhole(locks, at: path) { return nil }
     self.path = path
-    kind = .kernel(mode)
+    self.kind = kind
     holder = process
     holderStart = start
-    basis = .descriptor(descriptor, file, mode, locks)
+    basis = .descriptor(descriptor, file, locks)
   }
 
-  public convenience init?(on above: LockAbove, at path: ByteString) {
+  /// - Parameter request: what is to be covered.
+  public convenience init?(on above: LockAbove, for request: LockRequest) {
     guard let descriptor = above.holder.descriptors.first else { return nil }
+    let kind: LockKind =
+      if case .flockAndOFD = request.kind { request.kind } else { .kernel(above.lock.mode) }
     self.init(
       onDescriptor: descriptor, of: above.process.identifier, start: above.process.startTicks,
-      mode: above.lock.mode, at: path)
+      kind: kind, at: request.path)
+  }
+
+  /// Whether both kinds are among these locks of one open file, shared alike, where they are two.
+  private static func isWhole(_ locks: [LockTableEntry], at path: ByteString) -> Bool {
+    guard let record = locks.first(where: { $0.mode == .ofd }) else { return false }
+    if let whole = locks.first(where: { $0.mode == .flock }) {
+      return whole.sharing == record.sharing
+    }
+    guard let file = try? FileDescriptor.open(path, O_PATH) else { return false }
+    return (try? SharedFileSystem(of: file.number)?.hasOneKindOfLock()) == true
   }
 
   /// On a lock with a claim.
@@ -54,7 +68,7 @@ public final class Reliance: Hold, Sendable {
 
   /// The descriptor by which the holder keeps it; nil for a claim.
   public var holderDescriptor: Int32? {
-    if case .descriptor(let number, _, _, _) = basis { number } else { nil }
+    if case .descriptor(let number, _, _) = basis { number } else { nil }
   }
 
   /// The claim's file; nil for a lock of the kernel's.
@@ -65,8 +79,8 @@ public final class Reliance: Hold, Sendable {
   /// Whether it is still that lock, and held. What cannot be looked at just now is taken for held.
   public var isHeld: Bool {
     switch basis {
-    case .descriptor(let number, let file, let mode, let locks):
-      return Self.locks(of: holder, holderStart, number, mode, on: file) == locks
+    case .descriptor(let number, let file, let locks):
+      return Self.locks(of: holder, holderStart, number, kind, on: file) == locks
     case .claim(let fileName):
       guard let report = try? kind.location(at: path).report() else { return true }
       return report.holder?.fileName == fileName && report.state != .stale
@@ -92,12 +106,12 @@ public final class Reliance: Hold, Sendable {
   }
 
   private static func locks(
-    of process: Int32, _ start: UInt64, _ descriptor: Int32, _ mode: KernelMode,
+    of process: Int32, _ start: UInt64, _ descriptor: Int32, _ kind: LockKind,
     on file: FileIdentity
   ) -> [LockTableEntry]? {
     guard let kept = keptLocks(of: process, descriptor, on: file),
       kept.process.startTicks == start
     else { return nil }
-    return kept.locks.filter { $0.mode == mode }
+    return kept.locks.filter { kind.includes($0.mode) }
   }
 }

@@ -85,6 +85,7 @@ public func ancestorHolding(
     let isSelf = process.identifier == chain.first?.identifier
     for lock in locks {
       if isSelf, lock.mode.belongsToProcess, request.kind.kernelMode == lock.mode { continue }
+      if isSelf, request.kind.isOwnFirst(lock, of: process.identifier, among: locks) { continue }
       let holder = lock.holders.first { $0.process.identifier == process.identifier }
       if let holder { return LockAbove(lock: lock, holder: holder) }
     }
@@ -123,4 +124,14 @@ public func processes(
     }
   }
   return found
+}
+
+extension LockKind {
+  /// Whether it is the record lock that `process` has while it waits for the flock lock of this kind. One that it
+  /// had before would keep it from coming so far.
+  func isOwnFirst(_ lock: ObservedLock, of process: Int32, among locks: [ObservedLock]) -> Bool {
+    guard case .flockAndOFD = self, lock.mode == .ofd else { return false }
+    return lock.holders.contains { $0.process.identifier == process }
+      && locks.contains { $0.mode == .flock }
+  }
 }

@@ -27,13 +27,13 @@ public struct ObservedLock: Equatable, Sendable {
   /// Locks with a claim are another matter.
   public func excludes(_ request: LockRequest) -> Bool {
     guard sharing == .exclusive || request.sharing == .exclusive else { return false }
-    guard mode.isRecordLock == request.kind.kernelMode?.isRecordLock else { return false }
+    guard request.kind.meets(mode) else { return false }
     return !mode.isRecordLock || range.overlaps(request.kind.range)
   }
 }
 
 extension ObservedLock {
-  /// Whether who has this lock has all that `request` asks for.
+  /// Whether who has this lock has all that `request` asks for, of this kind of lock.
   public func covers(_ request: LockRequest) -> Bool {
     excludes(request) && (sharing == .exclusive || request.sharing == .shared)
       && (!mode.isRecordLock || range.contains(request.kind.range))

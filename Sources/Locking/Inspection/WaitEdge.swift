@@ -116,7 +116,8 @@ public func waitCycle(
 ) throws(LockError) -> [WaitEdge]? {
   var edges = try waitEdges()
   if edges.isEmpty { return nil }
-  for lock in try inspectLocks(at: request.path).locks where lock.excludes(request) {
+  let locks = try inspectLocks(at: request.path).locks.filter { $0.excludes(request) }
+  for lock in locks where !request.kind.isOwnFirst(lock, of: process, among: locks) {
     edges.append(
       WaitEdge(
         waiter: process, blockers: lock.holders.map { $0.process.identifier }, mode: lock.mode,

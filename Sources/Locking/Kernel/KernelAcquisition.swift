@@ -7,72 +7,61 @@ internal import CSystem
 /// else can find any more. Then everything starts again, under the same deadline.
 struct KernelAcquisition: ~Copyable {
   private var request: LockRequest
-  private let lock: KernelLock
+  private let taking: KernelTaking
   /// Nil: in the kernel's order.
   private let ordered: OrderedTaking?
 
-  init(_ request: LockRequest, _ mode: KernelMode, _ range: ByteRange) throws(LockError) {
-    if mode == .flock, range != .wholeFile { throw .unsupported(.rangeInFlockMode) }
-    let lock = KernelLock(mode: mode, sharing: request.sharing, range: range)
-    let ordered = try OrderedTaking(request, lock)
+  init(_ request: LockRequest) throws(LockError) {
+    let taking = try KernelTaking(checked: request)
+    let ordered = try OrderedTaking(request, taking)
     self.request = request
-    self.lock = lock
+    self.taking = taking
     self.ordered = ordered
-    if ordered != nil { self.request.opensForWriting = true }
+    if ordered != nil || taking.second != nil { self.request.opensForWriting = true }
   }
 
   consuming func perform() throws(LockError) -> KernelHold {
     if let descriptor = request.descriptor {
-      try lock.take(descriptor, request.patience)
-      return KernelHold(LockFile(adopting: descriptor, lock), request.path, removal: nil)
+      try taking.take(descriptor, request.patience)
+      return KernelHold(LockFile(adopting: descriptor, taking.lock), request.path, removal: nil)
     }
-    var restarts = 0
-    var leaseWait = LeaseWait(request.patience)
+    var attempts = Attempts(request.patience)
     while true {
       do throws(LockError) {
         if let hold = try attempt() { return hold }
-        if request.patience == .never, restarts >= maximumRestarts { throw LockError.busy }
-        if case .until = request.patience, request.patience.isOver { throw LockError.timedOut }
-      } catch LockError.system(let step, .staleHandle) {
-        if restarts >= maximumRestarts { throw .system(step, .staleHandle) }
-        try? askServer(for: request.path, in: AT_FDCWD)
-      } catch .system(.flock, let error)
-        where (error == .badDescriptor || error == .inputOutput) && !request.opensForWriting
-      {
-        // NFS makes record locks of flock locks, and those need a file that is open for writing.
-        request.opensForWriting = true
-      } catch .system(.open, .wouldBlock) {
-        try leaseWait.pause()
-      } catch .interrupted where csystem_was_stopped() {
-        // Its place in the queue was given back.
-        restarts = 0
+        try attempts.repeatExchanged()
+      } catch {
+        try attempts.repeatFailed(error, &request)
       }
-      restarts += 1
     }
   }
 
   /// One attempt; nil when the file that was locked is not the one at the path any more.
   private func attempt() throws(LockError) -> KernelHold? {
-    var file = try LockFile.open(request, for: lock)
+    var file = try LockFile.open(request, for: taking.lock)
     var won: OrderedTaking.Won?
     if let ordered {
       won = try ordered.take(file.number, request.patience)
       file.isWon()
     } else {
-      try lock.take(file.number, request.patience)
+      try taking.take(file.number, request.patience)
     }
 
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
     guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
       return nil
     }
-    try LockFile.check(status, request, lock)
+    try LockFile.check(status, request, taking.lock)
     return KernelHold(
       file, request.path, won,
       removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
-      mayBeHardlinkLock: status.kind == .regular && status.linkCount > 1
-        && status.size <= Int64(PATH_MAX))
+      mayBeHardlinkLock: status.mayBeClaim)
   }
+}
+
+extension FileStatus {
+  /// Whether the file looks as if it were a claim: it is small, and has more than one name.
+  var mayBeClaim: Bool { kind == .regular && linkCount > 1 && size <= Int64(PATH_MAX) }
 }
 
 /// Which file stands at `path` now; nil when none does.

@@ -113,6 +113,16 @@ extension LockFile {
     }
   }
 
+  /// Which file `open` would find, after the same checks; nil where it would create one.
+  static func identity(
+    _ request: LockRequest, for lock: KernelLock
+  ) throws(LockError) -> FileIdentity? {
+    guard let (status, isLink) = try look(at: request.path) else { return nil }
+    if isLink, request.removesFile { throw .refused(.notRemovable) }
+    try check(status, request, lock, isLink: isLink)
+    return status.identity
+  }
+
   private static func adopt(
     _ opened: consuming FileDescriptor, _ request: LockRequest, _ lock: KernelLock,
     _ registry: inout PosixRegistry

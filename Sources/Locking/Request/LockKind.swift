@@ -3,31 +3,75 @@
 public enum LockKind: Sendable {
   /// The kernel's; only the fcntl modes lock ranges.
   case kernel(KernelMode, range: ByteRange = .wholeFile)
+  /// Both kinds of the kernel's on one file, an `ofd` lock and then a `flock` lock: so it excludes everybody
+  /// who locks in one of the kernel's ways. The range is the record lock's.
+  case flockAndOFD(range: ByteRange = .wholeFile)
   /// link(2), for file systems whose kernel locks mean nothing: a claim file that names its owner, as
   /// flufl.lock has it, `PATH|HOST|PID|RANDOM`. Locks have a lifetime.
   indirect case flufl(FluflPolicy)
   /// The same as portage has it, `.NAME.hardlock-HOST-PID`. Locks last until they are released.
   indirect case portage(HardlinkPolicy)
 
-  /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of.
+  /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of, and for two of them.
   public var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
+
+  /// Whether such a lock of the kernel's belongs to it.
+  public func includes(_ mode: KernelMode) -> Bool {
+    switch self {
+    case .kernel(let own, _): own == mode
+    case .flockAndOFD: mode != .posix
+    case .flufl, .portage: false
+    }
+  }
+
+  /// Whether a lock of `mode` and this one may be in each other's way.
+  func meets(_ mode: KernelMode) -> Bool {
+    switch self {
+    case .kernel(let own, _): own.isRecordLock == mode.isRecordLock
+    case .flockAndOFD: true
+    case .flufl, .portage: false
+    }
+  }
+
+  /// Whether both are made of the same locks, whatever part of the file they are of.
+  func isLike(_ other: LockKind) -> Bool {
+    switch (self, other) {
+    case (.kernel(let own, _), .kernel(let mode, _)): own == mode
+    case (.flockAndOFD, .flockAndOFD): true
+    default: false
+    }
+  }
 
   /// What part of the file it is of.
   public var range: ByteRange {
-    if case .kernel(_, let range) = self { range } else { .wholeFile }
+    switch self {
+    case .kernel(_, let range), .flockAndOFD(let range): range
+    case .flufl, .portage: .wholeFile
+    }
   }
 
   /// Whether a process that inherits a descriptor holds the lock as well.
-  public var isInherited: Bool { kernelMode?.isInherited == true }
+  public var isInherited: Bool {
+    switch self {
+    case .kernel(let mode, _): mode.isInherited
+    case .flockAndOFD: true
+    case .flufl, .portage: false
+    }
+  }
 
   /// Whether it is a file that names its owner, and which stays when the owner is killed.
-  public var hasClaim: Bool { kernelMode == nil }
+  public var hasClaim: Bool {
+    switch self {
+    case .kernel, .flockAndOFD: false
+    case .flufl, .portage: true
+    }
+  }
 
   /// How long it is held without a refresh; nil: until it is released.
   public var lifetime: Span? { if case .flufl(let policy) = self { policy.lifetime } else { nil } }
 
   /// Whether several can have it at once, who share it.
-  public var countsShared: Bool { kernelMode != nil }
+  public var countsShared: Bool { !hasClaim }
 
   /// The place of a lock with a claim.
   ///
@@ -41,7 +85,7 @@ public enum LockKind: Sendable {
     at path: ByteString, in place: LockFolder?
   ) throws(LockError) -> HardlinkLocation {
     switch self {
-    case .kernel: throw .notHeld
+    case .kernel, .flockAndOFD: throw .notHeld
     case .flufl(let policy): try FluflLocation(path, policy, in: place)
     case .portage(let policy): try PortageLocation(path, policy, in: place)
     }

@@ -198,7 +198,7 @@ CASES = {
     "mode by letter": ("swlock run -m h", "swlock run -m hardlink "),
     "mode after =": ("swlock run --mode=h", "swlock run --mode=hardlink "),
     "mode in a cluster": ("swlock run -nm h", "swlock run -nm hardlink "),
-    "every mode": ("swlock acquire --mode ", {"flock", "posix", "ofd", "hardlink", "auto"}),
+    "every mode": ("swlock acquire --mode ", {"flock", "posix", "ofd", "flock+ofd", "hardlink", "auto"}),
     "style": ("swlock run --style p", "swlock run --style portage "),
     "leftovers": ("swlock run --leftovers ", {"keep", "wait", "kill", "release"}),
     "error": ("swlock run --retry-errno ESTA", "swlock run --retry-errno ESTALE "),

@@ -14,10 +14,12 @@ struct OrderedTaking {
   }
 
   /// Nil where the kernel's own order will do.
-  init?(_ request: LockRequest, _ lock: KernelLock) throws(LockError) {
+  init?(_ request: LockRequest, _ taking: KernelTaking) throws(LockError) {
     if !request.isOrdered { return nil }
+    let lock = taking.lock
     if let count = request.slots {
-      guard lock.mode.isRecordLock, lock.sharing == .exclusive, lock.range == .wholeFile,
+      guard taking.second == nil, lock.mode.isRecordLock, lock.sharing == .exclusive,
+        lock.range == .wholeFile,
         (1...Slots.maximum).contains(count)
       else { throw .unsupported(.slots) }
       slots = Slots(count: count, mode: lock.mode)
