@@ -287,7 +287,7 @@ struct Run {
       record?.commandIsStarting()
       let child = try supervisor.start(command)
       if let deadline = lock.deadline { startedTooLate = .now >= deadline }
-      lock.endWait()
+      if lock.slot != nil { lock.endWait() }
       environment?.output?.commandHasStarted()
       record?.commandHasStarted(child.command)
       options.lock.say("started \(name), pid \(child.command)")
