@@ -69,7 +69,9 @@ static int stand_sentry(void *unused) {
   if (!atomic_compare_exchange_strong(&state, &expected, FORKING)) return 0;
   long memory = call(
       SYS_mmap, 0, companion_stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  companion = memory < 0 && memory > -4096 ? 0 : clone(be_companion, (char *)memory + companion_stack, SIGCHLD, NULL);
+  // Its end makes no signal. SIGCHLD is blocked in its parent, the sentry, so it would not be ignored but left to the
+  // waiting thread, which would lose its place.
+  companion = memory < 0 && memory > -4096 ? 0 : clone(be_companion, (char *)memory + companion_stack, 0, NULL);
   if (companion < 0) companion = 0;
   atomic_store(&state, FORKED);
   futex(&state, WAKE | PRIVATE, 1, NULL);
