@@ -196,7 +196,8 @@ bench: build/swlock
 	bench/waiting build/swlock build/WAITING.md
 	bench/peers build build/swlock build/PEERS.md $(if $(QUICK),,docs)
 	bench/cleanup build/swlock build/CLEANUP.md
-	$(if $(QUICK),,cd build && cat PERFORMANCE.md WAITING.md PEERS.md HARDLINK.md STATUS.md CLEANUP.md >../docs/PERFORMANCE.md)
+	bench/order build/swlock build/ORDER.md
+	$(if $(QUICK),,cd build && cat PERFORMANCE.md WAITING.md PEERS.md HARDLINK.md STATUS.md CLEANUP.md ORDER.md >../docs/PERFORMANCE.md)
 
 install: build/swlock
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \

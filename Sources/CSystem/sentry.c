@@ -13,6 +13,8 @@ enum { WAIT = 0, WAKE = 1, PRIVATE = 128 };
 
 enum { ASLEEP, FORKING, FORKED, OVER };
 static _Atomic int state = OVER;
+// Whether the waiting thread is elsewhere than in the kernel.
+static _Atomic int away;
 // The kernel clears it once the sentry has ended, and its stack is free.
 static _Atomic int alive;
 static int companion;
@@ -62,14 +64,22 @@ static int be_companion(void *unused) {
 
 static int stand_sentry(void *unused) {
   (void)unused;
-  long slept = 0;
-  while (atomic_load(&state) == ASLEEP && slept != -ETIMEDOUT)
-    slept = futex(&state, WAIT | PRIVATE, ASLEEP, &patience);
-  int expected = ASLEEP;
-  if (!atomic_compare_exchange_strong(&state, &expected, FORKING)) return 0;
+  static const struct timespec soon = {.tv_nsec = 10 * 1000 * 1000};
+  for (const struct timespec *time = &patience;; time = &soon) {
+    long slept = 0;
+    while (atomic_load(&state) == ASLEEP && slept != -ETIMEDOUT)
+      slept = futex(&state, WAIT | PRIVATE, ASLEEP, time);
+    int expected = ASLEEP;
+    if (!atomic_compare_exchange_strong(&state, &expected, FORKING)) return 0;
+    if (!atomic_load(&away)) break;
+    atomic_store(&state, ASLEEP);
+    futex(&state, WAKE | PRIVATE, 1, NULL);
+  }
   long memory = call(
       SYS_mmap, 0, companion_stack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  companion = memory < 0 && memory > -4096 ? 0 : clone(be_companion, (char *)memory + companion_stack, SIGCHLD, NULL);
+  // Its end makes no signal. SIGCHLD is blocked in its parent, the sentry, so it would not be ignored but left to the
+  // waiting thread, which would lose its place.
+  companion = memory < 0 && memory > -4096 ? 0 : clone(be_companion, (char *)memory + companion_stack, 0, NULL);
   if (companion < 0) companion = 0;
   atomic_store(&state, FORKED);
   futex(&state, WAKE | PRIVATE, 1, NULL);
@@ -100,6 +110,13 @@ int csystem_begin_sentry(const struct timespec *delay, void (*body)(void)) {
   errno = error;
   return begun < 0 ? -1 : 0;
 }
+
+// Around what the waiting thread does elsewhere than in the kernel: no process is forked until it has returned.
+void csystem_leave_wait(void) {
+  atomic_store(&away, 1);
+  while (atomic_load(&state) == FORKING) futex(&state, WAIT | PRIVATE, FORKING, NULL);
+}
+void csystem_return_to_wait(void) { atomic_store(&away, 0); }
 
 // The process that was forked meanwhile; 0: none was, and none will be.
 int csystem_end_sentry(void) {

@@ -90,6 +90,8 @@ static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
 int csystem_begin_sentry(const struct timespec *delay, void (*body)(void));
 int csystem_end_sentry(void);
 void csystem_join_sentry(void);
+void csystem_leave_wait(void);
+void csystem_return_to_wait(void);
 
 // A number in memory that two processes share.
 static inline int64_t csystem_load(const int64_t *number) {

@@ -16,8 +16,8 @@ final class Takeover: Replacement {
   /// Holders that were seen, and since when.
   private var seen: [(process: ObservedProcess, since: Deadline)] = []
   private var told: [ObservedProcess] = []
-  /// How often in a row nobody was seen who has the lock.
-  private var blindLooks = 0
+  /// How many looks in a row did not show who has the lock, or why.
+  private var unclearLooks = 0
   /// Why it was given up.
   private(set) var failure: Failure?
 
@@ -31,7 +31,9 @@ final class Takeover: Replacement {
 
   func endWaiters(_ waiters: [Int32], stillWaits: (Int32) -> Bool) throws(LockError) {
     try keepingFailure { () throws(Failure) in
-      if endsHolders { _ = try holders() }
+      if endsHolders {
+        while try holders() == nil { Self.unclearPause.pause() }
+      }
       var handles: [(process: Int32, handle: ProcessHandle)] = []
       for waiter in waiters {
         if waiter <= 0 { throw ending.busy("a process of another pid namespace waits for it") }
@@ -59,7 +61,7 @@ final class Takeover: Replacement {
 
   func endHolders() throws(LockError) {
     try keepingFailure { () throws(Failure) in
-      let holders = try holders()
+      guard let holders = try holders() else { return }
       for process in try ending.processes(toEnd: holders) {
         let comesFromHolder = ancestry(of: process.identifier).dropFirst().contains { above in
           holders.contains { Self.isSame($0, above) }
@@ -76,19 +78,26 @@ final class Takeover: Replacement {
     }
   }
 
-  /// Those who have it now, each of whom may be ended.
-  private func holders() throws(Failure) -> [ObservedProcess] {
+  private static let unclearPause = Span.milliseconds(50)
+
+  /// Those who have it now, each of whom may be ended. Nil: it may change hands just now, or one of them may just
+  /// begin, or end.
+  private func holders() throws(Failure) -> [ObservedProcess]? {
     guard let found = try? inspectLocks(at: request.path) else { return [] }
     if found.elsewhere.isHeld { throw ending.busy("it is held on another host") }
     let locks = found.locks.filter { $0.excludes(request) }
-    if locks.contains(where: { $0.holders.isEmpty }) {
-      // It may change hands just now.
-      blindLooks += 1
-      if blindLooks < 10 { return [] }
-    } else {
-      blindLooks = 0
+    let holders: [ObservedProcess]
+    do throws(Failure) {
+      holders = try ending.holders(locks)
+      unclearLooks = 0
+    } catch {
+      let isCertain = locks.contains { lock in
+        lock.holders.contains { !$0.isVerified || ending.isAbove($0.process) }
+      }
+      unclearLooks += 1
+      if isCertain || unclearLooks >= 10 { throw error }
+      return nil
     }
-    let holders = try ending.holders(locks)
     for process in try ending.processes(toEnd: holders) {
       try end(process.identifier) { () throws(Errno) in try checkPermission(toEnd: process) }
     }

@@ -13,6 +13,7 @@ import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import tempfile
 
@@ -33,6 +34,10 @@ OPTIONS = {
     "wait": ["--leftovers=wait"],
     "kill": ["--leftovers=kill"],
     "max-runtime": ["--max-runtime=1h"],
+    "queue": ["--queue"],
+    "slots": ["--slots=1"],
+    "slots-posix": ["--slots=1", "-m", "posix"],
+    "replace": ["--replace=waiting"],
 }
 ERRORS = ["EIO", "ENOSPC", "EINTR", "ENOLCK", "EMFILE", "ESTALE"]
 
@@ -55,7 +60,7 @@ STEPS = {
 WITNESS = """
 import fcntl, os, sys, time
 path, posix, linger, notes = sys.argv[1:]
-lock = fcntl.lockf if int(posix) else fcntl.flock
+lock = (lambda *words: fcntl.lockf(*words, 1)) if int(posix) else fcntl.flock
 notes = os.open(notes, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 os.write(notes, b"started\\n")
 for pause in 0, float(linger):
@@ -68,6 +73,12 @@ for pause in 0, float(linger):
     except FileNotFoundError:
         os.write(notes, b"removed\\n")
 """
+
+# Instead of these, which go with a wait.
+QUEUES = [["--queue"], ["--replace=waiting"]]
+
+# Who waits in order has one byte from here on locked.
+FIRST_TICKET = (1 << 62) + 2
 
 # A run that takes longer hangs.
 HANGS = 10
@@ -101,7 +112,9 @@ class Trial:
         self.lock = self.folder / "area" / "lock"
         self.notes = self.folder / "notes"
         self.options, self.scope, self.linger = options, scope, linger
-        self.fcntl = "-m" in options
+        self.fcntl = "-m" in options or "--slots=1" in options
+        # Those who wait in order have somebody before them.
+        self.ordered = options[:1] in (["--queue"], ["--slots=1"])
         self.lock.parent.mkdir()
         if existing:
             self.lock.touch()
@@ -121,8 +134,13 @@ class Trial:
         """Lets swlock wait for a lock of our own, and attaches strace before letting it go."""
         with contextlib.ExitStack() as stack:
             obstacle = stack.enter_context(open(self.lock, "a", encoding="ascii"))
-            lock = fcntl.lockf if self.fcntl else fcntl.flock
-            lock(obstacle, fcntl.LOCK_EX)
+            if self.fcntl:
+                fcntl.lockf(obstacle, fcntl.LOCK_EX, 1)
+            else:
+                fcntl.flock(obstacle, fcntl.LOCK_EX)
+            if self.ordered:
+                ticket = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, FIRST_TICKET, 1, 0)
+                fcntl.fcntl(obstacle, fcntl.F_OFD_SETLK, ticket)
             process = stack.enter_context(self._started(command, lifeline))
             waiter = wait_until(lambda: waiters(self.lock), "swlock waits")[0] or process.pid
             attach = ["strace", *FOLLOW, *strace, "-p", str(waiter)]
@@ -199,8 +217,9 @@ def disturb(options, scope, existing, call, fault):
             lifeline.wait_until_all_have_ended(what)
         notes = trial.notes.read_text().split() if trial.notes.exists() else []
         left = sorted(os.listdir(trial.lock.parent))
+        at_once = ["--queue=0"] if options[0:1] in QUEUES else ["-n", *options]
         following = subprocess.run(
-            [SWLOCK, "run", "-n", *options, "area/lock", "--", "true"],
+            [SWLOCK, "run", *at_once, "area/lock", "--", "true"],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             capture_output=True,

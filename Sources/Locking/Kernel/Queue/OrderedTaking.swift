@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// Takes a lock in order of arrival, or one of several slots, which are always taken so.
 struct OrderedTaking {
   private let lock: KernelLock
@@ -77,12 +79,18 @@ struct OrderedTaking {
     _ descriptor: Int32, _ patience: Patience, replacing replacement: any Replacement
   ) throws(LockError) {
     while true {
-      try replacement.endHolders()
+      try endHolders(replacement)
       do throws(LockError) {
         return try lock.take(descriptor, patience.cut(at: .after(Self.look)))
       } catch .timedOut where !patience.isOver {
         continue
       }
     }
+  }
+
+  private func endHolders(_ replacement: any Replacement) throws(LockError) {
+    csystem_leave_wait()
+    defer { csystem_return_to_wait() }
+    try replacement.endHolders()
   }
 }

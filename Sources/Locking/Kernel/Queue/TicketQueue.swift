@@ -59,6 +59,8 @@ struct TicketQueue {
       while true {
         let waiters = try waiters()
         if waiters.isEmpty { return try takeTicket(limit: nil) }
+        csystem_leave_wait()
+        defer { csystem_return_to_wait() }
         try replacement.endWaiters(waiters) { waiter in
           (try? self.waiters().contains(waiter)) == true
         }
@@ -96,6 +98,8 @@ struct TicketQueue {
   func waitForTurn(_ ticket: Ticket) throws(LockError) {
     var before = ticket.before
     while let place = before {
+      // A stop has given the ticket back, perhaps between two waits.
+      if csystem_was_called_off() { throw .interrupted }
       let turn = lock(place, .shared)
       try turn.take(descriptor, patience)
       try turn.drop(descriptor)
