@@ -6,18 +6,17 @@ extension OptionIdentity {
     switch (self, other) {
     case (.queue, .nonblock): "--queue=0 does not wait either, nor does it overtake who waits"
     case (.queue, .range): "each part that has a queue needs a lock file of its own"
-    case (.queue, .replace): "--replace=waiting has at most one wait, the newest"
+    case (.replace, .queue): "--replace=waiting has at most one wait, the newest"
     case (.slots, .shared): "to let in any number, --shared alone"
     case (.slots, .range): "a slot is a byte of the file already"
     case (.slots, .reentrant): "who has a slot is told so by SWLOCK_SLOT"
-    case (.slots, .replace): "to end who has slots, swlock break --kill"
+    case (.replace, .slots): "to end who has slots, swlock break --kill"
     case (.replace, .nonblock):
       "it waits until those have ended whom it ends, at most as long as -w says"
     case (.replace, .shared): "the newest has the lock alone"
     case (.replace, .range): "each part needs a lock file of its own"
     case (.replace, .reentrant):
       "an ancestor is not ended, --reentrant alone goes on under its lock"
-    case (.descriptor, .queue), (.descriptor, .slots): "both are of a file that is given as PATH"
     default: nil
     }
   }

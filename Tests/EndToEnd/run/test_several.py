@@ -202,9 +202,9 @@ def test_it_begins_again_when_a_file_was_exchanged(swlock, folder, files, mode, 
 @pytest.mark.parametrize(
     ("options", "parts"),
     [
-        (["--reentrant"], [b"no --reentrant, --queue or --slots", b"-n, -w"]),
-        (["--queue"], [b"no --reentrant, --queue or --slots"]),
-        (["--slots", "2"], [b"no --reentrant, --queue or --slots"]),
+        (["--reentrant"], [b"no --reentrant, --queue, --slots or --replace", b"-n, -w"]),
+        (["--queue"], [b"no --reentrant, --queue, --slots or --replace"]),
+        (["--slots", "2"], [b"no --reentrant, --queue, --slots or --replace"]),
         (["-m", "hardlink"], [b"needs --mode flock, posix, ofd or flock+ofd"]),
         (["-m", "auto"], [b"needs --mode flock, posix, ofd or flock+ofd"]),
     ],
