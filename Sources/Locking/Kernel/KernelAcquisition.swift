@@ -49,6 +49,8 @@ struct KernelAcquisition: ~Copyable {
 
     let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
     guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
+      // A process that tells of the wait has copies of this one's descriptors.
+      if let won, let ordered { ordered.drop(won, file.number) } else { taking.drop(file.number) }
       return nil
     }
     try LockFile.check(status, request, taking.lock)

@@ -1,5 +1,6 @@
 """Those who wait for a lock come in the order in which they came: without an option, by --queue, and for --slots."""
 
+import contextlib
 import fcntl
 import os
 import signal
@@ -14,6 +15,7 @@ from observing import (
     children_of,
     held,
     in_a_group_of_its_own,
+    is_free,
     is_stopped,
     locks_on,
     nothing_left,  # noqa: F401
@@ -73,6 +75,25 @@ def test_a_wait_is_in_the_kernels_queue_once(swlock, folder, mode):
     first.terminate()
     ended(processes)
     assert order(folder) == names
+
+
+@pytest.mark.parametrize("options", [[], ["-m", "ofd"], ["--queue"], ["--slots=1"]], ids=" ".join)
+def test_a_file_that_was_moved_away_is_not_kept_locked(swlock, folder, options):
+    """Not by what tells of the wait either, which has the file open as well."""
+    (lock, moved), mode = (folder / "lock", folder / "moved"), "flock"
+    if options and options != ["--queue"]:
+        mode = "ofd"
+    with contextlib.ExitStack() as second:
+        with held(lock, mode):
+            words = ["run", "--progress", *options, "lock", "true"]
+            process = swlock.start(*words, stderr=subprocess.PIPE)
+            assert b"waiting for lock" in process.stderr.readline()
+            lock.rename(moved)
+            second.enter_context(held(lock, mode))
+        wait_until(lambda: waits_on(lock) or tickets(lock))
+        assert is_free(moved, mode)
+    assert process.wait(30) == 0
+    process.stderr.close()
 
 
 @needs_strace

@@ -51,6 +51,13 @@ struct OrderedTaking {
     return try wait(descriptor, patience)
   }
 
+  /// Gives back what was won, so that also those do not have it who share the open file.
+  func drop(_ won: Won, _ descriptor: Int32) {
+    let lock =
+      if let slots, let slot = won.slot { slots.lock(slot) } else { self.lock }
+    try? lock.drop(descriptor)
+  }
+
   private func attempt(_ descriptor: Int32) throws(LockError) -> Won? {
     if let slots {
       return try slots.take(descriptor).map { Won(slot: $0) }
