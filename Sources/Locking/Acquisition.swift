@@ -33,7 +33,9 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
 /// several lead to is locked once: exclusively, if one of them asks for that. The patience is the first one's, for
 /// all together.
 ///
-/// - Parameter willTake: called before each wait, with the place of the request that may be waited for.
+/// - Parameters:
+///   - requests: for locks of the kernel's, of one kind; the patience of the first one is that of all.
+///   - willTake: called before each wait, with the place of the request that may be waited for.
 /// - Returns: the locks, as one, whose path and descriptor are those of the first request.
 /// - Throws: which request failed, and why. Then nothing is held.
 public func acquire(

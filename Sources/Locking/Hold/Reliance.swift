@@ -33,7 +33,9 @@ public final class Reliance: Hold, Sendable {
     basis = .descriptor(descriptor, file, locks)
   }
 
-  /// - Parameter request: what is to be covered.
+  /// - Parameters:
+  ///   - above: who has it.
+  ///   - request: what is to be covered.
   public convenience init?(on above: LockAbove, for request: LockRequest) {
     guard let descriptor = above.holder.descriptors.first else { return nil }
     let kind: LockKind =
