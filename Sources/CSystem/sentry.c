@@ -92,6 +92,7 @@ static int stand_sentry(void *unused) {
 // Until it does so it may only wait in the kernel.
 int csystem_begin_sentry(const struct timespec *delay, void (*body)(void)) {
   csystem_join_sentry();
+  csystem_was_called_off();
   patience = *delay, work = body, companion = 0;
   // The stack has no room for a handler.
   sigset_t all;
@@ -132,6 +133,9 @@ int csystem_end_sentry(void) {
   }
   return 0;
 }
+
+// The process that was forked; 0: none is there.
+int csystem_companion(void) { return atomic_load(&state) == FORKED ? companion : 0; }
 
 // Some things can be asked of the kernel by a process with one thread only.
 void csystem_join_sentry(void) {

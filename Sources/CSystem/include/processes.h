@@ -89,6 +89,7 @@ static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
 // What is done beside a wait in the kernel: sentry.c.
 int csystem_begin_sentry(const struct timespec *delay, void (*body)(void));
 int csystem_end_sentry(void);
+int csystem_companion(void);
 void csystem_join_sentry(void);
 void csystem_leave_wait(void);
 void csystem_return_to_wait(void);

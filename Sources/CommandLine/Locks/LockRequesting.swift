@@ -101,8 +101,11 @@ extension LockOptions {
         wait.end()
         return announced(lock, wanted)
       } catch .interrupted {
-        wait.end()
-        if let failure = takeover?.failure ?? wait.verdict { throw failure }
+        if let failure = takeover?.failure {
+          wait.end()
+          throw failure
+        }
+        if let failure = wait.endCalledOff() { throw failure }
       } catch {
         wait.end()
         throw .locking(error, wanted.current, self)

@@ -173,19 +173,28 @@ final class KernelWait {
     do throws(Failure) {
       guard let above = try outlook.look() else { return }
       above.leaveBehind()
-      Sentry.callOff(Self.lookYourself)
+      Sentry.callOff(Self.lookYourself) {}
     } catch {
-      if options.showsWaiting { WaitingNotice.erase() }
-      if error.message.count > 0 { Output.say(error.message) }
-      Sentry.callOff(error.status)
+      let message = error.message
+      Sentry.callOff(error.status) {
+        if options.showsWaiting { WaitingNotice.erase() }
+        if message.count > 0 { Output.say(message) }
+      }
     }
   }
 
   private static let lookYourself: Int32 = -1
 
-  /// Why the wait was called off, which has been said; nil: it is to be looked at once more.
-  var verdict: Failure? {
-    Sentry.word == Self.lookYourself ? nil : Failure(status: Sentry.word, "")
+  /// Ends it after the wait was called off.
+  ///
+  /// - Returns: why, which has been said; nil: it is to be looked at once more.
+  func endCalledOff() -> Failure? {
+    if Sentry.word == Self.lookYourself {
+      end()
+      return nil
+    }
+    Sentry.endOnceSaid()
+    return Failure(status: Sentry.word, "")
   }
 }
 

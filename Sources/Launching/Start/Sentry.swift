@@ -32,6 +32,17 @@ public enum Sentry {
     return companion > 0
   }
 
+  /// The same after the wait was called off, once that process has said why.
+  public static func endOnceSaid() {
+    let companion = csystem_companion()
+    if companion > 0 {
+      kill(companion, SIGUSR1)
+      _ = try? ChildProcess(identifier: companion).wait()
+    }
+    // It would have ended with its sentry.
+    csystem_end_sentry()
+  }
+
   /// After the wait was called off.
   public static var word: Int32 { csystem_word_of_call() }
 
@@ -40,13 +51,19 @@ public enum Sentry {
     if !parentHasDied(waiter) { work?() }
   }
 
-  /// In that process: interrupts the wait, with a word for the one that waits, and does not return; that one
-  /// ends it.
-  public static func callOff(_ word: Int32) -> Never {
+  /// In that process: interrupts the wait, with a word for the one that waits, and does not return. That one ends
+  /// it, or lets it `speak`: it may have won meanwhile, and then what was found is of no account.
+  public static func callOff(_ word: Int32, _ speak: () -> Void) -> Never {
+    let leave = SignalSet([SIGUSR1])
+    _ = try? leave.block()
     while true {
       csystem_call_off(waiter, word)
       // The signal may come just before the wait goes on.
-      Deadline.after(.milliseconds(10)).sleep()
+      var information = siginfo_t()
+      if (try? leave.take(&information, by: .milliseconds(10))) == SIGUSR1 {
+        speak()
+        _exit(0)
+      }
     }
   }
 }
