@@ -97,6 +97,19 @@ def test_a_file_that_was_moved_away_is_not_kept_locked(swlock, folder, options):
 
 
 @needs_strace
+def test_who_has_won_is_not_told_that_it_waits_for_itself(swlock, folder):
+    """The look at who has the lock comes when it has it already, and goes on from its wait only then."""
+    slow = ["-e", "trace=flock", "-e", "inject=flock:delay_exit=3000000:when=3"]
+    with held(folder / "lock"):
+        words = ["strace", "-f", "-qq", "-o", "/dev/null", *slow, SWLOCK, "run", "lock", "echo", "in"]
+        process = subprocess.Popen(words, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        swlock.processes.append(process)
+        wait_until(lambda: waits_on(folder / "lock"))
+    assert process.communicate(timeout=60) == (b"in\n", b"")
+    assert process.returncode == 0
+
+
+@needs_strace
 def test_a_short_wait_starts_no_process(swlock, folder):
     with held(folder / "lock") as descriptor:
         trace = ["strace", "-f", "-qq", "-e", "trace=%process", "-e", "signal=none", "-o", "trace"]
