@@ -378,7 +378,7 @@ def test_a_deadline_is_kept(swlock, folder):
         (["1234"], b"1234 is a file name here, and no process; for a file: ./1234"),
         (["lock", "--", "true"], b"wait runs no command: swlock wait PATH && COMMAND"),
         (["--gone", "-m", "posix", "lock"], b"--gone is about the file itself"),
-        (["--range", "1:2", "lock"], b"--range needs --mode posix or ofd"),
+        (["--range", "1:2", "lock"], b"--range needs --mode posix, ofd or flock+ofd"),
         (["-m", "flock", "--style", "flufl", "lock"], b"--style needs --mode hardlink"),
         (["-m", "fcntl", "lock"], b"invalid mode 'fcntl'"),
         (["--fd", "9"], b"unknown option '--fd'"),
