@@ -53,9 +53,7 @@ struct HolderEnding {
 
   /// Who would end this command, or what has called it, before it is done.
   func isAbove(_ process: ObservedProcess) -> Bool {
-    ancestry(of: getpid()).contains {
-      $0.identifier == process.identifier && $0.startTicks == process.startTicks
-    }
+    ancestry(of: getpid()).contains { $0.isSame(as: process) }
   }
 
   func busy(_ reason: Message) -> Failure { Failure(.busy, .unable(to: verb, path, reason)) }

@@ -28,7 +28,7 @@ struct LockFamily {
     } else if !isMember.contains(true) {
       // The kernel has not noted who took an open file's lock: the one from whom all others come.
       let first = holders.indices.first { index in
-        chains.allSatisfy { chain in chain.contains { Self.same($0, holders[index].process) } }
+        chains.allSatisfy { chain in chain.contains { $0.isSame(as: holders[index].process) } }
       }
       if let first { isMember[first] = true }
     }
@@ -36,20 +36,16 @@ struct LockFamily {
     for index in holders.indices where !isMember[index] {
       isMember[index] = holders.indices.contains { other in
         isMember[other]
-          && (chains[index].contains { Self.same($0, holders[other].process) }
+          && (chains[index].contains { $0.isSame(as: holders[other].process) }
             || lock.locker == .openFile
-              && chains[other].contains { Self.same($0, holders[index].process) })
+              && chains[other].contains { $0.isSame(as: holders[index].process) })
       }
     }
     members = holders.indices.filter { isMember[$0] }.map { holders[$0].process }
   }
 
   func contains(_ process: ObservedProcess) -> Bool {
-    members.contains { Self.same($0, process) }
-  }
-
-  private static func same(_ one: ObservedProcess, _ other: ObservedProcess) -> Bool {
-    one.identifier == other.identifier && one.startTicks == other.startTicks
+    members.contains { $0.isSame(as: process) }
   }
 
   /// Whether swlock has started it, or what it comes from, under the lock.

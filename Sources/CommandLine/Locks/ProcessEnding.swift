@@ -4,6 +4,29 @@ internal import SystemInterface
 
 // How processes are ended that are no children of this one.
 
+extension ProcessHandle {
+  /// Sends a signal that is to end the process.
+  func tell(_ signal: Int32) throws(Errno) {
+    try send(signal)
+    // A stopped one would not notice.
+    if signal != SIGKILL { try send(SIGCONT) }
+  }
+
+  /// Waits until the process has ended, and has it killed at `deadline`.
+  func waitForEnd(killingAt deadline: Deadline) throws(Errno) {
+    if try waitForEnd(by: deadline) { return }
+    try send(SIGKILL)
+    _ = try waitForEnd()
+  }
+}
+
+extension ObservedProcess {
+  /// Whether it is that very process, and not a later one of its number.
+  func isSame(as other: ObservedProcess?) -> Bool {
+    identifier == other?.identifier && startTicks == other?.startTicks
+  }
+}
+
 /// Sends `signal` to `process`, and to no other that has got its number; nothing where it has ended.
 func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
   do throws(Errno) {
@@ -11,9 +34,7 @@ func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
     // is its.
     let handle = try ProcessHandle(process.identifier)
     guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
-    try handle.send(signal)
-    // A stopped one would not notice.
-    if signal != SIGKILL { try handle.send(SIGCONT) }
+    try handle.tell(signal)
   } catch .noProcess {
     return
   }
@@ -41,9 +62,7 @@ func waitForEnd(of process: ObservedProcess, killingAt deadline: Deadline) throw
   do throws(Errno) {
     let handle = try ProcessHandle(process.identifier)
     guard ObservedProcess(process.identifier)?.startTicks == process.startTicks else { return }
-    if try handle.waitForEnd(by: deadline) { return }
-    try handle.send(SIGKILL)
-    _ = try handle.waitForEnd()
+    try handle.waitForEnd(killingAt: deadline)
   } catch .noProcess {
     return
   }

@@ -32,7 +32,7 @@ final class Takeover: Replacement {
   func endWaiters(_ waiters: [Int32], stillWaits: (Int32) -> Bool) throws(LockError) {
     try keepingFailure { () throws(Failure) in
       if endsHolders {
-        while try holders() == nil { Self.unclearPause.pause() }
+        while try lookAtHolders() == nil { Self.unclearPause.pause() }
       }
       var handles: [(process: Int32, handle: ProcessHandle)] = []
       for waiter in waiters {
@@ -46,14 +46,12 @@ final class Takeover: Replacement {
       }
       for waiter in handles {
         say(waiter.process, "which waits for")
-        try end(waiter.process) { () throws(Errno) in try tell(waiter.handle) }
+        try end(waiter.process) { () throws(Errno) in try waiter.handle.tell(SIGTERM) }
       }
       let deadline = Deadline.after(killAfter)
       for waiter in handles {
         try end(waiter.process) { () throws(Errno) in
-          if try waiter.handle.waitForEnd(by: deadline) { return }
-          try waiter.handle.send(SIGKILL)
-          _ = try waiter.handle.waitForEnd()
+          try waiter.handle.waitForEnd(killingAt: deadline)
         }
       }
     }
@@ -61,13 +59,13 @@ final class Takeover: Replacement {
 
   func endHolders() throws(LockError) {
     try keepingFailure { () throws(Failure) in
-      guard let holders = try holders() else { return }
-      for process in try ending.processes(toEnd: holders) {
+      guard let (holders, ended) = try lookAtHolders() else { return }
+      for process in ended {
         let comesFromHolder = ancestry(of: process.identifier).dropFirst().contains { above in
-          holders.contains { Self.isSame($0, above) }
+          holders.contains { $0.isSame(as: above) }
         }
         let since = firstSeen(process)
-        if !comesFromHolder, !told.contains(where: { Self.isSame($0, process) }) {
+        if !comesFromHolder, !told.contains(where: { $0.isSame(as: process) }) {
           told.append(process)
           say(process.identifier, "which has")
           try end(process.identifier) { () throws(Errno) in try send(SIGTERM, to: process) }
@@ -80,10 +78,12 @@ final class Takeover: Replacement {
 
   private static let unclearPause = Span.milliseconds(50)
 
-  /// Those who have it now, each of whom may be ended. Nil: it may change hands just now, or one of them may just
+  /// Those who have it now, and who is to be ended for that and may be. Nil: it may change hands just now, or one of them may just
   /// begin, or end.
-  private func holders() throws(Failure) -> [ObservedProcess]? {
-    guard let found = try? inspectLocks(at: request.path) else { return [] }
+  private func lookAtHolders() throws(Failure) -> (
+    holders: [ObservedProcess], ended: [ObservedProcess]
+  )? {
+    guard let found = try? inspectLocks(at: request.path) else { return ([], []) }
     if found.elsewhere.isHeld { throw ending.busy("it is held on another host") }
     let locks = found.locks.filter { $0.excludes(request) }
     let holders: [ObservedProcess]
@@ -98,14 +98,15 @@ final class Takeover: Replacement {
       if isCertain || unclearLooks >= 10 { throw error }
       return nil
     }
-    for process in try ending.processes(toEnd: holders) {
+    let ended = try ending.processes(toEnd: holders)
+    for process in ended {
       try end(process.identifier) { () throws(Errno) in try checkPermission(toEnd: process) }
     }
-    return holders
+    return (holders, ended)
   }
 
   private func firstSeen(_ process: ObservedProcess) -> Deadline {
-    if let known = seen.first(where: { Self.isSame($0.process, process) }) { return known.since }
+    if let known = seen.first(where: { $0.process.isSame(as: process) }) { return known.since }
     seen.append((process, .now))
     return .now
   }
@@ -118,12 +119,6 @@ final class Takeover: Replacement {
       try handle?.send(0)
     }
     return handle
-  }
-
-  private func tell(_ handle: ProcessHandle) throws(Errno) {
-    try handle.send(SIGTERM)
-    // A stopped one would not notice.
-    try handle.send(SIGCONT)
   }
 
   private func end(_ process: Int32, _ body: () throws(Errno) -> Void) throws(Failure) {
@@ -150,9 +145,5 @@ final class Takeover: Replacement {
       failure = error
       throw .interrupted
     }
-  }
-
-  private static func isSame(_ one: ObservedProcess, _ other: ObservedProcess) -> Bool {
-    one.identifier == other.identifier && one.startTicks == other.startTicks
   }
 }
