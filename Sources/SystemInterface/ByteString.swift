@@ -9,22 +9,40 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   private var storage: [UInt8]
 
   public init<Bytes: Sequence>(_ bytes: Bytes) where Bytes.Element == UInt8 {
-    storage = []
-    storage.reserveCapacity(bytes.underestimatedCount + 1)
-    for byte in bytes {
-      if byte == 0 { break }
-      storage.append(byte)
-    }
-    storage.append(0)
+    let storage = bytes.withContiguousStorageIfAvailable { ByteString($0).storage }
+    self.init(storage: storage ?? ByteString(Array(bytes)[...]).storage)
   }
 
   /// The same, without a generic function's detours.
   public init(_ bytes: ArraySlice<UInt8>) {
-    let end = bytes.firstIndex(of: 0) ?? bytes.endIndex
-    storage = []
-    storage.reserveCapacity(end - bytes.startIndex + 1)
-    storage.append(contentsOf: bytes[..<end])
-    storage.append(0)
+    self = bytes.withUnsafeBufferPointer { ByteString($0) }
+  }
+
+  /// Copies the bytes as C does, not one by one.
+  public init(_ bytes: UnsafeBufferPointer<UInt8>) {
+    var count = bytes.count
+    if let start = bytes.baseAddress, let zero = memchr(start, 0, count) {
+      count = UnsafeRawPointer(zero) - UnsafeRawPointer(start)
+    }
+    self.init(bytes, count)
+  }
+
+  /// The first so many bytes of one part, and all of another.
+  private init(
+    _ bytes: UnsafeBufferPointer<UInt8>, _ count: Int,
+    _ others: UnsafeBufferPointer<UInt8> = UnsafeBufferPointer(start: nil, count: 0)
+  ) {
+    storage = Array(unsafeUninitializedCapacity: count + others.count + 1) { storage, initialized in
+      let start = storage.baseAddress!
+      if count > 0 { memcpy(start, bytes.baseAddress!, count) }
+      if others.count > 0 { memcpy(start + count, others.baseAddress!, others.count) }
+      start[count + others.count] = 0
+      initialized = count + others.count + 1
+    }
+  }
+
+  private init(storage: [UInt8]) {
+    self.storage = storage
   }
 
   public init(_ string: String) {
@@ -43,12 +61,12 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 
   public init(cString: UnsafePointer<CChar>) {
     let length = strlen(cString)
-    storage = cString.withMemoryRebound(to: UInt8.self, capacity: length + 1) { bytes in
-      Array(UnsafeBufferPointer(start: bytes, count: length + 1))
+    self = cString.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
+      ByteString(UnsafeBufferPointer(start: bytes, count: length), length)
     }
   }
 
-  public var bytes: ArraySlice<UInt8> { storage.dropLast() }
+  public var bytes: ArraySlice<UInt8> { storage[..<count] }
   public var count: Int { storage.count - 1 }
   public var isEmpty: Bool { count == 0 }
 
@@ -72,11 +90,16 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 
 extension ByteString {
   public static func + (left: ByteString, right: ByteString) -> ByteString {
-    ByteString(left.bytes + right.bytes)
+    left.storage.withUnsafeBufferPointer { former in
+      right.storage.withUnsafeBufferPointer { latter in
+        ByteString(former, left.count, UnsafeBufferPointer(rebasing: latter[..<right.count]))
+      }
+    }
   }
 
   public func hasPrefix(_ prefix: ByteString) -> Bool {
-    bytes.starts(with: prefix.bytes)
+    count >= prefix.count
+      && withCString { start in prefix.withCString { memcmp(start, $0, prefix.count) == 0 } }
   }
 
   public func contains(_ byte: UInt8) -> Bool {

@@ -46,21 +46,25 @@ struct ArgumentCursor {
   private(set) var index: Int
   /// Where the last option read begins.
   private var optionIndex: Int
-  private let options: [OptionForm]
+  private let rows: Int
+  /// The option in a row of the table; nil where that is not taken. Asked only once a word is an option: most
+  /// command lines have few.
+  private let option: (_ row: Int) -> OptionForm?
   private let allowsAbbreviations: Bool
   /// What is left of a cluster such as `-nx`.
   private var cluster: ArraySlice<UInt8> = []
   private var optionsHaveEnded = false
 
   init(
-    _ arguments: ArgumentVector, count: Int, from index: Int, options: [OptionForm],
-    allowsAbbreviations: Bool = false
+    _ arguments: ArgumentVector, count: Int, from index: Int, rows: Int,
+    allowsAbbreviations: Bool = false, option: @escaping (_ row: Int) -> OptionForm?
   ) {
     self.arguments = arguments
     self.count = count
     self.index = index
     optionIndex = index
-    self.options = options
+    self.rows = rows
+    self.option = option
     self.allowsAbbreviations = allowsAbbreviations
   }
 
@@ -110,8 +114,7 @@ struct ArgumentCursor {
     let text = word.bytes.dropFirst(2)
     let name = text.prefix { $0 != ascii("=") }
     let value = name.count < text.count ? ByteString(text.dropFirst(name.count + 1)) : nil
-    let row = try row(named: name, in: word)
-    let option = options[row]
+    let (row, option) = try row(named: name, in: word)
     switch (option.valueRule, value) {
     case (.none, .some): throw .unexpectedValue(option.long)
     case (.required, nil):
@@ -122,30 +125,39 @@ struct ArgumentCursor {
 
   private func row(
     named name: ArraySlice<UInt8>, in word: ByteString
-  ) throws(ArgumentError) -> Int {
-    var first: Int?
+  ) throws(ArgumentError) -> (Int, OptionForm) {
+    var first: (row: Int, option: OptionForm)?
     var isAmbiguous = false
-    for (row, option) in options.enumerated() {
+    for row in 0..<rows {
+      guard let option = option(row) else { continue }
       let long = option.long.utf8
       guard !long.isEmpty, long.starts(with: name) else { continue }
-      if long.count == name.count { return row }
-      if let first, option.identity != options[first].identity { isAmbiguous = true }
-      if first == nil { first = row }
+      if long.count == name.count { return (row, option) }
+      if let first, option.identity != first.option.identity { isAmbiguous = true }
+      if first == nil { first = (row, option) }
     }
     guard allowsAbbreviations, !isAmbiguous, let first else { throw .unknown(word) }
     return first
   }
 
+  private func row(ofLetter letter: UInt8) -> (Int, OptionForm)? {
+    guard letter != 0 else { return nil }
+    for row in 0..<rows {
+      if let option = option(row), option.short == letter { return (row, option) }
+    }
+    return nil
+  }
+
   private mutating func nextInCluster() throws(ArgumentError) -> Word {
     let letter = cluster.removeFirst()
     let written = ByteString([ascii("-"), letter])
-    guard let row = options.firstIndex(where: { $0.short == letter && letter != 0 }) else {
+    guard let (row, option) = row(ofLetter: letter) else {
       cluster = []
       throw .unknown(written)
     }
-    if options[row].valueRule == .none {
+    if option.valueRule == .none {
       if cluster.first == ascii("="), !allowsAbbreviations {
-        throw .unexpectedValue(options[row].long)
+        throw .unexpectedValue(option.long)
       }
       return .option(row: row, value: nil)
     }

@@ -18,27 +18,19 @@ struct OptionReader {
   }
 
   private var cursor: ArgumentCursor
-  /// Those in the table that are taken, by their places: to copy rows takes longer. Bytes, since each page of
-  /// memory that is touched costs more than all this.
-  private let rows: [UInt8]
   private let subcommand: Subcommand?
   private let start: Int
 
   init(_ arguments: ArgumentVector, count: Int, from index: Int, for subcommand: Subcommand?) {
     self.subcommand = subcommand
     start = index
-    // Loops, since each run goes through the whole table: a closure would be called for each row.
-    var rows: [UInt8] = []
-    var forms: [OptionForm] = []
-    rows.reserveCapacity(optionTable.count)
-    forms.reserveCapacity(optionTable.count)
-    for row in optionTable.indices
-    where subcommand?.takes(optionTable[row]) ?? (optionTable[row].section == .general) {
-      rows.append(UInt8(row))
-      forms.append(optionTable[row].form)
+    cursor = ArgumentCursor(arguments, count: count, from: index, rows: optionTable.count) { row in
+      Self.isTaken(optionTable[row], by: subcommand) ? optionTable[row].form : nil
     }
-    self.rows = rows
-    cursor = ArgumentCursor(arguments, count: count, from: index, options: forms)
+  }
+
+  private static func isTaken(_ row: OptionSpecification, by subcommand: Subcommand?) -> Bool {
+    subcommand?.takes(row) ?? (row.section == .general)
   }
 
   var index: Int { cursor.index }
@@ -56,7 +48,7 @@ struct OptionReader {
     do throws(ArgumentError) {
       switch try cursor.next() {
       case .option(let row, let value):
-        return .option(GivenOption(optionTable[Int(rows[row])], value, subcommand))
+        return .option(GivenOption(optionTable[row], value, subcommand))
       case .operand(let word): return .operand(word)
       case .end: return .end
       }
@@ -83,7 +75,8 @@ struct OptionReader {
     }
     if option.hasPrefix("--"),
       let meant = suggestion(
-        for: ByteString(option.bytes.dropFirst(2)), from: rows.map { optionTable[Int($0)].long })
+        for: ByteString(option.bytes.dropFirst(2)),
+        from: optionTable.filter { Self.isTaken($0, by: subcommand) }.map { $0.long })
     {
       return "unknown option '\(option)', did you mean --\(meant)?"
     }

@@ -113,8 +113,8 @@ struct FlockParser {
   mutating func parse() throws(Failure) -> FlockInvocation {
     if count < 2 { throw .hinting("not enough arguments") }
     var cursor = ArgumentCursor(
-      arguments, count: count, from: 1, options: FlockOption.all.map { $0.form },
-      allowsAbbreviations: true)
+      arguments, count: count, from: 1, rows: FlockOption.all.count, allowsAbbreviations: true
+    ) { FlockOption.all[$0].form }
     while true {
       let word: ArgumentCursor.Word
       do throws(ArgumentError) {
