@@ -53,6 +53,12 @@ struct Status {
     }
   }
 
+  /// What "ours" means: held for the shell that asks. To find that takes many looks at processes, and only a
+  /// claim has an owner.
+  private final class Asker {
+    private(set) lazy var owner = (try? OwnerChoice.caller.resolved(for: .status))?.first
+  }
+
   private let options: ViewerOptions
 
   init(_ options: ViewerOptions) {
@@ -82,11 +88,10 @@ struct Status {
 
   private func lookAtAll() throws(Failure) -> [Look] {
     if options.paths.isEmpty { return [lookAtTheMachine()] }
-    // What "ours" means: held for the shell that asks.
-    let owner = (try? OwnerChoice.caller.resolved(for: .status))?.first
+    let asker = Asker()
     var looks: [Look] = []
     for path in options.paths {
-      looks.append(look(at: try options.lock.lockPath(path), owner))
+      looks.append(look(at: try options.lock.lockPath(path), asker))
     }
     return looks
   }
@@ -108,13 +113,13 @@ struct Status {
     }
   }
 
-  private func look(at path: ByteString, _ owner: LockOwner?) -> Look {
+  private func look(at path: ByteString, _ asker: Asker) -> Look {
     say("looking at \(path) for locks of the kernel's, and of mode hardlink")
     do throws(LockError) {
       var kernel = try kernelLocks(at: path)
       var hardlink: HardlinkReport?
       do throws(LockError) {
-        hardlink = try hardlinkLock(at: path, owner, isFile: kernel != nil)
+        hardlink = try hardlinkLock(at: path, asker, isFile: kernel != nil)
       } catch {
         // The file may have been made between the two looks.
         guard kernel == nil else { throw error }
@@ -146,11 +151,13 @@ struct Status {
   }
 
   private func hardlinkLock(
-    at path: ByteString, _ owner: LockOwner?, isFile: Bool
+    at path: ByteString, _ asker: Asker, isFile: Bool
   ) throws(LockError) -> HardlinkReport? {
     do throws(LockError) {
-      let report = try options.lock.claimKind.location(at: path).report(for: owner)
-      return report.state == .unlocked && report.waiters.isEmpty ? nil : report
+      let location = try options.lock.claimKind.location(at: path)
+      let report = try location.report()
+      if report.state == .unlocked && report.waiters.isEmpty { return nil }
+      return try location.report(for: asker.owner)
     } catch {
       // Any other file or folder has only locks of the kernel.
       switch error {
