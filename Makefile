@@ -38,8 +38,8 @@ GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlo
 # run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
 # call empty functions there, and LLVM's merging of functions, which leads through jumps without a name, on pages
 # of their own; the linker merges those that are equal. Little is inlined but what is smaller then, neither into
-# the large functions of Swift nor by LLVM, which is to see all of it at once; and a function has one trap, not
-# one for each check that leads there.
+# the large functions of Swift nor by LLVM, which is to see all of it at once; a function has one trap, not
+# one for each check that leads there, and is not made anew for each closure that it is called with.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
@@ -48,7 +48,8 @@ EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -
 	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
 	-enforce-exclusivity=unchecked -Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
 	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -mergeable-traps -Xllvm -inline-threshold=0 \
-	-Xllvm -sil-inline-overall-caller-block-limit=0 -Xfrontend -entry-point-function-name -Xfrontend swlock_main \
+	-Xllvm -sil-inline-overall-caller-block-limit=0 -Xllvm -sil-disable-pass=closure-specialize \
+	-Xfrontend -entry-point-function-name -Xfrontend swlock_main \
 	$(addprefix -Xcc ,$(SYSROOT)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
 OBJECTS := .build-embedded/$(LIBC)
 # With musl, Swift and C see its headers only: layouts and constants differ. Its compiler knows where they are,

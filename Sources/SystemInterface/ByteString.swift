@@ -49,8 +49,15 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
     self.init(string.utf8)
   }
 
+  @inline(__always)
   public init(stringLiteral value: StaticString) {
-    self.init(value.utf8)
+    self.init(literal: value.utf8Start)
+  }
+
+  /// A literal, as C reads it: that takes one register of a call, and a StaticString three.
+  @inline(never)
+  init(literal: UnsafePointer<UInt8>) {
+    self.init(cString: UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self))
   }
 
   /// `number` in base 10.
@@ -71,9 +78,15 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   public var isEmpty: Bool { count == 0 }
 
   /// For `switch`: compares the bytes, and makes no ByteString of the pattern.
-  @inline(never)
+  @inline(__always)
   public static func ~= (pattern: StaticString, string: ByteString) -> Bool {
-    string.bytes.elementsEqual(pattern.utf8)
+    string.isLiteral(pattern.utf8Start)
+  }
+
+  @inline(never)
+  func isLiteral(_ literal: UnsafePointer<UInt8>) -> Bool {
+    let start = UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self)
+    return withCString { strcmp($0, start) == 0 }
   }
 
   /// Calls `body` with the string as C reads it, zero byte included.

@@ -10,10 +10,16 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     bytes = []
   }
 
-  @inline(never)
+  @inline(__always)
   init(stringLiteral value: StaticString) {
+    self.init(literal: value.utf8Start)
+  }
+
+  /// A C string takes one register of a call, and a StaticString three.
+  @inline(never)
+  private init(literal: UnsafePointer<UInt8>) {
     self.init()
-    append(text: value)
+    append(literal: literal)
   }
 
   init(stringInterpolation: Interpolation) {
@@ -37,14 +43,16 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
   }
 
   /// Messages are made in many places, and none of them is in a hurry: inlined, these functions would
-  /// be a tenth of the binary.
+  /// be a tenth of the binary. But then the compiler sees that there is nothing to append between two values.
   struct Interpolation: StringInterpolationProtocol {
     var message = Message()
 
     init(literalCapacity: Int, interpolationCount: Int) {}
 
-    @inline(never)
-    mutating func appendLiteral(_ literal: StaticString) { message.append(text: literal) }
+    @inline(__always)
+    mutating func appendLiteral(_ literal: StaticString) {
+      if literal.utf8CodeUnitCount > 0 { message.append(literal: literal.utf8Start) }
+    }
     @inline(never)
     mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
     @inline(never)
@@ -67,9 +75,14 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     }
   }
 
+  @inline(__always)
+  mutating func append(text: StaticString) { append(literal: text.utf8Start) }
+
+  /// - Parameter literal: a StaticString's, which ends with a zero byte.
   @inline(never)
-  mutating func append(text: StaticString) {
-    bytes += text.utf8
+  fileprivate mutating func append(literal: UnsafePointer<UInt8>) {
+    let start = UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self)
+    bytes += UnsafeBufferPointer(start: literal, count: strlen(start))
   }
 
   @inline(never)
