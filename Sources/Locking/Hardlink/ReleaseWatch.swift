@@ -80,21 +80,11 @@ final class ReleaseWatch {
 
   /// Returns those of `descriptors` that can be read.
   private func poll(_ descriptors: [Int32], _ span: Span) throws(LockError) -> [Int32] {
-    var polled: [pollfd] = []
-    if let interruption {
-      polled.append(pollfd(fd: interruption, events: Int16(POLLIN), revents: 0))
-    }
-    for number in descriptors {
-      polled.append(pollfd(fd: number, events: Int16(POLLIN), revents: 0))
-    }
-    let time = span.timeSpecification
-    var timeout = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
-    let count = ppoll(&polled, nfds_t(polled.count), &timeout, nil)
-    // Interrupted: the caller looks again, which does no harm.
-    if count < 0 { return [] }
-    if interruption != nil, polled[0].revents != 0 { throw .interrupted }
-    var readable: [Int32] = []
-    for entry in polled where entry.revents != 0 { readable.append(entry.fd) }
+    // Interrupted by a signal: the caller looks again, which does no harm.
+    let readable =
+      readableDescriptors(
+        among: descriptors + (interruption.map { [$0] } ?? []), within: span) ?? []
+    if let interruption, readable.contains(interruption) { throw .interrupted }
     return readable
   }
 }

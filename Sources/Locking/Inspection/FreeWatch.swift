@@ -34,7 +34,7 @@ final class FreeWatch {
     events?.watch(sources)
     if isTurn {
       let pause = turnSpacing / 2 + spread.span(upTo: turnSpacing / 2)
-      poll([], min(pause, span))
+      _ = readableDescriptors(among: [], within: min(pause, span))
       turnSpacing = longer(turnSpacing, from: .milliseconds(16))
     }
     hadEvent = false
@@ -56,8 +56,9 @@ final class FreeWatch {
       eventSpacing = longer(eventSpacing, from: .milliseconds(4))
     }
     while !end.hasPassed {
-      let readable = poll(
-        holders.map { $0.number } + (events.map { [$0.number] } ?? []), end.remaining)
+      let readable = readableDescriptors(
+        among: holders.map { $0.number } + (events.map { [$0.number] } ?? []),
+        within: end.remaining)
       let someEnded = forget(readable)
       let someHappened = events?.take() ?? false
       hadEvent = someHappened && !someEnded
@@ -74,7 +75,7 @@ final class FreeWatch {
   private func waitForEnd(_ span: Span) -> Bool {
     if span <= .zero { return false }
     let pause = span / 2 + spread.span(upTo: span / 2)
-    return forget(poll(holders.map { $0.number }, pause))
+    return forget(readableDescriptors(among: holders.map { $0.number }, within: pause))
   }
 
   /// Not to be woken by those again, also where nobody may see that they are zombies.
@@ -83,16 +84,6 @@ final class FreeWatch {
     let count = holders.count
     holders.removeAll { readable.contains($0.number) }
     return holders.count < count
-  }
-
-  /// Those that can be read; nil after a signal (ppoll(2)).
-  @discardableResult
-  private func poll(_ descriptors: [Int32], _ span: Span) -> [Int32]? {
-    var polled = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
-    let time = span.timeSpecification
-    var timeout = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
-    if ppoll(&polled, nfds_t(polled.count), &timeout, nil) < 0 { return nil }
-    return polled.filter { $0.revents != 0 }.map { $0.fd }
   }
 }
 

@@ -47,13 +47,13 @@ struct KernelAcquisition: ~Copyable {
       try taking.take(file.number, request.patience)
     }
 
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
-    guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
+    guard
+      let status = try LockFile.status(of: file.number, ifStillAt: request, taking.lock)
+    else {
       // A process that tells of the wait has copies of this one's descriptors.
       if let won, let ordered { ordered.drop(won, file.number) } else { taking.drop(file.number) }
       return nil
     }
-    try LockFile.check(status, request, taking.lock)
     return KernelHold(
       file, request.path, won,
       removal: request.removesFile ? FileRemoval(request.path, status.identity) : nil,
@@ -64,15 +64,4 @@ struct KernelAcquisition: ~Copyable {
 extension FileStatus {
   /// Whether the file looks as if it were a claim: it is small, and has more than one name.
   var mayBeClaim: Bool { kind == .regular && linkCount > 1 && size <= Int64(PATH_MAX) }
-}
-
-/// Which file stands at `path` now; nil when none does.
-func identity(at path: ByteString) throws(LockError) -> FileIdentity? {
-  do throws(Errno) {
-    return try FileStatus(at: path, followingLinks: true).identity
-  } catch .missing {
-    return nil
-  } catch {
-    throw .system(.stat, error)
-  }
 }

@@ -183,6 +183,30 @@ extension LockFile {
 // MARK: - What is not used as a lock file
 
 extension LockFile {
+  /// What stat(2) says of an open file that was locked; nil where it is not the one at the path of `request` any
+  /// more.
+  static func status(
+    of number: Int32, ifStillAt request: LockRequest, _ lock: KernelLock
+  ) throws(LockError) -> FileStatus? {
+    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    guard status.linkCount > 0, status.identity == (try identity(at: request.path)) else {
+      return nil
+    }
+    try check(status, request, lock)
+    return status
+  }
+
+  /// Which file stands at `path` now; nil when none does.
+  static func identity(at path: ByteString) throws(LockError) -> FileIdentity? {
+    do throws(Errno) {
+      return try FileStatus(at: path, followingLinks: true).identity
+    } catch .missing {
+      return nil
+    } catch {
+      throw .system(.stat, error)
+    }
+  }
+
   /// Called before the opening, and again for what was won: it may have changed in between.
   static func check(
     _ status: FileStatus, _ request: LockRequest, _ lock: KernelLock, isLink: Bool = true

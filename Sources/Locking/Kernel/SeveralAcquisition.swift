@@ -104,7 +104,9 @@ struct SeveralAcquisition {
     do throws(LockError) {
       file = try WantedFile(opening: request, place, taking)
     } catch .alreadyHeld {
-      if let there = try identity(at: request.path), files.contains(where: { $0.key == there }) {
+      if let there = try LockFile.identity(at: request.path),
+        files.contains(where: { $0.key == there })
+      {
         return false
       }
       throw .alreadyHeld
@@ -161,10 +163,10 @@ final class WantedFile {
 
   /// Whether it is still the one at the path of `request`.
   func isAt(_ request: LockRequest) throws(LockError) -> Bool {
-    let status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    guard let status = try LockFile.status(of: number, ifStillAt: request, taking.lock) else {
+      return false
+    }
     mayBeClaim = status.mayBeClaim
-    guard status.linkCount > 0, try identity(at: request.path) == key else { return false }
-    try LockFile.check(status, request, taking.lock)
     return true
   }
 

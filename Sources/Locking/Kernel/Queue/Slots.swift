@@ -54,7 +54,9 @@ package struct Slots {
       if let slot = try take(descriptor) { return slot }
       if patience.isOver { throw .timedOut }
       if csystem_was_called_off() { throw .interrupted }
-      if poll(notifier, patience.bounding(pause)) {
+      let watched = notifier.map { [$0.number] } ?? []
+      let readable = readableDescriptors(among: watched, within: patience.bounding(pause))
+      if let readable, !readable.isEmpty {
         notifier?.drain()
         pause = Self.shortest
       } else {
@@ -64,11 +66,4 @@ package struct Slots {
   }
 
   private static let shortest = Span.microseconds(30)
-
-  private func poll(_ notifier: FileNotifier?, _ span: Span) -> Bool {
-    let time = span.timeSpecification
-    var timeout = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
-    var polled = pollfd(fd: notifier?.number ?? -1, events: Int16(POLLIN), revents: 0)
-    return ppoll(&polled, 1, &timeout, nil) > 0
-  }
 }
