@@ -51,13 +51,7 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 
   @inline(__always)
   public init(stringLiteral value: StaticString) {
-    self.init(literal: value.utf8Start)
-  }
-
-  /// A literal, as C reads it: that takes one register of a call, and a StaticString three.
-  @inline(never)
-  init(literal: UnsafePointer<UInt8>) {
-    self.init(cString: UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self))
+    self.init(cString: value.cString)
   }
 
   /// `number` in base 10.
@@ -66,6 +60,7 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
     if number < 0 { storage.insert(ascii("-"), at: 0) }
   }
 
+  @inline(never)
   public init(cString: UnsafePointer<CChar>) {
     let length = strlen(cString)
     self = cString.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
@@ -80,13 +75,12 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   /// For `switch`: compares the bytes, and makes no ByteString of the pattern.
   @inline(__always)
   public static func ~= (pattern: StaticString, string: ByteString) -> Bool {
-    string.isLiteral(pattern.utf8Start)
+    string.isSame(as: pattern.cString)
   }
 
   @inline(never)
-  func isLiteral(_ literal: UnsafePointer<UInt8>) -> Bool {
-    let start = UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self)
-    return withCString { strcmp($0, start) == 0 }
+  func isSame(as other: UnsafePointer<CChar>) -> Bool {
+    withCString { strcmp($0, other) == 0 }
   }
 
   /// Calls `body` with the string as C reads it, zero byte included.
@@ -190,5 +184,13 @@ extension StaticString {
   /// The bytes of the literal.
   public var utf8: UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
+  }
+
+  /// The literal as C reads it, which has no zero byte in it then. It takes one register of a call, and a
+  /// StaticString three.
+  @inline(__always)
+  public var cString: UnsafePointer<CChar> {
+    assert(!utf8.contains(0))
+    return UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }
 }

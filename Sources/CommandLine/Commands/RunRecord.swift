@@ -120,8 +120,8 @@ final class RunRecord {
   /// From here on a signal that ends this process while it waits has it write the line.
   func expectSignals() {
     // What is filled in then stands between bytes that are in no JSON.
-    let line = JSON.line(self, .failed, status: "\0", waited: "\0").bytes
-    let parts = line.split(separator: 0)
+    let line = JSON.line(self, .failed, status: "\u{1}", waited: "\u{1}").bytes
+    let parts = line.split(separator: 1)
     LastWords.are(
       parts[0], parts[1], parts[2], to: descriptor, since: begin, unless: isWritten)
     exitOnTerminationSignals()

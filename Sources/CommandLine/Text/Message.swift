@@ -12,12 +12,11 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
   @inline(__always)
   init(stringLiteral value: StaticString) {
-    self.init(literal: value.utf8Start)
+    self.init(literal: value.cString)
   }
 
-  /// A C string takes one register of a call, and a StaticString three.
   @inline(never)
-  private init(literal: UnsafePointer<UInt8>) {
+  private init(literal: UnsafePointer<CChar>) {
     self.init()
     append(literal: literal)
   }
@@ -51,7 +50,7 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
     @inline(__always)
     mutating func appendLiteral(_ literal: StaticString) {
-      if literal.utf8CodeUnitCount > 0 { message.append(literal: literal.utf8Start) }
+      if literal.utf8CodeUnitCount > 0 { message.append(literal: literal.cString) }
     }
     @inline(never)
     mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
@@ -76,13 +75,11 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
   }
 
   @inline(__always)
-  mutating func append(text: StaticString) { append(literal: text.utf8Start) }
+  mutating func append(text: StaticString) { append(literal: text.cString) }
 
-  /// - Parameter literal: a StaticString's, which ends with a zero byte.
   @inline(never)
-  fileprivate mutating func append(literal: UnsafePointer<UInt8>) {
-    let start = UnsafeRawPointer(literal).assumingMemoryBound(to: CChar.self)
-    bytes += UnsafeBufferPointer(start: literal, count: strlen(start))
+  fileprivate mutating func append(literal: UnsafePointer<CChar>) {
+    bytes += UnsafeRawBufferPointer(start: literal, count: strlen(literal))
   }
 
   @inline(never)
