@@ -75,6 +75,8 @@ final class EngineHold: Hold {
       case .waiting?, .held?, .busy?, .failed?, .entry?, .done?: continue
       }
     }
+    // There is more, and no other signal for it.
+    kill(process, csystem_wakeup_signal())
     if !isRenewed { throw .engine(.silent) }
   }
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from engines import Section, engine  # noqa: F401
-from observing import all_stopped, end, nothing_left, wait_until  # noqa: F401
+from observing import end, is_stopped, nothing_left, wait_until  # noqa: F401
 
 LIFETIME = ["--lifetime", "5"]
 
@@ -29,7 +29,7 @@ class Trial:
         for pid in self.pids(names):
             end(pid, number)
         if number == signal.SIGSTOP:
-            wait_until(lambda: all_stopped(self.pids(names)))
+            wait_until(lambda: all(map(is_stopped, self.pids(names))), "they are stopped")
 
     def go_on(self, names):
         for pid in self.pids(names):
