@@ -20,21 +20,23 @@ struct EngineAcquisition {
       case .forever: nil
       }
     while true {
-      let wait: EngineLink.Wait
+      let news: EngineNews
       do throws(LockError) {
-        wait = try link.next(by: end, orUntil: request.interruption)
+        news = try link.next(by: end, orUntil: request.interruption)
       } catch {
         link.release()
         throw error
       }
-      switch wait {
-      case .news(.held(let grant)): return try EngineHold(request.path, link, grant)
-      case .news(.waiting(let text)): link.noteWait(text)
-      case .news(.busy(let text)): throw .engine(.busy(text))
-      case .news(.failed(let status, let text)): throw .engine(.failed(status: status, text))
-      case .news(.lost(let text)): throw .engine(.lost(text))
-      case .news(.gone), .news(.released): throw .engine(.died)
-      case .news(.until), .news(.end), .news(.entry), .news(.done): continue
+      switch news.event {
+      case .held:
+        if let grant = news.grant { return try EngineHold(request.path, link, grant) }
+      case .waiting: link.noteWait(news.text)
+      case .busy: throw .engine(.busy(news.text))
+      case .failed:
+        if let failure = news.failure { throw .engine(failure) }
+      case .lost: throw .engine(.lost(news.text))
+      case .gone, .released: throw .engine(.died)
+      case .until, .end, .lock, .done: continue
       case .timeIsUp:
         link.release()
         if request.patience == .never { throw .engine(.silent) }

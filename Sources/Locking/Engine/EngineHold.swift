@@ -58,21 +58,23 @@ final class EngineHold: Hold {
     if !isHeld || process != getpid() { throw .notHeld }
     var isRenewed = false
     for _ in 0..<Self.handful {
-      switch link.take() {
-      case .until(let time)?:
-        isRenewed = isRenewed || time > deadline
-        deadline = max(deadline, time)
-      case .end(let text)?: requestToEnd = text
-      case .lost(let text)?:
-        isHeld = false
-        throw .engine(.lost(text))
-      case .gone?, .released?:
-        isGone = true
-        throw .engine(.died)
-      case nil:
+      guard let news = link.take() else {
         if !isRenewed { throw .engine(.silent) }
         return
-      case .waiting?, .held?, .busy?, .failed?, .entry?, .done?: continue
+      }
+      switch news.event {
+      case .until:
+        guard let time = news.until else { continue }
+        isRenewed = isRenewed || time > deadline
+        deadline = max(deadline, time)
+      case .end: requestToEnd = news.text
+      case .lost:
+        isHeld = false
+        throw .engine(.lost(news.text))
+      case .gone, .released:
+        isGone = true
+        throw .engine(.died)
+      case .waiting, .held, .busy, .failed, .lock, .done, .timeIsUp, .interrupted: continue
       }
     }
     // There is more, and no other signal for it.

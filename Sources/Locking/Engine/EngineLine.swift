@@ -1,76 +1,91 @@
 // The lines that an engine and swlock say to each other: words with a space between them, in which a byte up to
 // 0x20, `%` and 0x7f is written `%XX`. What comes from an engine is not trusted to be such.
 
-/// What an engine says.
-enum EngineNews: Equatable {
-  /// Who has the lock, for people.
-  case waiting(ByteString)
-  case held(EngineGrant)
-  case until(BootTime)
-  /// It was asked to have the lock given back.
-  case end(ByteString)
-  case lost(ByteString)
-  case busy(ByteString)
-  case failed(status: Int32, ByteString)
-  case released
-  /// Of `show`.
-  case entry(EngineEntry)
-  case done
-  /// It has ended, or closed its end.
-  case gone
-}
+/// What an engine says, or what is to be seen of it.
+struct EngineNews {
+  enum Event: UInt8 {
+    // The words that lines begin with, in the order of `words`.
+    case waiting, held, until, end, lost, busy, failed, released, lock, done
+    /// It has ended, or closed its end.
+    case gone
+    // While something was waited for.
+    case timeIsUp, interrupted
+  }
 
-/// What an engine has granted.
-struct EngineGrant: Equatable {
-  /// Nil where the engine has none.
-  let token: ByteString?
-  let until: BootTime
-  /// `NAME=VALUE`, for the command.
-  let variables: [ByteString]
-}
+  let event: Event
+  private let rest: ArraySlice<UInt8>
 
-extension EngineNews {
+  private static let words: [StaticString] = [
+    "waiting", "held", "until", "end", "lost", "busy", "failed", "released", "lock", "done",
+  ]
+
+  init(_ event: Event) {
+    self.event = event
+    rest = []
+  }
+
   /// Nil for a line that means nothing here, which is no error.
   init?(line: ArraySlice<UInt8>) {
     var rest: ArraySlice<UInt8>? = line
-    func word() -> ArraySlice<UInt8> { ArraySlice.takeField(of: &rest, before: ascii(" ")) ?? [] }
-    func text() -> ByteString { unescaped(rest ?? []) }
-    switch ByteString(word()) {
-    case "waiting": self = .waiting(text())
-    case "held":
-      let token = unescaped(word())
-      guard !token.isEmpty, let until = Self.time(word()) else { return nil }
-      var variables: [ByteString] = []
-      while let word = ArraySlice.takeField(of: &rest, before: ascii(" ")) {
-        let variable = unescaped(word)
-        if variable.isVariable { variables.append(variable) }
-      }
-      self = .held(
-        EngineGrant(token: token == "-" ? nil : token, until: until, variables: variables))
-    case "until":
-      guard let until = Self.time(word()) else { return nil }
-      self = .until(until)
-    case "end": self = .end(text())
-    case "lost": self = .lost(text())
-    case "busy": self = .busy(text())
-    case "failed":
-      guard let status: Int32 = word().number(), (1...255).contains(status) else { return nil }
-      self = .failed(status: status, text())
-    case "released": self = .released
-    case "lock":
-      guard let kind = EngineEntry.Kind(unescaped(word())) else { return nil }
-      let token = unescaped(word())
-      self = .entry(
-        EngineEntry(kind, token: token, secondsLeft: word().number(), text: text()))
-    case "done": self = .done
-    default: return nil
+    let word = ArraySlice.takeField(of: &rest, before: ascii(" ")) ?? []
+    guard let place = Self.words.firstIndex(where: { word.elementsEqual($0.utf8) }),
+      let event = Event(rawValue: UInt8(truncatingIfNeeded: place))
+    else { return nil }
+    self.event = event
+    self.rest = rest ?? []
+  }
+
+  /// All behind the first word, for people.
+  var text: ByteString { unescaped(rest) }
+
+  // Nil for a line that is not as it should be.
+
+  var until: BootTime? { Self.time(rest) }
+
+  var grant: EngineGrant? {
+    var words = fields
+    guard words.count >= 2, let until = Self.time(words[1]) else { return nil }
+    let token = unescaped(words[0])
+    if token.isEmpty { return nil }
+    words.removeFirst(2)
+    return EngineGrant(
+      token: token == "-" ? nil : token, until: until,
+      variables: words.map { unescaped($0) }.filter { $0.isVariable })
+  }
+
+  var failure: EngineTrouble? {
+    var text: ArraySlice<UInt8>? = rest
+    guard let status: Int32 = ArraySlice.takeField(of: &text, before: ascii(" "))?.number() else {
+      return nil
     }
+    return .failed(status: status, unescaped(text ?? []))
+  }
+
+  var entry: EngineEntry? {
+    let words = fields
+    guard words.count >= 3, let kind = EngineEntry.Kind(unescaped(words[0])) else { return nil }
+    return EngineEntry(
+      kind, token: unescaped(words[1]), secondsLeft: words[2].number(),
+      text: words.count > 3 ? unescaped(rest[words[3].startIndex...]) : "")
+  }
+
+  private var fields: [ArraySlice<UInt8>] {
+    rest.split(separator: ascii(" "), omittingEmptySubsequences: false)
   }
 
   private static func time(_ digits: ArraySlice<UInt8>) -> BootTime? {
     guard let number: Int64 = digits.number() else { return nil }
     return BootTime(sinceZero: .nanoseconds(number))
   }
+}
+
+/// What an engine has granted.
+struct EngineGrant {
+  /// Nil where the engine has none.
+  let token: ByteString?
+  let until: BootTime
+  /// `NAME=VALUE`, for the command.
+  let variables: [ByteString]
 }
 
 extension ByteString {

@@ -35,7 +35,7 @@ public final class EngineLink {
       while let line = takeLine() {
         if let news = EngineNews(line: line) { return news }
       }
-      if isAtEnd { return .gone }
+      if isAtEnd { return EngineNews(.gone) }
       if !read() { return nil }
     }
   }
@@ -73,24 +73,19 @@ public final class EngineLink {
     return true
   }
 
-  enum Wait {
-    case news(EngineNews)
-    case timeIsUp, interrupted
-  }
-
   /// The next thing that is said, at most until `end`, or until `interruption` can be read.
-  func next(by end: Deadline?, orUntil interruption: Int32? = nil) throws(LockError) -> Wait {
+  func next(by end: Deadline?, orUntil interruption: Int32? = nil) throws(LockError) -> EngineNews {
     while true {
       // Looked at first, or one who talks all the time would keep us here.
-      if let end, end.hasPassed { return .timeIsUp }
-      if let news = take() { return .news(news) }
+      if let end, end.hasPassed { return EngineNews(.timeIsUp) }
+      if let news = take() { return news }
       var pause = end
       if whileWaiting != nil { pause = min(pause ?? .distantFuture, .seconds(1)) }
       let awaited = [socket.number] + (interruption.map { [$0] } ?? [])
       let by = pause
       let ready = try step(.poll) { () throws(Errno) in try waitUntilReadable(awaited, by: by) }
       switch ready {
-      case 1?: return .interrupted
+      case 1?: return EngineNews(.interrupted)
       case nil: whileWaiting?(lastWait)
       default: continue
       }
@@ -130,12 +125,12 @@ public final class EngineLink {
     if !sayRelease() { return .unknown }
     let end = Deadline.after(Self.releaseTime)
     whileWaiting = nil
-    while let wait = try? next(by: end) {
-      switch wait {
-      case .news(.released): return .released
-      case .news(.lost(let text)): return .lost(text)
-      case .news(.gone), .timeIsUp, .interrupted: return .unknown
-      case .news: continue
+    while let news = try? next(by: end) {
+      switch news.event {
+      case .released: return .released
+      case .lost: return .lost(news.text)
+      case .gone, .timeIsUp, .interrupted: return .unknown
+      case .waiting, .held, .until, .end, .busy, .failed, .lock, .done: continue
       }
     }
     return .unknown

@@ -18,11 +18,10 @@ public struct EngineQuestion {
   public func report() throws(LockError) -> EngineReport {
     var entries: [EngineEntry] = []
     while true {
-      switch try next() {
-      case .entry(let entry):
-        if entries.count < Self.longestReport { entries.append(entry) }
-      case .done: return EngineReport(entries)
-      case .waiting, .held, .until, .end, .lost, .busy, .failed, .released, .gone: continue
+      let news = try next()
+      if news.event == .done { return EngineReport(entries) }
+      if news.event == .lock, entries.count < Self.longestReport, let entry = news.entry {
+        entries.append(entry)
       }
     }
   }
@@ -32,20 +31,22 @@ public struct EngineQuestion {
   /// - Throws: `engine`.
   public func waitForBreak() throws(LockError) {
     while true {
-      switch try next() {
-      case .released, .done: return
-      case .waiting, .held, .until, .end, .lost, .busy, .failed, .entry, .gone: continue
-      }
+      let event = try next().event
+      if event == .released || event == .done { return }
     }
   }
 
   private func next() throws(LockError) -> EngineNews {
-    switch try link.next(by: end) {
-    case .news(.failed(let status, let text)): throw .engine(.failed(status: status, text))
-    case .news(.busy(let text)): throw .engine(.busy(text))
-    case .news(.gone): throw .engine(.died)
-    case .news(let news): return news
-    case .timeIsUp, .interrupted: throw .engine(.silent)
+    while true {
+      let news = try link.next(by: end)
+      switch news.event {
+      case .failed:
+        if let failure = news.failure { throw .engine(failure) }
+      case .busy: throw .engine(.busy(news.text))
+      case .gone: throw .engine(.died)
+      case .timeIsUp, .interrupted: throw .engine(.silent)
+      case .waiting, .held, .until, .end, .lost, .released, .lock, .done: return news
+      }
     }
   }
 }
