@@ -76,8 +76,8 @@ extension EngineReport {
   /// The same as long as nothing has happened but that time passed.
   fileprivate var key: Message {
     var key = Message()
-    for entry in holders { key.append("held \(entry.token) \(entry.text)\n") }
-    for entry in waiters { key.append("waits \(entry.token) \(entry.text)\n") }
+    for entry in holders + waiters { key.append("\(entry.token) ") }
+    key.append("\(Int64(holders.count))")
     return key
   }
 }

@@ -28,7 +28,7 @@ extension Arguments {
     switch subcommand {
     case .wait:
       throw usage(
-        "wait looks at locks of this machine; to wait for --mode \(name.text): swlock run -m \(name.text) \(quoted: paths.first ?? "NAME") -- true"
+        "invalid mode '\(name.text)' of wait, which looks at locks of this machine; for an engine's: swlock run -m \(name.text) \(quoted: paths.first ?? "NAME") -- true"
       )
     case .refresh, .transfer:
       throw Failure(

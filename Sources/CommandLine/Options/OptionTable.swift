@@ -11,7 +11,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .lockers,
     "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), flock+ofd (both), hardlink (link(2)), auto: flock if that excludes at PATH, else hardlink; or an engine, such as etcd: then PATH is a name on its servers",
-    isCommon: true, brief: "flock, posix, ofd, flock+ofd, hardlink, auto, or etcd"
+    isCommon: true, brief: "flock, posix, ofd, hardlink, auto, etcd ..."
   ) { (record, given) throws(Failure) in record.mode = try given.mode() },
   .init(
     .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders",
@@ -433,7 +433,7 @@ package let optionTable: [OptionSpecification] = [
   .init(
     .force, nil, "force", .none, .own, .break,
     "break a lock whose owner is alive, too; that of an engine's is told to end first",
-    isCommon: true),
+    isCommon: true, brief: "break a lock whose owner is alive, too"),
   .init(
     .kill, nil, "kill", .optionalSignal, .own, .break,
     "end the processes that hold a lock of the kernel's, or for which it is kept: with SIGTERM, or SIGNAL",

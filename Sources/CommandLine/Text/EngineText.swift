@@ -39,7 +39,7 @@ extension Failure {
   static func status(_ trouble: EngineTrouble) -> ExitStatus {
     switch trouble {
     case .busy, .timedOut: .busy
-    case .failed(let status, _):
+    case .failed(_, let status):
       ExitStatus(rawValue: status).flatMap { $0.isFailure ? $0 : nil } ?? .engineDied
     case .died: .engineDied
     case .silent, .unreleased: .unsupported
@@ -54,7 +54,7 @@ extension Failure {
       let holder = Message.phrase(
         ", it is held by ", text.map { EngineEntry(saidOfHolder: $0).phrase })
       return "timed out\(Message.phrase(" after ", options?.timeout.map { spanText($0) }))\(holder)"
-    case .failed(_, let text): return text.isEmpty ? "its engine has failed" : "\(text)"
+    case .failed(let text, _): return text.isEmpty ? "its engine has failed" : "\(text)"
     case .died: return "its engine has ended"
     case .silent: return "its engine does not answer"
     case .unreleased: return "its engine does not answer; the lock ends with its lifetime"

@@ -35,7 +35,7 @@ package enum HelpTopic: CaseIterable, Sendable {
         hardlink  link(2): the file is the lock, and names its owner. For file systems
                   whose kernel locks mean nothing between hosts. It has a lifetime,
                   which 'run' renews. Excludes flufl.lock, or portage with --style.
-        ENGINE    any other name: a program that asks servers, 'etcd' for one. The lock
+        ENGINE    any other name: a program that asks servers, such as etcd. The lock
                   is of a name, not a file, and has a lifetime, which 'run' renews.
                   For several machines.
         auto      flock, if that excludes at PATH; hardlink otherwise.
@@ -80,7 +80,7 @@ package enum HelpTopic: CaseIterable, Sendable {
         held        whether somebody who wants the lock has to wait
         state       held or unlocked; of a hardlink lock ours, ours-expired, stale,
                     theirs-expired or unknown
-        mode        of the lock; of the first one, where there are several; an engine
+        mode        of the lock; of the first one, where there are several
         since       when it was taken, where swlock took it
         holders     who has it: pid, host, user, command, started, stopped, alive,
                     keeps_for, verified, took, expiry, foreign, file

@@ -56,7 +56,7 @@ public enum EngineTrouble: Equatable, Sendable {
   /// The same, at the end of the patience; nil where the engine has not said who.
   case timedOut(ByteString?)
   /// As an exit status says (sysexits(3)).
-  case failed(status: Int32, ByteString)
+  case failed(ByteString, status: Int32)
   /// The engine has ended. If that was while the lock was held, it is there until its lifetime has passed.
   case died
   /// It has said nothing in time, or nothing new.

@@ -89,16 +89,10 @@ public struct EngineReport: Sendable {
 public func engineInformation(
   process: Int32, user: ByteString, command: ByteString
 ) -> ByteString {
-  let words: [(ByteString, ByteString)] = [
-    ("host", HostNames.current().node), ("pid", ByteString(decimal: process)), ("user", user),
-    ("since", ByteString(decimal: WallTime.now.sinceZero.wholeSeconds)),
-    // Whatever it is called, a line has room for it.
-    ("command", ByteString(command.bytes.prefix(256))),
-  ]
-  var text: ByteString = ""
-  for (name, value) in words {
-    let space: ByteString = text.isEmpty ? "" : " "
-    text = text + space + name + "=" + value.escapedForEngines
-  }
-  return text
+  // Whatever the command is called, a line has room for it.
+  let command = ByteString(command.bytes.prefix(256))
+  return "host=" + HostNames.current().node.escapedForEngines
+    + " pid=" + ByteString(decimal: process) + " user=" + user.escapedForEngines
+    + " since=" + ByteString(decimal: WallTime.now.sinceZero.wholeSeconds)
+    + " command=" + command.escapedForEngines
 }

@@ -58,7 +58,7 @@ struct EngineNews {
     guard let status: Int32 = ArraySlice.takeField(of: &text, before: ascii(" "))?.number() else {
       return nil
     }
-    return .failed(status: status, unescaped(text ?? []))
+    return .failed(unescaped(text ?? []), status: status)
   }
 
   var entry: EngineEntry? {
