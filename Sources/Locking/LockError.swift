@@ -19,8 +19,8 @@ public enum LockError: Error, Equatable, Sendable {
   case notHeld
   /// The lock's lifetime had passed, or somebody broke it, before it was released or refreshed.
   case lost
-  /// An engine said why, or nothing at all.
-  case engine(EngineTrouble)
+  /// An engine said why, or nothing at all. On the heap, since this error is thrown in many places.
+  indirect case engine(EngineTrouble)
   /// A system call failed.
   case system(LockStep, Errno)
 }

@@ -80,11 +80,8 @@ struct Run {
 
   var kind: LockKind { request.kind }
 
-  /// All that is locked, PATH first: a path is made absolute.
-  var paths: [ByteString] {
-    kind.isOfFile
-      ? ([request.path] + others.map { $0.path }).map { $0.absolutePath } : [request.path]
-  }
+  /// All that is locked, PATH first.
+  var paths: [ByteString] { [request.path] + others.map { $0.path } }
 
   private func perform() throws(Failure) -> Int32 {
     var request = request

@@ -6,7 +6,7 @@ internal import Locking
 
 extension Run {
   func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
-    let paths = paths
+    let paths = paths.map { kind.isOfFile ? $0.absolutePath : $0 }
     let mode = lock.kind.mode.name
     var held: ByteString = CStringVector.environmentValue("SWLOCK_HELD") ?? ""
     for path in paths {

@@ -30,7 +30,7 @@ struct EngineProgram {
     do throws(Errno) {
       _ = try findExecutable(path)
     } catch .missing {
-      if let meant = suggestion(for: name.text, from: OptionValue.mode.choices) {
+      if let meant = suggestion(for: name.text, from: LockMode.all.map { $0.ownName } + ["auto"]) {
         throw .usage("invalid mode '\(name.text)', did you mean \(meant)?", of: subcommand)
       }
       throw Failure(

@@ -89,10 +89,16 @@ public struct EngineReport: Sendable {
 public func engineInformation(
   process: Int32, user: ByteString, command: ByteString
 ) -> ByteString {
-  // Whatever the command is called, a line has room for it.
-  let command = ByteString(command.bytes.prefix(256))
-  return "host=" + HostNames.current().node.escapedForEngines
-    + " pid=" + ByteString(decimal: process) + " user=" + user.escapedForEngines
-    + " since=" + ByteString(decimal: WallTime.now.sinceZero.wholeSeconds)
-    + " command=" + command.escapedForEngines
+  var text: [UInt8] = []
+  func add(_ name: StaticString, _ value: ByteString) {
+    text += name.utf8
+    text += value.escapedForEngines.bytes
+  }
+  add("host=", HostNames.current().node)
+  add(" pid=", ByteString(decimal: process))
+  add(" user=", user)
+  add(" since=", ByteString(decimal: WallTime.now.sinceZero.wholeSeconds))
+  // Whatever it is called, a line has room for it.
+  add(" command=", ByteString(command.bytes.prefix(256)))
+  return ByteString(text)
 }

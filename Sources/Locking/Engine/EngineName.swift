@@ -19,6 +19,8 @@ public struct EngineTerms: Sendable {
   public let name: EngineName
   /// Whole seconds. What the engine grants counts, whether that is more or less.
   public var lifetime = Span.seconds(15)
+  /// Where it was started for a request.
+  fileprivate nonisolated(unsafe) var link: EngineLink?
 
   /// The shortest that may be asked for: a server needs the time for an election.
   public static let shortestLifetime = Span.seconds(5)
@@ -32,6 +34,17 @@ public struct EngineTerms: Sendable {
 public let secretEngineVariables: [StaticString] = ["ETCDCTL_USER", "ETCDCTL_PASSWORD"]
 
 extension LockRequest {
+  /// The engine that was started for a lock which one takes. It is a part of the kind: requests are copied in many
+  /// places, and that is on the heap.
+  public var engine: EngineLink? {
+    get { if case .engine(let terms) = kind { terms.link } else { nil } }
+    set {
+      guard case .engine(var terms) = kind else { return }
+      terms.link = newValue
+      kind = .engine(terms)
+    }
+  }
+
   /// The arguments of an engine that is to take this lock.
   ///
   /// - Parameters:

@@ -38,8 +38,6 @@ public struct LockRequest: Sendable {
   public var partner: Int32?
   /// A descriptor that ends the wait for a lock with a claim as soon as it can be read (poll(2)).
   public var interruption: Int32?
-  /// The engine that was started for a lock which one takes.
-  public nonisolated(unsafe) var engine: EngineLink?
   /// Open the file for writing also where the lock does not need that.
   var opensForWriting = false
 
