@@ -27,9 +27,12 @@ extension LockOptions {
     let information = engineInformation(
       process: process, user: userName(geteuid()), command: command)
     let lifetime = request.kind.lifetime ?? .zero
-    return try start(
+    let link = try start(
       asked.engineArguments(lifetime: lifetime, information),
       sharingErrors: verbose && !outlivesCaller)
+    // Whatever this process starts after that is none that is to see them.
+    for name in secretEngineVariables { forgetVariable(ByteString(stringLiteral: name)) }
+    return link
   }
 
   /// Starts an engine that is only asked something.
@@ -49,7 +52,6 @@ extension LockOptions {
       let status: ExitStatus = error.step == .exec ? .unsupported : Failure.status(error)
       throw Failure(status, .unable(to: "run engine", program.path, error.text))
     }
-    for name in secretEngineVariables { forgetVariable(ByteString(stringLiteral: name)) }
     return EngineLink(socket)
   }
 

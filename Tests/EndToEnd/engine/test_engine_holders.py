@@ -147,6 +147,16 @@ def test_status_names_the_holder_and_the_waiters_in_order(engine):
     assert [result_of(waiter).returncode for waiter in waiters] == [0, 0]
 
 
+@pytest.mark.parametrize("words", [["status", "a", "b"], ["break", "--force", "job"]], ids=str)
+def test_each_engine_that_is_asked_has_the_secrets(engine, words):
+    saying = "lock exclusive 5 - x\ndone" if words[0] == "break" else "done"
+    engine.program.write_text(
+        '#!/bin/sh\n[ "$ETCDCTL_USER" = me ] || exit 1\n'
+        f'if [ "$1" = show ]; then printf "%s\\n" "{saying}"; else echo released; fi\n')  # fmt: skip
+    environment = engine.environment | {"ETCDCTL_USER": "me"}
+    assert engine.run(words[0], *words[1:], env=environment).returncode == 0
+
+
 def test_a_foreign_client_is_shown_as_its_engine_says(engine):
     engine.program.write_text(
         "#!/bin/sh\necho 'lock exclusive 5 - another%20client,%20lease%207\nnonsense\ndone'\n")  # fmt: skip
