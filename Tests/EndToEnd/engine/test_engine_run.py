@@ -90,6 +90,7 @@ def test_a_signal_ends_a_wait_and_gives_back_its_place(engine):
 def test_a_waiter_is_told_who_is_ahead_and_enters_next(engine):
     section = Section(engine)
     waiter = engine.start("run", "--progress", "job", "echo", "in")
+    wait_until(lambda: len(engine.entries()) == 2)
     verbose = engine.start("run", "-v", "job", "echo", "in")
     wait_until(lambda: len(engine.entries()) == 3)
     with waiter.stderr as errors:
