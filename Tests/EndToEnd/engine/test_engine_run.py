@@ -55,6 +55,10 @@ def test_arguments_of_the_command_are_not_shown_to_others(engine):
     assert b"command=sh\t" in result.stdout and b"s3cret" not in result.stdout
 
 
+def read(path):
+    return path.read_text() if path.exists() else ""
+
+
 # --- Waiting
 
 
@@ -207,7 +211,10 @@ def test_swlock_opens_no_socket_but_a_pair(engine, folder, command):
     trace = ["strace", "-f", "-o", "trace", "-e", "trace=%net,execve"]
     process = engine.swlock.begin([*trace, SWLOCK, command, "-m", "folder", *words], env=engine.environment)
     if command == "acquire":
-        wait_until(lambda: engine.run("release", "--any", "job").returncode == 0)
+        # Whoever releases it before acquire has returned ends that as well.
+        front = wait_until(lambda: re.match(r"\d+", read(folder / "trace"))).group()
+        wait_until(lambda: f"{front} +++ exited with 0 +++" in re.sub(" +", " ", read(folder / "trace")))
+        assert engine.run("release", "--any", "job").returncode == 0
     assert result_of(process).returncode == 0
     calls = re.findall(r"^(\d+) +(\w+)\((.*)", (folder / "trace").read_text(), re.M)
     ours = [name for _, name, _ in calls if name not in ("execve",)]
