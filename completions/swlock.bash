@@ -79,7 +79,7 @@ _swlock_as() {
 # Sets $option to the name of the option that the word after $1 belongs to; fails if there is none.
 _swlock_awaits() {
   case $1 in
-    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --also | --also-shared | --slots | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --record | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --unshare | --propagation | --on-exit | --log | --log-filter | --owner | --to | --older-than) option=$1 ;;
+    --mode | --timeout | --conflict-exit-code | --range | --perm | --group | --message | --also | --also-shared | --slots | --lifetime | --style | --clock-slop | --poll | --settle | --retry-errno | --command | --leftovers | --max-runtime | --kill-after | --record | --chdir | --umask | --env | --unset | --argv0 | --user | --groups | --fd | --stdin | --path-lookup | --nice | --ionice | --rlimit | --cgroup | --unshare | --propagation | --on-exit | --log | --log-filter | --on-loss | --owner | --to | --older-than) option=$1 ;;
     --*) return 1 ;;
     *) [[ $1 =~ ^-[^mwEc]*([mwEc])$ ]] && option=-${BASH_REMATCH[1]} ;;
   esac
@@ -88,7 +88,7 @@ _swlock_awaits() {
 # Completes the value of option $1.
 _swlock_value() {
   case ${words[1]}:$1 in
-    *:-m | *:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto ;;
+    run:-m | run:--mode | acquire:-m | acquire:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto etcd ;;
     *:--group) mapfile -t COMPREPLY < <(compgen -g -- "$current") ;;
     *:--sidecar) _swlock_offer portage ;;
     *:--also) _swlock_files ;;
@@ -111,6 +111,11 @@ _swlock_value() {
     *:--propagation) _swlock_offer slave private ;;
     *:--sync) _swlock_files ;;
     *:--log) _swlock_files ;;
+    release:-m | release:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto etcd ;;
+    refresh:-m | refresh:--mode | transfer:-m | transfer:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto etcd ;;
+    wait:-m | wait:--mode) _swlock_offer flock posix ofd flock+ofd hardlink auto etcd ;;
+    status:-m | status:--mode | break:-m | break:--mode | cleanup:-m | cleanup:--mode) _swlock_offer etcd ;;
+    *:--on-loss) _swlock_offer term none ;;
     acquire:--fd | release:--fd) mapfile -t COMPREPLY < <(compgen -W "$(command ls "/proc/$$/fd")" -- "$current") ;;
     *:--owner) _swlock_offer none; _swlock_processes ;;
     *:--to) _swlock_offer none; _swlock_processes ;;
@@ -144,14 +149,14 @@ _swlock() {
   fi
   case ${words[1]} in
     run) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --also --also-shared --queue --slots --replace --lifetime --style --clock-slop --poll --settle --retry-errno -c --command -F --no-fork -o --close --leftovers --max-runtime --kill-after --record --chdir --umask --env --unset --clear-env --argv0 --user --keep-env --groups --fd --stdin --close-fds --path-lookup --shell --trace --sandbox --fakeroot --nice --ionice --rlimit --cgroup --cgroup-new --unshare --unshare-optional --propagation --on-exit --sync --warn-large-env --log --log-only --log-filter --log-timestamps --pty -h --help -V --version) ;;
-    acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --queue --slots --lifetime --style --clock-slop --poll --settle --retry-errno --fd --owner --take -h --help -V --version) ;;
+    acquire) options=(-m --mode -s --shared -x --exclusive -n --nonblock -w --timeout -E --conflict-exit-code --range --perm --group --no-create --unlink --sidecar -q --quiet -v --verbose --progress --message --reentrant --queue --slots --lifetime --style --clock-slop --poll --settle --retry-errno --on-loss --fd --owner --take -h --help -V --version) ;;
     release) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --fd --owner --any -h --help -V --version) ;;
     refresh) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner -h --help -V --version) ;;
     transfer) options=(--sidecar -q --quiet -v --verbose --lifetime --style --clock-slop --settle --retry-errno -m --mode --owner --to -h --help -V --version) ;;
     wait) options=(-n --nonblock -w --timeout -E --conflict-exit-code --sidecar -q --quiet -v --verbose --progress --message --clock-slop -m --mode --range --gone --style -h --help -V --version) ;;
-    status) options=(--sidecar -v --verbose --style --clock-slop -q --quiet --json --watch --probe -h --help -V --version) ;;
-    break) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --force --kill --kill-after --strangers -h --help -V --version) ;;
-    cleanup) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
+    status) options=(--sidecar -v --verbose --style --clock-slop -m --mode -q --quiet --json --watch --probe -h --help -V --version) ;;
+    break) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --force --kill --kill-after --strangers -h --help -V --version) ;;
+    cleanup) options=(--sidecar -q --quiet -v --verbose --style --clock-slop --settle --retry-errno -m --mode --dry-run --all --force --unused --older-than --json -h --help -V --version) ;;
     version) options=(-h --help -V --version) ;;
     help)
       [[ ${#words[@]} -eq 3 ]] && _swlock_offer run acquire release refresh transfer wait status break cleanup as help version modes exit durations json

@@ -105,6 +105,8 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     case .free: return self == .status
     case .usage, .notALock, .unsupported, .systemCall, .cannotCreate, .inputOutput, .notPermitted:
       return true
+    case .engineDied:
+      return self == .run || self == .acquire || self == .status || self == .break
     case .missing: return self == .run || self == .acquire || self == .status || self == .break
     case .busy: return self == .run || self == .acquire || self == .wait || self == .break
     case .notHeld:

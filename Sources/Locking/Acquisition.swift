@@ -24,6 +24,7 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   case .kernel, .flockAndOFD: hold = try KernelAcquisition(request).perform()
   case .flufl(let policy): hold = try FluflAcquisition(request, policy).perform()
   case .portage(let policy): hold = try PortageAcquisition(request, policy).perform()
+  case .engine: hold = try EngineAcquisition(request).perform()
   }
   return HeldLock(hold, request.kind)
 }

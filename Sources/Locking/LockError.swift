@@ -19,8 +19,34 @@ public enum LockError: Error, Equatable, Sendable {
   case notHeld
   /// The lock's lifetime had passed, or somebody broke it, before it was released or refreshed.
   case lost
+  /// An engine said why, or nothing at all. On the heap, since this error is thrown in many places.
+  indirect case engine(EngineTrouble)
   /// A system call failed.
   case system(LockStep, Errno)
+}
+
+extension LockError {
+  /// Whether somebody else has the lock, or may have it.
+  public var isLoss: Bool {
+    switch self {
+    case .lost, .notHeld, .engine(.lost): true
+    default: false
+    }
+  }
+
+  /// Whether the lock is there until its time has passed, and will not be renewed.
+  public var endsLock: Bool { self == .engine(.died) }
+
+  /// Whether nothing went wrong, and nothing is new.
+  public var isNoNews: Bool { self == .engine(.silent) }
+
+  /// Whether the lock was not free, and not waited for.
+  public var isBusy: Bool {
+    switch self {
+    case .busy, .engine(.busy): true
+    default: false
+    }
+  }
 }
 
 /// What stands at the path, and is never used as a lock file.
@@ -109,7 +135,7 @@ public enum LockStep: Equatable, Sendable {
   /// Looking for the process that is to hold the lock.
   case owner
   case open, create, fchown, fchmod, linkat
-  case flock, fcntl, timer
+  case flock, fcntl, timer, poll
   /// Asking the kernel whether somebody has the file open.
   case lease
   case fstat, stat, fstatfs, mountTable, lockTable
@@ -134,6 +160,7 @@ public enum LockStep: Equatable, Sendable {
     case .flock: "flock"
     case .fcntl: "fcntl"
     case .timer: "timer"
+    case .poll: "poll"
     case .lease: "lease"
     case .fstat: "fstat"
     case .stat: "stat"

@@ -26,7 +26,8 @@ extension OptionSpecification {
       .optionalName, .optionalNumber:
       .nothing
     case .number: identity == .descriptor ? .descriptors : .nothing
-    case .mode, .leftovers, .style, .error, .null, .yesOrNo, .ioPriority, .propagation,
+    case .mode, .engine, .leftovers, .style, .error, .lossAction, .null, .yesOrNo, .ioPriority,
+      .propagation,
       .optionalSidecar, .optionalReplaced,
       .optionalSignal:
       .words(choices)

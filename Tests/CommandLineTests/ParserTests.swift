@@ -36,6 +36,17 @@ private func commandCount(_ options: RunOptions) -> Int? {
     #expect(commandCount(options) == 2)
   }
 
+  @Test func anEngineHasALifetimeAndKillsWhatIsLeft() throws {
+    let options = try run("-m", "etcd", "name", "cmd")
+    #expect(options.lock.mode?.name == "etcd")
+    #expect(options.lock.kind.lifetime == .seconds(15))
+    #expect(options.lock.kind.engine?.text == "etcd" && !options.lock.kind.isInherited)
+    #expect(options.leftovers == .kill)
+    let other = try run("-m", "etcd", "--lifetime", "1min", "--slots", "2", "-o", "name", "cmd")
+    #expect(other.lock.kind.lifetime == .seconds(60))
+    #expect(other.lock.slots == 2 && other.leftovers == .release)
+  }
+
   @Test func everythingBehindTheFirstWordOfTheCommandIsItsOwn() throws {
     let options = try run("/lock", "cmd", "-n", "--", "--shared")
     #expect(!options.lock.nonblock)
@@ -80,7 +91,7 @@ private func commandCount(_ options: RunOptions) -> Int? {
     ["-F", "--max-runtime", "1", "/lock", "cmd"], ["--kill-after", "1", "/lock", "cmd"],
     ["--max-runtime", "0", "/lock", "cmd"], ["-E", "256", "/lock", "cmd"],
     ["--perm", "0888", "/lock", "cmd"], ["--perm", "1777", "/lock", "cmd"],
-    ["--no-create", "--perm", "600", "/lock", "cmd"], ["-m", "mandatory", "/lock", "cmd"],
+    ["--no-create", "--perm", "600", "/lock", "cmd"], ["-m", "Mandatory", "/lock", "cmd"],
   ])
   func whatMakesNoSenseIsAUsageError(_ words: [String]) {
     var arguments = (["swlock", "run"] + words).map { strdup($0) } + [nil]

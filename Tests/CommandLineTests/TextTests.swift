@@ -66,6 +66,8 @@ private func sample(_ value: OptionValue) -> String {
   switch value {
   case .none: ""
   case .mode: "posix"
+  case .engine: "etcd"
+  case .lossAction: "none"
   case .leftovers: "wait"
   case .style, .optionalSidecar: "portage"
   case .error: "EIO"
@@ -135,7 +137,8 @@ private func sample(_ value: OptionValue) -> String {
           && (row.overrides.contains($0.identity) || row.needs == $0.identity)
       }
       let contexts = [
-        [], ["-m", "hardlink"], ["-m", "posix"], ["--max-runtime", "9"], ["--unshare", "mount"],
+        [], ["-m", "hardlink"], ["-m", "posix"], ["-m", "etcd"], ["--max-runtime", "9"],
+        ["--unshare", "mount"],
       ].flatMap { [$0, $0 + ["/lock"]] }
       let changes = contexts.contains { context in
         let words = required(subcommand) + context + before.flatMap { option($0) }

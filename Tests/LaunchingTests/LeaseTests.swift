@@ -203,4 +203,32 @@ import Testing
     #expect(companion.isLost)
     companion.end()
   }
+
+  @Test func newsOfALeaseAreLookedAtWhenTheyCome() throws {
+    let lease = try Lease(lifetime: .seconds(15))
+    let now = Self.begin + .seconds(1)
+    for (renewer, due) in [
+      (Lease.Renewer.supervisor, LeaseTimes.Due.renewal), (.child, .nothing),
+      (.companion, .nothing),
+    ] {
+      lease.deadline = Self.begin + .seconds(15)
+      var times = LeaseTimes(lease, renewer, at: Self.begin)
+      times.woken(at: now)
+      #expect(times.due(at: now) == due)
+    }
+  }
+
+  @Test func oneThatWillNotBeRenewedIsWarnedOfAtOnceAndEndsAtItsTime() throws {
+    let lease = try Lease(lifetime: .seconds(15))
+    lease.deadline = Self.begin + .seconds(15)
+    var times = LeaseTimes(lease, .supervisor, at: Self.begin)
+    times.renewed(.hopeless, at: Self.begin)
+    #expect(times.due(at: Self.begin) == .warning)
+    times.warned()
+    #expect(times.due(at: Self.begin) == .nothing)
+    #expect(times.next(at: Self.begin) == Self.begin + .seconds(15))
+    times.woken(at: Self.begin)
+    #expect(times.due(at: Self.begin) == .nothing)
+    #expect(times.due(at: Self.begin + .seconds(15)) == .end)
+  }
 }

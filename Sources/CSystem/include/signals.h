@@ -18,6 +18,19 @@ static inline int csystem_reset_signal(int signal) {
   return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
 }
 
+static inline int csystem_ignore(int signal) { return csystem_set_handler(signal, SIG_IGN); }
+// Has the calling process get `signal` whenever there is something new to be read (F_SETSIG, fcntl(2)).
+static inline int csystem_signal_input(int descriptor, int signal) {
+  int flags = fcntl(descriptor, F_GETFL);
+  if (flags < 0 || fcntl(descriptor, F_SETOWN, getpid()) < 0 ||
+      fcntl(descriptor, F_SETSIG, signal) < 0)
+    return -1;
+  return fcntl(descriptor, F_SETFL, flags | O_ASYNC);
+}
+// Whether it is no timer's.
+static inline int csystem_is_of_input(const siginfo_t *information) {
+  return information->si_code != SI_TIMER;
+}
 static inline int csystem_is_ignored(int signal) {
   struct sigaction action;
   return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;

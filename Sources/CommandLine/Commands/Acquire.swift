@@ -94,6 +94,13 @@ struct Acquire {
     keeper keeping: borrowing Keeping, of request: LockRequest, for owners: Owners,
     _ processes: [ObservedProcess]
   ) throws(Failure) -> LaunchError {
+    var request = request
+    if request.kind.engine != nil {
+      let owner = processes.first
+      request.engine = try options.lock.startEngine(
+        for: request, process: owner?.identifier ?? getpid(),
+        command: owner?.arguments().first ?? "swlock", outlivesCaller: true)
+    }
     let lock = try options.lock.takeLock(request, for: owners)
     let kept: KeptLock
     if let reliance = lock.reliance {
@@ -104,12 +111,24 @@ struct Acquire {
         path: request.path.absolutePath, owners: processes, mode: lock.kind.mode,
         descriptor: descriptor,
         unlinks: options.lock.unlink)
+    } else if let socket = lock.socket, let deadline = lock.deadline {
+      kept = KeptLock(
+        name: request.path, owners: processes, mode: lock.kind.mode, socket: socket,
+        KeptLock.Lease(
+          deadline: deadline, lifetime: lock.kind.lifetime ?? .zero,
+          isSilent: options.isSilentOnLoss))
     } else {
       leaveClaimBehind(lock)
     }
+    if let signal = lock.socket.flatMap({ _ in terminationSignals().takePending() }) {
+      options.lock.release(lock)
+      _exit(128 + signal)
+    }
     var command = Command(CStringVector(kept.words), environment: CStringVector([]))
     command.isThisProgram = true
-    if let descriptor = lock.descriptor { command.inheritedDescriptors = [descriptor] }
+    if let descriptor = lock.descriptor ?? lock.socket {
+      command.inheritedDescriptors = [descriptor]
+    }
     let error = keeping.become(command)
     // Until here it has the lock.
     options.lock.release(lock)

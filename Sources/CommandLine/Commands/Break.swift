@@ -4,7 +4,7 @@ internal import SystemInterface
 
 /// `swlock break`: ends locks whose owner is dead or overdue.
 struct Break {
-  private let options: ViewerOptions
+  let options: ViewerOptions
 
   init(_ options: ViewerOptions) {
     self.options = options
@@ -15,7 +15,11 @@ struct Break {
     var first = FirstFailure()
     for path in options.paths {
       do throws(Failure) {
-        try breakLock(try options.lock.lockPath(path))
+        if let engine = options.lock.engine {
+          try breakLock(named: path, engine)
+        } else {
+          try breakLock(try options.lock.lockPath(path))
+        }
       } catch {
         let isExpected =
           error.status == ExitStatus.busy.rawValue || error.status == ExitStatus.missing.rawValue

@@ -6,7 +6,7 @@ internal import SystemInterface
 /// `swlock hold`, which only `acquire` calls: the process that keeps a lock, or watches one that it relies
 /// on. It ends when the last owner does, when the lock that it relies on is gone, or a signal comes.
 struct Keeper {
-  private let kept: KeptLock
+  let kept: KeptLock
 
   init(_ kept: KeptLock) {
     self.kept = kept
@@ -20,6 +20,7 @@ struct Keeper {
       try keep(reliance, nil)
       return ExitStatus.done.rawValue
     }
+    if let lease = kept.lease { return try keepByEngine(lease) }
     let lock = try adopt()
     let companion = companion(for: lock)
     let failure: Failure?
@@ -81,7 +82,7 @@ struct Keeper {
   }
 
   /// Those that live.
-  private func openOwners() throws(Failure) -> [ProcessHandle] {
+  func openOwners() throws(Failure) -> [ProcessHandle] {
     var handles: [ProcessHandle] = []
     for owner in kept.owners {
       do throws(Errno) {
@@ -110,7 +111,11 @@ struct Keeper {
 
   private func reliance(on support: KeptLock.Support) throws(Failure) -> Reliance {
     let reliance: Reliance? =
-      if !kept.mode.hasClaim {
+      if kept.mode.engine != nil {
+        parseNumber(support.holder.bytes).flatMap { Int32(exactly: $0) }.flatMap { holder in
+          Reliance(onProcess: holder, start: support.start, at: kept.path, kept.mode.kind())
+        }
+      } else if !kept.mode.hasClaim {
         parseNumber(support.holder.bytes).flatMap { Int32(exactly: $0) }.flatMap { holder in
           Reliance(
             onDescriptor: kept.descriptor, of: holder, start: support.start,
@@ -125,7 +130,7 @@ struct Keeper {
     return reliance
   }
 
-  private var ownersAreGone: Failure {
+  var ownersAreGone: Failure {
     let number = Int64(kept.owners[0].process)
     return Failure(.systemCall, .unable(to: "hold", kept.path, "there is no process \(number)"))
   }

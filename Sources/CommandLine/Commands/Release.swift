@@ -4,7 +4,7 @@ internal import SystemInterface
 
 /// `swlock release`: ends a lock that was acquired.
 struct Release {
-  private let options: HolderOptions
+  let options: HolderOptions
 
   init(_ options: HolderOptions) {
     self.options = options
@@ -21,6 +21,10 @@ struct Release {
       keepers = []  // There is no /proc.
     } catch {
       throw .hardlink("release", path, error, "/proc: \(Failure.reason(error))")
+    }
+    if let engine = options.lock.engine {
+      try releaseByEngine(engine, owners, keepers)
+      return ExitStatus.done.rawValue
     }
     if try releaseReliance(path, owners, keepers) {
       options.lock.say("released \(path), which another process has")
@@ -128,7 +132,7 @@ struct Release {
       .hardlink("release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil)))
   }
 
-  private func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {
+  func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {
     try checkProcessNumbers("release", path)
     do throws(Errno) {
       try send(SIGTERM, to: keeper)
@@ -140,13 +144,15 @@ struct Release {
 
   /// The process of that number, and what it keeps, by its own words, if it does that for these.
   @inline(never)
-  private func keeper(
+  func keeper(
     _ number: Int32, _ owners: Owners
   ) -> (process: ObservedProcess, kept: KeptLock)? {
     guard let keeper = ObservedProcess(number), let kept = KeptLock(claimedBy: keeper) else {
       return nil
     }
     if !options.anyMode, let mode = options.lock.mode, kept.mode != mode { return nil }
+    // Its name is none of a file.
+    if options.anyMode, kept.mode.engine != nil { return nil }
     if case .processes = owners, !kept.isTrusted(keeper) { return nil }
     return kept.isFor(owners) ? (keeper, kept) : nil
   }

@@ -93,8 +93,12 @@ struct Run {
       throw .launching(error, name)
     }
     if case .ended(let termination) = place { return status(ofOther: termination) }
-    if !inheritsLock, kind.hasClaim {
-      // The claim names the one that is to hold it.
+    if !inheritsLock, kind.isTakenByHolder {
+      if kind.engine != nil {
+        request.engine = try options.lock.startEngine(
+          for: request, process: getpid(), command: name)
+      }
+      // A claim names the one that is to hold it.
       if let status = try splitInTwo(request) { return status }
       request.partner = getppid()
     }
@@ -107,7 +111,7 @@ struct Run {
     let ended: (holder: Int32, outcome: Supervisor.Outcome)?
     do throws(LaunchError) {
       ended = try forkHolder(
-        killingLeftovers: kind.hasClaim || makesControlGroup, lease: lease,
+        killingLeftovers: kind.isTakenByHolder || makesControlGroup, lease: lease,
         relay: environment?.output?.processes, hindered: sayHindered)
     } catch {
       throw .launching(error, name)
@@ -116,6 +120,7 @@ struct Run {
     if case .signalled = ended.outcome.termination {
       environment?.endControlGroup(ofHolder: ended.holder, options.lock)
       if kind.hasClaim { release(request, of: ended.holder) }
+      request.engine?.releaseForAnother()
     }
     let result = status(ofOther: ended.outcome.termination)
     // A holder that was stopped may not know why its command has ended.
@@ -157,14 +162,14 @@ struct Run {
   }
 
   private func lockAndRun(_ request: LockRequest, hasFront: Bool) throws(Failure) -> Int32 {
-    if !kind.hasClaim { record?.expectSignals() }
+    if !kind.isTakenByHolder { record?.expectSignals() }
     let lock = try options.lock.takeLock(request, and: others, replacing: takeover)
     var run = self
     run.since = .now
     record?.lockWasTaken()
     record?.slot = lock.slot.map { Int64($0) }
     // Those who wait need no second process.
-    if !inheritsLock, !kind.hasClaim {
+    if !inheritsLock, !kind.isTakenByHolder {
       do throws(Failure) {
         if let status = try splitInTwo(request) {
           // It was the other one's to release.

@@ -6,8 +6,8 @@ internal import Locking
 
 extension Run {
   func variables(_ lock: borrowing HeldLock) -> [EnvironmentVariable] {
-    let paths = paths.map { $0.absolutePath }
-    let mode = ByteString(stringLiteral: lock.kind.mode.name)
+    let paths = paths.map { kind.isOfFile ? $0.absolutePath : $0 }
+    let mode = lock.kind.mode.name
     var held: ByteString = CStringVector.environmentValue("SWLOCK_HELD") ?? ""
     for path in paths {
       if !held.isEmpty { held = held + ":" }
@@ -25,6 +25,15 @@ extension Run {
       // That of the lock under which it runs.
       variables.append(EnvironmentVariable("SWLOCK_SLOT", ""))
     }
+    if let token = lock.token {
+      variables.append(EnvironmentVariable("SWLOCK_TOKEN", token))
+    } else if lock.announcesNews, CStringVector.environmentValue("SWLOCK_TOKEN") != nil {
+      variables.append(EnvironmentVariable("SWLOCK_TOKEN", ""))
+    }
+    for variable in lock.variables {
+      guard let (name, value) = split(variable, at: "=") else { continue }
+      variables.append(EnvironmentVariable(name, value))
+    }
     return variables
   }
 
@@ -32,8 +41,8 @@ extension Run {
     let variables = variables(lock)
     if let environment {
       // To open a FIFO may take for ever. The front releases the lock of a holder that is killed.
-      if kind.hasClaim { dieOfTerminationSignals() }
-      defer { if kind.hasClaim { holdBackTerminationSignals() } }
+      if kind.isTakenByHolder { dieOfTerminationSignals() }
+      defer { if kind.isTakenByHolder { holdBackTerminationSignals() } }
       return try environment.command(options.command, setting: variables)
     }
     return Command(options.command.vector, environment: .environment(setting: variables))
@@ -63,7 +72,9 @@ extension Run {
   }
 
   private func check(_ path: ByteString?, _ purpose: StaticString) throws(Failure) {
-    guard let path, let file = try? FileStatus(at: path, followingLinks: true) else { return }
+    guard kind.isOfFile, let path, let file = try? FileStatus(at: path, followingLinks: true) else {
+      return
+    }
     for locked in paths
     where (try? FileStatus(at: locked, followingLinks: true))?.identity == file.identity {
       throw .usage("the lock file \(locked) cannot be \(purpose)")

@@ -36,7 +36,7 @@ final class RunRecord {
   let path: ByteString
   let command: CommandWords
   /// Nil while `auto` has not chosen.
-  var mode: StaticString?
+  var mode: ByteString?
   /// Of a lock that several may have at once.
   var slot: Int64?
   var outcome: RunOutcome?
@@ -53,8 +53,9 @@ final class RunRecord {
   init(in file: ByteString, of options: RunOptions) throws(Failure) {
     self.file = file
     let lock = try options.lock.lockPath(options.path)
-    try Self.check(file, lock)
-    path = lock.absolutePath
+    let isOfFile = options.lock.kind.isOfFile
+    if isOfFile { try Self.check(file, lock) }
+    path = isOfFile ? lock.absolutePath : lock
     command = options.command
     mode = options.lock.mode?.name
     // It may be a FIFO: nobody is waited for who is to read it.

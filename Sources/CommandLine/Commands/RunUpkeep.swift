@@ -37,14 +37,23 @@ extension Run {
     _ lock: borrowing HeldLock
   ) throws(LaunchError) -> Supervisor.Outcome {
     let vigil = supervisor.begin(child, group: group)
+    // What came before its signal was blocked.
+    if lock.announcesNews { attend(to: lock, vigil) }
     while true {
       switch try vigil.next() {
       case .ended(let outcome): return outcome
-      case .renewalIsDue: vigil.renewed(renew(lock))
+      case .renewalIsDue: attend(to: lock, vigil)
       case .hindered(let obstacle): sayHindered(obstacle)
       case .interrupted: break
       }
     }
+  }
+
+  private func attend(to lock: borrowing HeldLock, _ vigil: Vigil) {
+    vigil.renewed(renew(lock))
+    guard let text = lock.requestToEnd else { return }
+    refusals.last = .engine(.ended(text))
+    vigil.giveUp()
   }
 
   /// - Returns: the status for that.
@@ -75,7 +84,9 @@ extension Run {
     } catch {
       let isNew = error != refusals.last
       refusals.last = error
-      if error == .lost || error == .notHeld { return .lost }
+      if error.isLoss { return .lost }
+      if error.endsLock { return .hopeless }
+      if error.isNoNews { return .failed }
       // Tried again and again until the lifetime ends, and said once.
       if isNew {
         Output.say(.unable(to: "refresh", lock.path, Failure.reason(error, options.lock)))
@@ -95,10 +106,15 @@ extension Run {
       if let end, end.hasPassed { return output.abandon() }
       if companion?.isLost == true { return output.abandon() }
       if lease == nil { continue }
+      var isLost = false
       switch renew(lock) {
       case .renewed(let deadline): lease?.deadline = deadline
-      case .failed: break
-      case .lost:
+      // Nobody else tells that it has ended.
+      case .failed, .hopeless:
+        isLost = lock.announcesNews && lock.deadline.map { .now >= $0 } ?? false
+      case .lost: isLost = true
+      }
+      if isLost {
         sayLost(lock)
         return output.abandon()
       }

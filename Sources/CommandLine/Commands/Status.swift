@@ -30,7 +30,7 @@ final class PathReport {
 /// `swlock status`: who holds locks, and who waits for them. Takes no lock, and changes nothing.
 struct Status {
   /// What a look gave, at one path or at all locks.
-  private final class Look {
+  final class Look {
     let text: Message
     /// The same as long as nothing has happened but that time passed; empty where nobody watches.
     let key: Message
@@ -59,7 +59,7 @@ struct Status {
     private(set) lazy var owner = (try? OwnerChoice.caller.resolved(for: .status))?.first
   }
 
-  private let options: ViewerOptions
+  let options: ViewerOptions
 
   init(_ options: ViewerOptions) {
     self.options = options
@@ -91,13 +91,17 @@ struct Status {
     let asker = Asker()
     var looks: [Look] = []
     for path in options.paths {
-      looks.append(look(at: try options.lock.lockPath(path), asker))
+      if let engine = options.lock.engine {
+        looks.append(look(atName: path, engine))
+      } else {
+        looks.append(look(at: try options.lock.lockPath(path), asker))
+      }
     }
     return looks
   }
 
   /// Under -v, unless it would be said again and again.
-  private func say(_ message: @autoclosure () -> Message) {
+  func say(_ message: @autoclosure () -> Message) {
     if options.watch == nil { options.lock.say(message()) }
   }
 

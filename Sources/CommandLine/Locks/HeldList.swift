@@ -39,6 +39,12 @@ enum HeldList {
     return false
   }
 
+  /// Whether that list has a lock in it which is only a name, of an engine's.
+  static func names(_ name: ByteString, of mode: LockMode, in list: ByteString) -> Bool {
+    let entry = (mode.name + "=" + escaped(name)).bytes
+    return list.bytes.split(separator: ascii(":")).contains { $0.elementsEqual(entry) }
+  }
+
   private static func unescaped(_ path: ArraySlice<UInt8>) -> ByteString {
     var bytes: [UInt8] = []
     var rest = path

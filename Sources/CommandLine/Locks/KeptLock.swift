@@ -10,6 +10,10 @@ internal import SystemInterface
 /// started, in clock ticks; for `nobody`, it is 0. Of several, PID and START have commas between them. SECONDS
 /// since the epoch is when the lock was won.
 ///
+/// `... MODE DESCRIPTOR since SECONDS until NANOSECONDS LIFETIME [silent]`: an engine keeps it, to which
+/// DESCRIPTOR leads, and PATH is only a name. Without news it ends at that time since the machine's start; silent:
+/// the owner is not told if it is lost.
+///
 /// `... MODE DESCRIPTOR on HOLDER START`: it only relies on a lock, which process HOLDER keeps with
 /// DESCRIPTOR; in `hardlink` mode HOLDER is the claim's file.
 struct KeptLock {
@@ -29,6 +33,15 @@ struct KeptLock {
   let unlinks: Bool
   let support: Support?
 
+  /// What an engine keeps.
+  let lease: Lease?
+
+  struct Lease {
+    let deadline: BootTime
+    let lifetime: Span
+    let isSilent: Bool
+  }
+
   /// Who has the lock that is relied on.
   struct Support {
     let holder: ByteString
@@ -45,15 +58,30 @@ struct KeptLock {
     self.unlinks = unlinks
     since = .now
     support = nil
+    lease = nil
+  }
+
+  init(
+    name: ByteString, owners: [ObservedProcess], mode: LockMode, socket: Int32, _ lease: Lease
+  ) {
+    path = name
+    self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
+    self.mode = mode
+    descriptor = socket
+    unlinks = false
+    since = .now
+    support = nil
+    self.lease = lease
   }
 
   init(relyingOn reliance: Reliance, owners: [ObservedProcess]) {
-    path = reliance.path.absolutePath
+    path = reliance.kind.isOfFile ? reliance.path.absolutePath : reliance.path
     self.owners = owners.map { Owner(process: $0.identifier, start: $0.startTicks) }
     mode = reliance.kind.mode
     descriptor = reliance.holderDescriptor ?? 0
     unlinks = false
     since = nil
+    lease = nil
     support = Support(
       holder: reliance.claim ?? ByteString(decimal: reliance.holder), start: reliance.holderStart)
   }
@@ -76,6 +104,14 @@ struct KeptLock {
     } else {
       since = nil
     }
+    if mode.engine != nil, rest.first == "until" {
+      lease = Self.lease(rest.dropFirst())
+      unlinks = false
+      support = nil
+      if lease == nil { return nil }
+      return
+    }
+    lease = nil
     unlinks = rest.count == 1 && rest.first == "unlink"
     if rest.isEmpty || unlinks {
       support = nil
@@ -85,7 +121,18 @@ struct KeptLock {
     } else {
       return nil
     }
-    if mode.hasClaim, support == nil { return nil }
+    if mode.surestMode == nil, support == nil { return nil }
+  }
+
+  private static func lease(_ words: ArraySlice<ByteString>) -> Lease? {
+    var words = words
+    guard let end = words.popFirst().flatMap({ parseNumber($0.bytes) }),
+      let seconds = words.popFirst().flatMap({ parseNumber($0.bytes) }),
+      words.isEmpty || words.count == 1 && words.first == "silent"
+    else { return nil }
+    return Lease(
+      deadline: BootTime(sinceZero: .nanoseconds(end)), lifetime: .seconds(seconds),
+      isSilent: !words.isEmpty)
   }
 
   private static func owners(_ numbers: ByteString, _ starts: ByteString) -> [Owner]? {
@@ -168,10 +215,17 @@ struct KeptLock {
       starts = starts + comma + ByteString(decimal: owner.start)
     }
     var words: [ByteString] = [
-      "swlock", "hold", path, "for", numbers, starts, ByteString(stringLiteral: mode.name),
+      "swlock", "hold", path, "for", numbers, starts, mode.name,
       ByteString(decimal: descriptor),
     ]
     if let since { words += ["since", ByteString(decimal: since.sinceZero.wholeSeconds)] }
+    if let lease {
+      words += [
+        "until", ByteString(decimal: lease.deadline.sinceZero.nanoseconds),
+        ByteString(decimal: lease.lifetime.wholeSeconds),
+      ]
+      return lease.isSilent ? words + ["silent"] : words
+    }
     if let support { return words + ["on", support.holder, ByteString(decimal: support.start)] }
     return unlinks ? words + ["unlink"] : words
   }

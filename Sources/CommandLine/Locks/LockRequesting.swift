@@ -65,6 +65,7 @@ extension LockOptions {
     _ request: LockRequest, and more: [LockRequest] = [], for owners: Owners? = nil,
     replacing takeover: Takeover? = nil
   ) throws(Failure) -> HeldLock {
+    if request.kind.engine != nil { return try acquireByEngine(request) }
     if request.kind.hasClaim { return try acquireClaim(request, owners) }
     let wanted = WantedLocks([request] + more)
     let patience = patience
@@ -172,11 +173,11 @@ extension LockOptions {
     return timeout.map { .until(.after($0)) } ?? .forever
   }
 
-  private func announced(_ lock: consuming HeldLock, _ wanted: WantedLocks) -> HeldLock {
+  func announced(_ lock: consuming HeldLock, _ wanted: WantedLocks) -> HeldLock {
     if progress != .never {
       tellOfOtherKinds(lock, wanted.requests)
       for request in wanted.requests { warnOfPermissions(of: request.path) }
-      if queue != nil || slots != nil { warnOfProgram(at: lock.path) }
+      if lock.kind.isOfFile, queue != nil || slots != nil { warnOfProgram(at: lock.path) }
     }
     if verbose {
       let chosen: StaticString =
@@ -226,12 +227,12 @@ extension LockOptions {
       return nil
     }
     let path = lock.path
-    let verb: StaticString = lock.kind.hasClaim ? "release" : "remove"
+    let verb: StaticString = lock.kind.isTakenByHolder ? "release" : "remove"
     var status: ExitStatus?
     var isWell = true
     lock.release { path, error in
       isWell = false
-      if error == .lost || error == .notHeld { status = .notHeld }
+      if error.isLoss { status = .notHeld }
       // It was found to be lost, and said so, when it was to be refreshed.
       if error != .notHeld { Output.say(.unable(to: verb, path, Failure.reason(error, self))) }
     }

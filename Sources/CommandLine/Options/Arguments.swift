@@ -52,6 +52,8 @@ final class Arguments {
   var owner = OwnerChoice.caller
   var heir: LockOwner?
   var descriptor: Int32?
+  /// Whether the owner of a lock that is lost is left alone.
+  var isSilentOnLoss = false
 
   var watch: Span?
   var kill: Int32?

@@ -83,7 +83,23 @@ struct GivenOption {
     if value == "auto" { return nil }
     if let mode = LockMode(named: value) { return mode }
     throw .usage(
-      "invalid mode '\(value)': flock, posix, ofd, flock+ofd, hardlink or auto", of: subcommand)
+      "invalid mode '\(value)': flock, posix, ofd, flock+ofd, hardlink, auto or an engine",
+      of: subcommand)
+  }
+
+  /// A mode that is no other than that.
+  func engine() throws(Failure) -> LockMode {
+    if let mode = try mode(), mode.engine != nil { return mode }
+    throw .usage(
+      "--mode \(value): all kinds of locks on this machine are looked at without it, which is for engines, such as etcd",
+      of: subcommand)
+  }
+
+  /// Whether it is `none`, and not `other`.
+  func isNone(_ other: StaticString) throws(Failure) -> Bool {
+    if value == "none" { return true }
+    if value.bytes.elementsEqual(other.utf8) { return false }
+    throw invalid("\(other) or none")
   }
 
   func alsoLocked(_ sharing: Sharing) throws(Failure) -> AlsoLocked {

@@ -26,6 +26,8 @@ final class HolderOptions {
   let descriptor: Int32?
   /// Whether the kind of the lock does not matter.
   let anyMode: Bool
+  /// Whether the owner of a lock that is lost is left alone.
+  let isSilentOnLoss: Bool
 
   init(_ arguments: Arguments) throws(Failure) {
     let subcommand = arguments.subcommand
@@ -36,6 +38,7 @@ final class HolderOptions {
     heir = arguments.heir
     descriptor = arguments.descriptor
     anyMode = subcommand == .release && !arguments.has(.mode) && style != .portage
+    isSilentOnLoss = arguments.isSilentOnLoss
     path = arguments.paths.first ?? ""
     if descriptor == nil, subcommand == .acquire || subcommand == .release,
       parseNumber(path.bytes) != nil
@@ -55,7 +58,9 @@ final class HolderOptions {
     } else if arguments.paths.isEmpty {
       throw arguments.usage("no lock file given: \(subcommand.synopses[0])")
     }
-    if subcommand == .refresh || subcommand == .transfer, arguments.mode != .hardlink {
+    if subcommand == .refresh || subcommand == .transfer, arguments.mode != .hardlink,
+      arguments.mode?.engine == nil
+    {
       throw arguments.usage(subcommand.isForClaims)
     }
     lock = try LockOptions(arguments)

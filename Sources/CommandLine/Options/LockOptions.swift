@@ -27,6 +27,8 @@ final class LockOptions {
   let also: [AlsoLocked]
   let hardlink: FluflPolicy
   let style: HardlinkStyle
+  /// Of the engine that takes the lock, where one does.
+  let engine: EngineTerms?
 
   /// - Parameter lifetime: that of a `hardlink` lock, unless another one was given.
   init(
@@ -59,17 +61,21 @@ final class LockOptions {
     if policy.lifetime == .zero { policy.lifetime = nil }
     hardlink = policy
 
+    engine = try arguments.mode?.engine.map { (name) throws(Failure) in
+      try arguments.engineTerms(name)
+    }
+
     if style == .portage, arguments.lifetime != nil {
       throw arguments.usage("locks of --style portage have no lifetime")
     }
     if queue != nil, slots == nil, mode != .flock {
       throw arguments.usage(
         mode?.isRecordLock == true
-          ? "--queue needs --mode flock; with --mode \(mode?.name ?? "") one slot is a lock with a queue: --slots 1"
+          ? "--queue needs --mode flock; with --mode \(mode?.ownName ?? "") one slot is a lock with a queue: --slots 1"
           : "--queue needs --mode flock, or --slots")
     }
     if mode == .hardlink { try checkHardlink(arguments) }
-    if !also.isEmpty, mode?.hasClaim ?? true {
+    if !also.isEmpty, mode?.isRecorded != true {
       throw arguments.usage(
         "the order that keeps those with --also from waiting for each other is that of the kernel's locks: it needs --mode flock, posix, ofd or flock+ofd"
       )

@@ -16,7 +16,7 @@ package enum OptionIdentity: UInt8, CaseIterable, Sendable {
   case niceness, ioPriority, limit, controlGroup, warnLargeEnvironment
   case log, logOnly, logFilter, logTimestamps, pseudoTerminal
   case namespaces, optionalNamespaces, propagation, newControlGroup, sync, onExit
-  case kill, strangers, unused
+  case kill, strangers, unused, onLoss
   case json, watch, probe
   case force, dryRun, all, olderThan
   case help, version
@@ -36,27 +36,40 @@ package enum OptionSection: Sendable {
 
 /// The modes that an option needs.
 enum ModeRule: Sendable {
-  case any, hardlink, hardlinkOrAuto, flockOrOFD, ofdOrPosix, flock
+  case any, hardlink, hardlinkOrAuto, flockOrOFD, flock
+  /// Those whose locks are of files.
+  case ofFiles
+  /// Those whose locks may have a lifetime, and the one that may become such.
+  case withLifetime
+  /// Those whose locks can be several, and be numbered.
+  case withSlots
+  case engine
 
   /// - Parameter mode: nil is `auto`.
   func allows(_ mode: LockMode?) -> Bool {
     switch self {
     case .any: true
+    case .ofFiles: mode?.engine == nil
+    case .withLifetime: mode == .hardlink || mode == nil || mode?.engine != nil
+    case .engine: mode?.engine != nil
     case .hardlink: mode == .hardlink
     case .hardlinkOrAuto: mode == .hardlink || mode == nil
     case .flockOrOFD: mode == .flock || mode == .ofd
     case .flock: mode == .flock
-    case .ofdOrPosix: mode == .ofd || mode == .posix
+    case .withSlots: mode == .ofd || mode == .posix || mode?.engine != nil
     }
   }
 
   var names: StaticString {
     switch self {
     case .any: ""
+    case .ofFiles: "flock, posix, ofd, flock+ofd or hardlink"
+    case .withLifetime: "hardlink, or that of an engine"
+    case .engine: "of an engine, such as etcd"
     case .hardlink, .hardlinkOrAuto: "hardlink"
     case .flockOrOFD: "flock or ofd"
     case .flock: "flock"
-    case .ofdOrPosix: "ofd or posix"
+    case .withSlots: "ofd or posix, or that of an engine"
     }
   }
 }

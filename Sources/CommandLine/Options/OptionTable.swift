@@ -10,8 +10,8 @@ internal import SystemInterface
 package let optionTable: [OptionSpecification] = [
   .init(
     .mode, "m", "mode", .mode, .lock, .lockers,
-    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), flock+ofd (both), hardlink (link(2)), or auto: flock if that excludes at PATH, else hardlink",
-    isCommon: true, brief: "flock, posix, ofd, flock+ofd, hardlink or auto"
+    "kind of lock: flock (default), posix (fcntl F_SETLK), ofd (fcntl F_OFD_SETLK), flock+ofd (both), hardlink (link(2)), auto: flock if that excludes at PATH, else hardlink; or an engine, such as etcd: then PATH is a name on its servers",
+    isCommon: true, brief: "flock, posix, ofd, hardlink, auto, etcd ..."
   ) { (record, given) throws(Failure) in record.mode = try given.mode() },
   .init(
     .shared, "s", "shared", .none, .lock, .lockers, "share the lock with other shared holders",
@@ -35,26 +35,31 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.conflictExitCode = try given.exitCode() },
   .init(
     .range, nil, "range", .range, .lock, .lockers,
-    "lock only these bytes, in the modes posix and ofd, and of the record lock of flock+ofd; without LENGTH or with 0, to the end"
+    "lock only these bytes, in the modes posix and ofd, and of the record lock of flock+ofd; without LENGTH or with 0, to the end",
+    modes: .ofFiles
   ) { (record, given) throws(Failure) in record.range = try given.range() },
   .init(
     .permissions, nil, "perm", .permissions, .lock, .lockers,
-    "octal permissions of a lock file that is created, whatever the umask; default 0600"
+    "octal permissions of a lock file that is created, whatever the umask; default 0600",
+    modes: .ofFiles
   ) { (record, given) throws(Failure) in record.permissions = try given.permissions() },
   .init(
-    .group, nil, "group", .group, .lock, .lockers, "group of a lock file that is created"
+    .group, nil, "group", .group, .lock, .lockers, "group of a lock file that is created",
+    modes: .ofFiles
   ) { (record, given) in record.group = given.value },
   .init(
     .noCreate, nil, "no-create", .none, .lock, .lockers, "the lock file must exist",
+    modes: .ofFiles,
     excludes: .these(.permissions, .group),
     because: "--perm and --group are for a file that is created, not with --no-create"),
   .init(
     .unlink, nil, "unlink", .none, .lock, .lockers,
     "remove the lock file when releasing it, if it is empty and nobody else has it open",
-    needsFork: true),
+    needsFork: true, modes: .ofFiles),
   .init(
     .sidecar, nil, "sidecar", .optionalSidecar, .lock, .lockers + .holders + .viewers + .wait,
-    "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile"
+    "lock .NAME.swlock beside PATH instead of PATH itself; with =portage, .NAME.portage_lockfile",
+    modes: .ofFiles
   ) { (record, given) throws(Failure) in record.sidecar = try given.sidecar() },
   .init(
     .quiet, "q", "quiet", .none, .lock, .lockers + .wait,
@@ -100,9 +105,9 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
   .init(
     .slots, nil, "slots", .number, .lock, .lockers,
-    "up to N can have the lock at once, 1 to 4096, each with a number from 0 (SWLOCK_SLOT; acquire shows it), always in order of arrival; needs --mode ofd (its default) or posix",
+    "up to N can have the lock at once, 1 to 4096, each with a number from 0 (SWLOCK_SLOT; acquire shows it), always in order of arrival; needs --mode ofd (its default), posix or an engine",
     isCommon: true, brief: "up to N can have the lock at once",
-    modes: .ofdOrPosix,
+    modes: .withSlots,
     excludes: .these(.shared, .range, .reentrant)
   ) { (record, given) throws(Failure) in
     record.slots = try given.slots()
@@ -117,8 +122,8 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.replaced = try given.replaced() },
   .init(
     .lifetime, nil, "lifetime", .duration, .hardlink, .lockers + .refresh + .transfer,
-    "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it",
-    modes: .hardlinkOrAuto
+    "how long the lock is valid without a refresh; 0: until it is released; default 15s, under run 60s, and run refreshes it; with an engine 15s, at least 5s",
+    modes: .withLifetime
   ) { (record, given) throws(Failure) in record.lifetime = try given.lifetime() },
   .init(
     .style, nil, "style", .style, .hardlink, .lockers + .holders + .viewers,
@@ -168,7 +173,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, _) in record.leftovers = .release },
   .init(
     .leftovers, nil, "leftovers", .leftovers, .own, .run,
-    "processes that outlive the command: keep the lock (default), wait for them, kill them, or release the lock without regard to them",
+    "processes that outlive the command: keep the lock (default), wait for them, kill them (default with an engine), or release the lock without regard to them",
     needsFork: true,
     because: "--no-fork leaves no swlock behind that could do --close or --leftovers"
   ) { (record, given) throws(Failure) in record.leftovers = try given.leftoverPolicy() },
@@ -358,6 +363,15 @@ package let optionTable: [OptionSpecification] = [
     "with --mode posix or ofd, count only locks of these bytes; without LENGTH or with 0, to the end"
   ) { (record, given) throws(Failure) in record.range = try given.range() },
   .init(
+    .mode, "m", "mode", .engine, .own, .viewers,
+    "an engine, such as etcd, whose lock of that name is meant; without it, locks of all kinds on this machine"
+  ) { (record, given) throws(Failure) in record.mode = try given.engine() },
+  .init(
+    .onLoss, nil, "on-loss", .lossAction, .own, .acquire,
+    "what is done to the owner if an engine's lock is lost: term (default, SIGTERM) or none",
+    modes: .engine
+  ) { (record, given) throws(Failure) in record.isSilentOnLoss = try given.isNone("term") },
+  .init(
     .gone, nil, "gone", .none, .own, .wait,
     "wait until there is no file at PATH, for locks that are held as long as their file is there",
     isCommon: true, brief: "wait until there is no file at PATH",
@@ -417,8 +431,9 @@ package let optionTable: [OptionSpecification] = [
     "show which kinds of lock exclude each other in the folder PATH, by trying them there",
     excludes: .these(.quiet, .watch, .sidecar), because: "--probe is alone, or with --json"),
   .init(
-    .force, nil, "force", .none, .own, .break, "break a lock whose owner is alive, too",
-    isCommon: true),
+    .force, nil, "force", .none, .own, .break,
+    "break a lock whose owner is alive, too; that of an engine's is told to end first",
+    isCommon: true, brief: "break a lock whose owner is alive, too"),
   .init(
     .kill, nil, "kill", .optionalSignal, .own, .break,
     "end the processes that hold a lock of the kernel's, or for which it is kept: with SIGTERM, or SIGNAL",

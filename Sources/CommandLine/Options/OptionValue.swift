@@ -1,7 +1,7 @@
 /// What an option takes after it.
 package enum OptionValue: Sendable {
   case none
-  case mode, leftovers, style, error
+  case mode, engine, leftovers, style, error, lossAction
   case duration, number, text, range, permissions, group, shellCommand, poll, owner
   case directory, variable, variableName, user, groups, descriptor, null, yesOrNo
   case niceness, ioPriority, limit
@@ -17,7 +17,8 @@ package enum OptionValue: Sendable {
       .optionalNamespaces, .optionalName, .optionalPath, .optionalNumber,
       .optionalReplaced:
       true
-    case .none, .mode, .leftovers, .style, .error, .duration, .number, .text, .range, .permissions,
+    case .none, .mode, .engine, .leftovers, .style, .error, .lossAction, .duration, .number, .text,
+      .range, .permissions,
       .group, .shellCommand, .poll, .owner, .directory, .variable, .variableName, .user, .groups,
       .descriptor, .null, .yesOrNo, .niceness, .ioPriority, .limit, .file, .lockFile, .namespaces,
       .propagation:
@@ -30,8 +31,10 @@ package enum OptionValue: Sendable {
     switch self {
     case .none: ""
     case .mode: "MODE"
+    case .engine: "ENGINE"
     case .leftovers: "WHAT"
     case .style: "STYLE"
+    case .lossAction: "WHAT"
     case .error: "NAME"
     case .duration, .optionalDuration: "DURATION"
     case .number, .optionalNumber: "N"
@@ -67,9 +70,11 @@ package enum OptionValue: Sendable {
   /// What may stand there by name, where those are a fixed set.
   package var choices: [StaticString] {
     switch self {
-    case .mode: LockMode.all.map { $0.name } + ["auto"]
+    case .mode: LockMode.all.map { $0.ownName } + ["auto", "etcd"]
+    case .engine: ["etcd"]
     case .leftovers: ["keep", "wait", "kill", "release"]
     case .style: ["flufl", "portage"]
+    case .lossAction: ["term", "none"]
     case .error: errorNames.map { $0.name }
     case .optionalSidecar: ["portage"]
     case .optionalReplaced: ["waiting"]

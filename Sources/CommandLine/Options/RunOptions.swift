@@ -40,7 +40,7 @@ final class RunOptions {
     if noFork { try arguments.checkNoFork() }
     launch =
       arguments.given.contains { $0.section == .launch } ? try LaunchOptions(arguments) : nil
-    leftovers = arguments.leftovers ?? .keep
+    leftovers = arguments.leftovers ?? (lock.engine == nil ? .keep : .kill)
     keepsLeftovers = arguments.leftovers == .keep
     maximumRuntime = arguments.maximumRuntime
     killAfter = arguments.killAfter

@@ -31,6 +31,7 @@ final class WaitOptions {
     case .kernel(let mode): return [.kernel(mode, range: options.range)]
     case .flockAndOFD: return [.kernel(.flock), .kernel(.ofd, range: options.range)]
     case .hardlink: return claims
+    case .engine: return []
     // Record locks of both kinds exclude each other.
     case nil: return (hasStyle ? [] : [.kernel(.flock), .kernel(.posix)]) + claims
     }

@@ -7,6 +7,7 @@ package enum ExitStatus: Int32, CaseIterable {
   case notALock = 65
   case missing = 66
   case unsupported = 69
+  case engineDied = 70
   case systemCall = 71
   case cannotCreate = 73
   case inputOutput = 74
@@ -25,7 +26,9 @@ package enum ExitStatus: Int32, CaseIterable {
     case .notALock:
       "The file at PATH is not one that can be locked, or is not swlock's to remove; nothing was changed."
     case .missing: "There is no such lock file; of run and acquire only with --no-create."
-    case .unsupported: "This file system or kernel cannot do that."
+    case .unsupported:
+      "This file system or kernel cannot do that; or there is no such engine, or its servers do not answer."
+    case .engineDied: "An engine has ended, or failed, before it had the lock."
     case .systemCall: "A system call failed."
     case .cannotCreate:
       "The lock file cannot be created: missing folder, read-only file system, full disk."

@@ -35,6 +35,9 @@ package enum HelpTopic: CaseIterable, Sendable {
         hardlink  link(2): the file is the lock, and names its owner. For file systems
                   whose kernel locks mean nothing between hosts. It has a lifetime,
                   which 'run' renews. Excludes flufl.lock, or portage with --style.
+        ENGINE    any other name: a program that asks servers, such as etcd. The lock
+                  is of a name, not a file, and has a lifetime, which 'run' renews.
+                  For several machines.
         auto      flock, if that excludes at PATH; hardlink otherwise.
 
       On a local disk a flock lock does not keep out a posix or ofd lock: whoever uses

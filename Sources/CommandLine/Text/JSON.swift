@@ -51,7 +51,7 @@ enum JSON {
   /// What is said of one lock, or of a path without one, in every mode and by every kind of look.
   private struct Row {
     var path: ByteString?
-    var mode: StaticString?
+    var mode: ByteString?
     /// Of a claim; otherwise as `isHeld` says.
     var state: StaticString?
     var isHeld = false
@@ -68,7 +68,7 @@ enum JSON {
     func line(_ found: LockInspection?) -> Message {
       var object = Object()
       object.add("path", text: path)
-      object.add("mode", text: mode.map { ByteString(stringLiteral: $0) })
+      object.add("mode", text: mode)
       object.add("state", name: state ?? (isHeld ? "held" : "unlocked"))
       object.add("held", isHeld)
       object.add("since", since)
@@ -84,7 +84,7 @@ enum JSON {
     }
 
     mutating func add(_ lock: ObservedLock, at path: ByteString?) {
-      if locks.isEmpty { mode = lock.mode.name }
+      if locks.isEmpty { mode = ByteString(stringLiteral: lock.mode.name) }
       let held = LockUser(of: lock, at: path ?? "")?.since
       if since == nil { since = held }
       holders += lock.holders.map { holder($0) }
@@ -111,6 +111,36 @@ enum JSON {
       }
     }
     return row.line(report.kernel)
+  }
+
+  /// Of a lock that an engine keeps.
+  static func report(
+    _ report: EngineReport, _ name: ByteString, _ engine: ByteString
+  ) -> Message {
+    var row = Row()
+    row.path = name
+    row.mode = engine
+    row.isHeld = !report.holders.isEmpty
+    row.since = report.holders.first?.since.map { WallTime(sinceZero: .seconds($0)) }
+    row.holders = report.holders.map { party($0) }
+    row.waiters = report.waiters.map { party($0) }
+    return row.line(nil)
+  }
+
+  /// With the fields of every other one.
+  private static func party(_ entry: EngineEntry) -> Message {
+    var object = Object()
+    object.add("pid", entry.process)
+    object.add("host", text: entry.host)
+    object.add("user", text: entry.user)
+    object.add("command", text: entry.isForeign ? entry.text : entry.command)
+    for name in ["started", "stopped", "alive", "keeps_for", "verified", "took"] as [StaticString] {
+      object.add(name, nil as Message?)
+    }
+    object.add("expiry", entry.secondsLeft.map { WallTime.now.sinceZero.wholeSeconds + $0 })
+    object.add("foreign", entry.isForeign)
+    object.add("file", nil as Message?)
+    return object.closed()
   }
 
   /// An object a lock of the kernel's, on a line of its own.
@@ -228,7 +258,7 @@ enum JSON {
     var object = Object()
     object.add("start", seconds(record.start.sinceZero))
     object.add("path", string(record.path, upTo: RunRecord.longestLine * 3 / 4))
-    object.add("mode", text: record.mode.map { ByteString(stringLiteral: $0) })
+    object.add("mode", text: record.mode)
     object.add("slot", record.slot)
     object.add("outcome", name: outcome.name)
     object.add("status", status)

@@ -13,7 +13,7 @@ extension Failure {
   ) -> Failure {
     let isBusy = status(error) == .busy && error != .alreadyHeld && error != .interrupted
     var reason = better ?? reason(error, options)
-    if isBusy, better == nil, !options.quiet, error != .unsettled {
+    if isBusy, better == nil, !options.quiet, error != .unsettled, request.kind.isOfFile {
       let incumbent = Incumbent(of: request)
       if let incumbent { reason = incumbent.reason }
       if incumbent != nil, error == .timedOut, let timeout = options.timeout {
@@ -27,7 +27,7 @@ extension Failure {
       isBusy && options.quiet ? "" : .unable(to: "lock", request.path, reason)
     var failure = Failure(status(error), message)
     if let code = options.conflictExitCode, isBusy { failure = Failure(status: code, message) }
-    if isBusy { failure.outcome = error == .busy ? .busy : .timeout }
+    if isBusy { failure.outcome = error.isBusy ? .busy : .timeout }
     return failure
   }
 
@@ -46,6 +46,7 @@ extension Failure {
     case .notHeld, .lost: .notHeld
     case .refused(let refusal): status(refusal)
     case .unsupported: .unsupported
+    case .engine(let trouble): status(trouble)
     case .system(let step, let errno): status(step, errno)
     }
   }
@@ -108,6 +109,7 @@ extension Failure {
     case .unsupported(.locksDoNothing): "locks do not exclude each other on this file system"
     case .unsupported(.notSharedBetweenHosts(let fileSystem)):
       "\(fileSystem) does not share locks between hosts; --mode flock locks on this host only"
+    case .engine(let trouble): text(trouble, options)
     case .system(let step, let errno): text(step, errno, options)
     }
   }

@@ -41,7 +41,7 @@ struct ProbeOutcome: Equatable {
     switch error {
     case .busy, .timedOut, .unsettled, .alreadyHeld, .interrupted, .notHeld, .lost: self = .busy
     case .refused: self = .obstructed
-    case .unsupported: self = .unsupported
+    case .unsupported, .engine: self = .unsupported
     case .system(_, let errno): code = errno.code
     }
   }

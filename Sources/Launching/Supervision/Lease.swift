@@ -27,6 +27,8 @@ public final class Lease: Sendable {
     case renewed(deadline: BootTime)
     /// That may work the next time.
     case failed
+    /// It will not, and ends when it does: whoever relies on it is told now.
+    case hopeless
     /// Somebody else has the right now.
     case lost
   }

@@ -15,6 +15,7 @@ struct LeaseTimes {
   private var nextRenewal: BootTime
   private var hasWarned = false
   private var isLost = false
+  private var isHopeless = false
   /// When somebody was to look again.
   private var expected: BootTime
   private var pauseEnds = BootTime.distantPast
@@ -45,7 +46,7 @@ struct LeaseTimes {
       return renews && nextRenewal != .distantFuture ? .renewal : .end
     }
     if renews, now >= nextRenewal { return .renewal }
-    return !hasWarned && now >= deadline - warning ? .warning : .nothing
+    return !hasWarned && (isHopeless || now >= deadline - warning) ? .warning : .nothing
   }
 
   private var renews: Bool { renewer == .supervisor }
@@ -60,10 +61,18 @@ struct LeaseTimes {
     case .failed:
       let hasPassed = lease.deadline.map { now >= $0 } ?? true
       nextRenewal = hasPassed ? .distantFuture : now + lease.retryInterval
+    case .hopeless:
+      isHopeless = true
+      nextRenewal = .distantFuture
     case .lost:
       lease.deadline = now
       nextRenewal = .distantFuture
     }
+  }
+
+  /// Whoever grants the lease may have said something: it is looked at, unless nothing more can come.
+  mutating func woken(at now: BootTime) {
+    if renews, nextRenewal != .distantFuture { nextRenewal = now }
   }
 
   mutating func warned() { hasWarned = true }

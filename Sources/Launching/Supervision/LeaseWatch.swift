@@ -27,6 +27,9 @@ final class LeaseWatch {
 
   func renewed(_ renewal: Lease.Renewal) { times.renewed(renewal, at: .now) }
 
+  /// There is news of it.
+  func woken() { times.woken(at: .now) }
+
   func warned() { times.warned() }
 
   func ended() { times.ended() }

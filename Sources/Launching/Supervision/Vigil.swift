@@ -50,6 +50,9 @@ public final class Vigil {
     lease?.renewed(renewal)
   }
 
+  /// Ends the command as at the end of the lease, but asks it first: SIGTERM, and after `Limits.grace` SIGKILL.
+  public func giveUp() { watch.giveUp() }
+
   private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()
     let deadline = watch.nextDeadline
@@ -60,8 +63,9 @@ public final class Vigil {
     switch signal {
     case nil: try watch.deadlinePassed()
     case SIGCHLD?: try watch.reap()
-    // The lease's timer, which is looked at after every signal.
-    case csystem_wakeup_signal()? where limits.lease != nil: break
+    // The lease, which is looked at after every signal: its timer, or news of whoever grants it.
+    case csystem_wakeup_signal()? where limits.lease != nil:
+      if csystem_is_of_input(&information) != 0 { lease?.woken() }
     case SIGTERM?, SIGINT?, SIGHUP?, SIGQUIT?:
       if limits.isInterruptible {
         // That is nohup(1).

@@ -151,6 +151,12 @@ extension Watch {
     }
   }
 
+  /// Whoever has the right to run is to give it back. Only the first call does something.
+  mutating func giveUp() {
+    lostLease = true
+    if !ending.hasBegun { ending.begin(.family, runs: termination == nil) }
+  }
+
   /// Once it was warned, what the command leaves is not given any more time.
   private var killsAll: Bool {
     lostLease || (limits.leftovers == .kill && !limits.role.asksLeftovers)

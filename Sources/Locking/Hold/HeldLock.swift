@@ -66,6 +66,34 @@ public struct HeldLock: ~Copyable {
   }
 }
 
+// MARK: - Locks that an engine keeps
+
+extension HeldLock {
+  /// One that an engine has kept for this process since before an exec(2), by `link`.
+  ///
+  /// - Parameter deadline: until then it may be relied upon without news.
+  public init(
+    adopting link: EngineLink, path: ByteString, _ terms: EngineTerms, until deadline: BootTime
+  ) throws(LockError) {
+    self.init(try EngineHold(adopting: link, path: path, until: deadline), .engine(terms))
+  }
+
+  /// It grows with each holder, so that what is protected can tell a late one; nil for a lock without.
+  public var token: ByteString? { hold.token }
+
+  /// What the engine has for the environment of a command that runs under it, `NAME=VALUE`.
+  public var variables: [ByteString] { hold.variables }
+
+  /// Why it is to be given back soon, where somebody has asked for that.
+  public var requestToEnd: ByteString? { hold.requestToEnd }
+
+  /// Whether the signal for wakeups comes as soon as `refresh` has something to take.
+  public var announcesNews: Bool { hold.announcesNews }
+
+  /// The descriptor by which an engine is spoken to; nil for a lock without an engine.
+  public var socket: Int32? { hold.socket }
+}
+
 // MARK: - Locks that a server keeps
 
 extension HeldLock {

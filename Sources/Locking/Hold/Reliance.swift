@@ -15,6 +15,8 @@ public final class Reliance: Hold, Sendable {
     /// A descriptor of the holder, and the locks that it keeps.
     case descriptor(Int32, FileIdentity, [LockTableEntry])
     case claim(fileName: ByteString)
+    /// The process itself, which has it by an engine.
+    case process
   }
 
   /// On the lock that a descriptor of `process` keeps now on the file at `path`; nil where there is none.
@@ -64,6 +66,16 @@ public final class Reliance: Hold, Sendable {
     basis = .claim(fileName: fileName)
   }
 
+  /// On a lock that `process` has by an engine, as long as that runs; nil once it has ended.
+  public init?(onProcess process: Int32, start: UInt64, at path: ByteString, _ kind: LockKind) {
+    guard ObservedProcess(process)?.startTicks == start else { return nil }
+    self.path = path
+    self.kind = kind
+    holder = process
+    holderStart = start
+    basis = .process
+  }
+
   var reliance: Reliance? { self }
 
   func release() {}
@@ -83,6 +95,8 @@ public final class Reliance: Hold, Sendable {
     switch basis {
     case .descriptor(let number, let file, let locks):
       return Self.locks(of: holder, holderStart, number, kind, on: file) == locks
+    case .process:
+      return !processHasEnded(holder) && ObservedProcess(holder)?.startTicks == holderStart
     case .claim(let fileName):
       guard let report = try? kind.location(at: path).report() else { return true }
       return report.holder?.fileName == fileName && report.state != .stale

@@ -11,6 +11,8 @@ public enum LockKind: Sendable {
   indirect case flufl(FluflPolicy)
   /// The same as portage has it, `.NAME.hardlock-HOST-PID`. Locks last until they are released.
   indirect case portage(HardlinkPolicy)
+  /// Another program's, which is asked for it (docs/engines.md); the path is only a name. Locks have a lifetime.
+  indirect case engine(EngineTerms)
 
   /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of, and for two of them.
   public var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
@@ -20,7 +22,7 @@ public enum LockKind: Sendable {
     switch self {
     case .kernel(let own, _): own == mode
     case .flockAndOFD: mode != .posix
-    case .flufl, .portage: false
+    case .flufl, .portage, .engine: false
     }
   }
 
@@ -29,7 +31,7 @@ public enum LockKind: Sendable {
     switch self {
     case .kernel(let own, _): own.isRecordLock == mode.isRecordLock
     case .flockAndOFD: true
-    case .flufl, .portage: false
+    case .flufl, .portage, .engine: false
     }
   }
 
@@ -46,7 +48,7 @@ public enum LockKind: Sendable {
   public var range: ByteRange {
     switch self {
     case .kernel(_, let range), .flockAndOFD(let range): range
-    case .flufl, .portage: .wholeFile
+    case .flufl, .portage, .engine: .wholeFile
     }
   }
 
@@ -55,20 +57,36 @@ public enum LockKind: Sendable {
     switch self {
     case .kernel(let mode, _): mode.isInherited
     case .flockAndOFD: true
-    case .flufl, .portage: false
+    case .flufl, .portage, .engine: false
     }
   }
 
   /// Whether it is a file that names its owner, and which stays when the owner is killed.
   public var hasClaim: Bool {
     switch self {
-    case .kernel, .flockAndOFD: false
+    case .kernel, .flockAndOFD, .engine: false
     case .flufl, .portage: true
     }
   }
 
+  /// The program that takes and keeps it; nil for a lock that swlock takes itself.
+  public var engine: EngineName? { if case .engine(let terms) = self { terms.name } else { nil } }
+
+  /// Whether it is of a file, and not only of a name.
+  public var isOfFile: Bool { engine == nil }
+
+  /// Whether it is known by the process that takes it, and kept and given back by that alone: only that one can
+  /// run a command under it.
+  public var isTakenByHolder: Bool { hasClaim || engine != nil }
+
   /// How long it is held without a refresh; nil: until it is released.
-  public var lifetime: Span? { if case .flufl(let policy) = self { policy.lifetime } else { nil } }
+  public var lifetime: Span? {
+    switch self {
+    case .flufl(let policy): policy.lifetime
+    case .engine(let terms): terms.lifetime
+    case .kernel, .flockAndOFD, .portage: nil
+    }
+  }
 
   /// Whether several can have it at once, who share it.
   public var countsShared: Bool { !hasClaim }
@@ -85,7 +103,7 @@ public enum LockKind: Sendable {
     at path: ByteString, in place: LockFolder?
   ) throws(LockError) -> HardlinkLocation {
     switch self {
-    case .kernel, .flockAndOFD: throw .notHeld
+    case .kernel, .flockAndOFD, .engine: throw .notHeld
     case .flufl(let policy): try FluflLocation(path, policy, in: place)
     case .portage(let policy): try PortageLocation(path, policy, in: place)
     }

@@ -72,7 +72,7 @@ def test_options_work_before_and_after_path_in_every_form(swlock, folder, words)
         (["-nZ"], b"-Z"),
         (["-mflok"], b"flock"),
         (["-m", "posxi"], b"posix"),
-        (["--mode=nonsense"], b"nonsense"),
+        (["--mode=Nonsense"], b"Nonsense"),
         (["--leftovers=nonsense"], b"nonsense"),
         (["--sidecar=nonsense"], b"nonsense"),
     ],

@@ -7,9 +7,11 @@ word of its second line; the console blocks of the document call it by that.
 
 import os
 import re
+import shutil
 import subprocess
 
 from conftest import PROJECT, SWLOCK
+from engines import ENGINE
 
 # Commands of the examples that are nobody's.
 STUBS = {
@@ -19,6 +21,7 @@ STUBS = {
     "import": "echo the import is done",
     "update-mirror": "mkdir -p /srv/mirror; echo the mirror is up to date",
     "rsync": "echo rsync",
+    "etcd": "exec sleep 60",
     # Goes to the background as daemons do, with all descriptors closed, and ends when the test's folder is gone.
     "my-daemon": """exec python3 -ISc '
 import os, sys, time
@@ -77,11 +80,19 @@ def prepare(folder, programs_shown):
     for name, text in (texts | programs_shown).items():
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
-    folder.chmod(0o755)
+    # What is shown of etcd is shown with the tests' engine instead.
+    engines = folder / "engines"
+    (engines / "locks").mkdir(parents=True)
+    shutil.copy(ENGINE, engines / "etcd")
+    (engines / "etcd").chmod(0o755)
+    for path in [folder, engines]:
+        path.chmod(0o755)
     environment = {
         "PATH": f"{programs}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "HOME": str(folder),
         "LC_ALL": "C",
+        "SWLOCK_ENGINE_PATH": str(engines),
+        "ENGINE_FOLDER": str(engines / "locks"),
     }
     return environment
 

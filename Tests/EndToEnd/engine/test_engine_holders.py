@@ -1,0 +1,191 @@
+"""acquire, release, status and break with a lock that an engine keeps."""
+
+import json
+import pathlib
+
+import pytest
+
+from conftest import SWLOCK, PROJECT
+from engines import Section, engine  # noqa: F401
+from keepers import keepers
+from observing import end, has_failed, is_alive, nothing_left, result_of, wait_until  # noqa: F401
+
+S = f"'{SWLOCK}'"
+
+
+def test_the_lock_is_held_until_it_is_released(engine):
+    result = engine.script(f"""
+      {S} acquire -m folder job || exit 1
+      cat locks/job
+      {S} release -m folder job || exit 2
+      {S} release -m folder job; echo "again $?"
+    """)
+    assert result.returncode == 0, result
+    assert b"\texclusive\t" in result.stdout and result.stdout.endswith(b"again 76\n")
+    engine.nothing_left()
+    assert keepers(engine.folder) == []
+
+
+def test_others_are_kept_out_meanwhile(engine):
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "job").returncode == 0
+    # Of whom it is, not of the process that keeps it.
+    assert has_failed(engine.run("run", "-n", "job", "true"), 75, b"pid %d (sleep" % owner.pid)
+    assert has_failed(engine.run("acquire", "-n", "--owner", "none", "job"), 75)
+    assert engine.swlock.run("release", "job").returncode == 76
+    assert engine.run("release", "--owner", str(owner.pid), "job").returncode == 0
+    assert engine.run("run", "-n", "job", "true").returncode == 0
+    owner.kill()
+    engine.nothing_left()
+
+
+def test_the_lock_ends_with_its_owner(engine):
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "job").returncode == 0
+    owner.kill()
+    owner.wait()
+    engine.nothing_left()
+
+
+def test_the_keepers_words_say_what_it_keeps(engine):
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "job").returncode == 0
+    (keeper,) = keepers_of(engine)
+    words = pathlib.Path(f"/proc/{keeper}/cmdline").read_bytes().split(b"\0")[:-1]
+    assert words[:5] == [b"swlock", b"hold", b"job", b"for", b"%d" % owner.pid]
+    assert words[6] == b"folder"
+    link = pathlib.Path(f"/proc/{keeper}/fd/{words[7].decode()}").readlink()
+    assert str(link).startswith("socket:")
+    assert pathlib.Path(f"/proc/{keeper}/environ").read_bytes() == b""
+    owner.kill()
+    engine.nothing_left()
+
+
+def keepers_of(engine):
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            words = path.read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if words[1:3] == [b"hold", b"job"] and words[6:7] == [b"folder"]:
+            if {pathlib.Path(f"/proc/{path.parent.name}/fd/{words[7].decode()}").exists()} == {True}:
+                found.append(int(path.parent.name))
+    return found
+
+
+TRAP = "trap 'echo told; kill $!; exit 5' TERM"
+
+
+@pytest.mark.parametrize("options", ["", "--on-loss=none"], ids=["term", "none"])
+@pytest.mark.parametrize("loss", ["lose", "die", "mute"])
+def test_the_owner_is_told_of_a_loss(engine, loss, options):
+    engine.faults("ttl=3")
+    text = f"""
+      {TRAP}
+      {S} acquire -m folder --lifetime 5 {options} job || exit 1
+      echo 'ttl=3 {loss}' > locks/.faults
+      while {S} release -m folder other; [ $? = 76 ] && pgrep -f 'swlock hold job for $$ ' > held; do sleep 0.05; done &
+      wait; echo "through"
+    """
+    result = engine.script(text.replace("$$ ", "'$$' "))
+    if options:
+        assert (result.returncode, result.stdout) == (0, b"through\n"), result
+    else:
+        assert (result.returncode, result.stdout) == (5, b"told\n"), result
+    for helper in engine.helpers():
+        end(helper)
+
+
+def test_a_signal_while_waiting_leaves_no_place(engine):
+    section = Section(engine)
+    waiter = engine.start("acquire", "--owner", "none", "job")
+    wait_until(lambda: len(engine.entries()) == 2)
+    waiter.terminate()
+    assert result_of(waiter).returncode == 143
+    wait_until(lambda: engine.entries() == ["1"])
+    end(section.command)
+    assert section.result()[0] == 137
+
+
+def test_whoever_has_acquired_it_relies_on_it_with_reentrant(engine):
+    result = engine.script(f"""
+      {S} acquire -m folder job || exit 1
+      {S} run -m folder job true; echo "above $?"
+      {S} run -m folder --reentrant job sh -c 'exit 4'; echo "relied $?"
+      {S} acquire -m folder --reentrant job; echo "relied $?"
+      {S} release -m folder job; {S} run -n -m folder job true; echo "held $?"
+      {S} release -m folder job
+    """)
+    assert result.stdout == b"above 75\nrelied 4\nrelied 0\nheld 75\n", result
+    engine.nothing_left()
+
+
+def test_status_names_the_holder_and_the_waiters_in_order(engine):
+    free = engine.run("status", "job")
+    assert (free.returncode, free.stdout) == (0, b"job  free\n")
+    assert engine.run("status", "-q", "job").returncode == 1
+    section = Section(engine)
+    waiters = []
+    for count in [2, 3]:
+        waiters.append(engine.start("run", "-s", "job", "true"))
+        wait_until(lambda count=count: len(engine.entries()) == count)
+    text = engine.run("status", "job").stdout
+    assert text.startswith(b"job  held\n    held by  pid %d (sh, " % section.front.pid)
+    assert text.index(b"pid %d (true" % waiters[0].pid) < text.index(b"pid %d (true" % waiters[1].pid)
+    assert engine.run("status", "-q", "job").returncode == 0
+    report = json.loads(engine.run("status", "--json", "job").stdout)
+    schema = json.loads((PROJECT / "docs/status.schema.json").read_text())
+    assert set(report) == set(schema["required"])
+    assert (report["path"], report["mode"], report["held"]) == ("job", "folder", True)
+    (holder,) = report["holders"]
+    assert set(holder) == set(schema["$defs"]["party"]["required"])
+    assert (holder["pid"], holder["command"], holder["foreign"]) == (section.front.pid, "sh", False)
+    assert [waiter["pid"] for waiter in report["waiters"]] == [waiter.pid for waiter in waiters]
+    end(section.command)
+    assert section.result()[0] == 137
+    assert [result_of(waiter).returncode for waiter in waiters] == [0, 0]
+
+
+@pytest.mark.parametrize("words", [["status", "a", "b"], ["break", "--force", "job"]], ids=str)
+def test_each_engine_that_is_asked_has_the_secrets(engine, words):
+    saying = "lock exclusive 5 - x\ndone" if words[0] == "break" else "done"
+    engine.program.write_text(
+        '#!/bin/sh\n[ "$ETCDCTL_USER" = me ] || exit 1\n'
+        f'if [ "$1" = show ]; then printf "%s\\n" "{saying}"; else echo released; fi\n')  # fmt: skip
+    environment = engine.environment | {"ETCDCTL_USER": "me"}
+    assert engine.run(words[0], *words[1:], env=environment).returncode == 0
+
+
+def test_a_foreign_client_is_shown_as_its_engine_says(engine):
+    engine.program.write_text(
+        "#!/bin/sh\necho 'lock exclusive 5 - another%20client,%20lease%207\nnonsense\ndone'\n")  # fmt: skip
+    text = engine.run("status", "job").stdout
+    assert text == b"job  held\n    held by  another client, lease 7\n             exclusive, token 5\n"
+    (holder,) = json.loads(engine.run("status", "--json", "job").stdout)["holders"]
+    assert (holder["foreign"], holder["command"]) == (True, "another client, lease 7")
+    assert has_failed(engine.run("break", "job"), 75, b"another client, lease 7")
+
+
+def test_what_an_engine_says_moves_no_cursor(engine):
+    engine.program.write_text("#!/bin/sh\necho 'lock exclusive 5 9 host=h%20pid=1%20command=%1b[2J\ndone'\n")
+    assert b"\x1b" not in engine.run("status", "job").stdout
+    engine.program.write_text("#!/bin/sh\necho 'failed 69 %1b[2J%0a'\n")
+    assert has_failed(engine.run("status", "job"), 69, b"[2J")
+
+
+@pytest.mark.parametrize("command", ["status", "break"])
+def test_an_engine_that_does_not_say_what_it_was_asked(engine, command):
+    engine.program.write_text("#!/bin/sh\necho 'lock exclusive 5 - x'\n")
+    assert has_failed(engine.run(command, "job"), 70, b"its engine has ended")
+
+
+def test_break_needs_force_where_somebody_has_the_lock(engine):
+    assert engine.run("break", "-v", "job").stderr.endswith(b"job is free\n")
+    section = Section(engine)
+    assert has_failed(engine.run("break", "job"), 75, b"held by pid %d" % section.front.pid, b"--force")
+    assert section.runs() and is_alive(section.helper)
+    engine.faults("patience=60")
+    assert engine.run("break", "--force", "job").returncode == 0
+    assert section.result()[0] == 76
+    assert engine.entries() == []
