@@ -10,7 +10,7 @@ let settings: [SwiftSetting] = [
   .treatAllWarnings(as: .error),
 ]
 
-let parts: [Target.Dependency] = ["CMessages", "CVariadic", "EtcdEngine"]
+let parts: [Target.Dependency] = ["CMessages", "CLibrary", "EtcdEngine"]
 
 let package = Package(
   name: "swlock-etcd",
@@ -20,9 +20,9 @@ let package = Package(
     .target(
       name: "CMessages", exclude: ["messages.proto"],
       linkerSettings: [.linkedLibrary(":libprotobuf-c.a")]),
-    .target(name: "CVariadic", linkerSettings: [.linkedLibrary("curl")]),
+    .target(name: "CLibrary", linkerSettings: [.linkedLibrary("curl")]),
     .target(
-      name: "EtcdEngine", dependencies: ["CMessages", "CVariadic"], swiftSettings: settings),
+      name: "EtcdEngine", dependencies: ["CMessages", "CLibrary"], swiftSettings: settings),
     .executableTarget(
       name: "swlock-etcd", dependencies: ["EtcdEngine"], swiftSettings: settings),
     .testTarget(name: "EtcdEngineTests", dependencies: parts, swiftSettings: settings),

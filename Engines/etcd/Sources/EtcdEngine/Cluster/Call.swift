@@ -1,4 +1,4 @@
-internal import CVariadic
+internal import CLibrary
 
 /// One call that is on its way: its handle of libcurl's, and what has come of the answer.
 final class Call {
@@ -24,21 +24,21 @@ final class Call {
     for line in lines { headers = curl_slist_append(headers, line) }
     errorText = .allocate(capacity: Int(CURL_ERROR_SIZE))
     errorText.initialize(repeating: 0, count: Int(CURL_ERROR_SIZE))
-    cvariadic_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
-    cvariadic_set_pointer(handle, CURLOPT_HTTPHEADER, headers)
+    clibrary_set_pointer(handle, CURLOPT_ERRORBUFFER, errorText)
+    clibrary_set_pointer(handle, CURLOPT_HTTPHEADER, headers)
     let body = FrameReader.framed(request.payload)
-    cvariadic_set_number(handle, CURLOPT_POSTFIELDSIZE, body.count)
+    clibrary_set_number(handle, CURLOPT_POSTFIELDSIZE, body.count)
     body.withUnsafeBytes {
       let copied = UnsafeMutableRawPointer(mutating: $0.baseAddress)
-      cvariadic_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, copied)
+      clibrary_set_pointer(handle, CURLOPT_COPYPOSTFIELDS, copied)
     }
     let context = Unmanaged.passUnretained(self).toOpaque()
-    cvariadic_set_pointer(handle, CURLOPT_WRITEDATA, context)
-    cvariadic_set_receiver(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+    clibrary_set_pointer(handle, CURLOPT_WRITEDATA, context)
+    clibrary_set_receiver(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
       received(data, size * count, context) { $0.frames.append($1) }
     }
-    cvariadic_set_pointer(handle, CURLOPT_HEADERDATA, context)
-    cvariadic_set_receiver(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
+    clibrary_set_pointer(handle, CURLOPT_HEADERDATA, context)
+    clibrary_set_receiver(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
       received(data, size * count, context) { $0.status.read(header: Bytes($1)) }
     }
   }
@@ -57,7 +57,7 @@ final class Call {
     return told.isEmpty ? String(cString: curl_easy_strerror(result ?? CURLE_OK)) : told
   }
 
-  var httpStatus: Int { cvariadic_http_status(handle) }
+  var httpStatus: Int { clibrary_http_status(handle) }
 }
 
 /// Returns what libcurl takes for an error if the answer cannot be read any further.

@@ -96,7 +96,8 @@ final class Client {
     lanes[lane.rawValue].call = nil
     let first = lanes[lane.rawValue].first ?? call.sent
     let outcome = call.outcome
-    if case .unanswered(_, .unreachable) = outcome {} else {
+    if case .unanswered(_, .unreachable) = outcome {
+    } else {
       lanes[lane.rawValue].mayHaveArrived = true
     }
     switch outcome {

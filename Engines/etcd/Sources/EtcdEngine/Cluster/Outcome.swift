@@ -1,4 +1,4 @@
-internal import CVariadic
+internal import CLibrary
 
 /// How a call has ended.
 enum Outcome: Sendable {
@@ -52,7 +52,7 @@ extension Call {
 
 /// Whether `part`, in lower case, is in `text`, in whatever case.
 private func says(_ text: String, _ part: String) -> Bool {
-  let text = text.lowercased().utf8.map { $0 }
+  let text = text.utf8.map { (0x41...0x5a).contains($0) ? $0 | 0x20 : $0 }
   let part = Bytes(part.utf8)
   guard text.count >= part.count else { return false }
   return (0...text.count - part.count).contains { text[$0..<$0 + part.count] == part[...] }

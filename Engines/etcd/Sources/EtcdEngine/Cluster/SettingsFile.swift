@@ -1,4 +1,4 @@
-import Glibc
+internal import CLibrary
 
 /// `/etc/swlock/etcd.env`: lines of NAME=VALUE, as systemd's EnvironmentFile= has them.
 enum SettingsFile {
@@ -11,9 +11,10 @@ enum SettingsFile {
   private static let longest = 1 << 16
 
   static func read(_ path: String) -> Content {
-    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    let descriptor = clibrary_open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
     if descriptor < 0 {
-      return errno == ENOENT || errno == ENOTDIR ? .missing : .unreadable(reason())
+      return clibrary_errno() == ENOENT || clibrary_errno() == ENOTDIR
+        ? .missing : .unreadable(reason())
     }
     defer { close(descriptor) }
     var attributes = stat()
@@ -21,30 +22,31 @@ enum SettingsFile {
     var text = Bytes()
     var buffer = Bytes(repeating: 0, count: 4096)
     while text.count < longest {
-      let count = Glibc.read(descriptor, &buffer, buffer.count)
-      if count < 0 && errno == EINTR { continue }
+      let count = CLibrary.read(descriptor, &buffer, buffer.count)
+      if count < 0 && clibrary_errno() == EINTR { continue }
       if count < 0 { return .unreadable(reason()) }
       if count == 0 { break }
       text += buffer[..<count]
     }
-    return .lines(text, othersMayRead: attributes.st_mode & (S_IROTH | S_IWOTH) != 0)
+    return .lines(text, othersMayRead: attributes.st_mode & 0o006 != 0)
   }
 
   /// Empty lines and those that begin with `#` are skipped, `export ` before a name too, and quotes
   /// around a value are not part of it. Of two lines with one name the last one counts.
-  static func variables(in text: Bytes) -> [String: String] {
-    var result: [String: String] = [:]
+  static func variables(in text: Bytes) -> [Bytes: Bytes] {
+    var result: [Bytes: Bytes] = [:]
     for line in text.split(separator: 0x0a) {
       var rest = trimmed(line)
       if rest.first == 0x23 { continue }
       if let named = Bytes(rest).after("export ") { rest = trimmed(named[...]) }
       guard let equals = rest.firstIndex(of: 0x3d), equals > rest.startIndex else { continue }
       var value = trimmed(rest[(equals + 1)...])
-      if value.count >= 2, let quote = value.first, quote == value.last, [0x22, 0x27].contains(quote) {
+      if value.count >= 2, let quote = value.first, quote == value.last,
+        [0x22, 0x27].contains(quote)
+      {
         value = value.dropFirst().dropLast()
       }
-      let name = String(decoding: trimmed(rest[..<equals]), as: UTF8.self)
-      result[name] = value.isEmpty ? nil : String(decoding: value, as: UTF8.self)
+      result[Bytes(trimmed(rest[..<equals]))] = value.isEmpty ? nil : Bytes(value)
     }
     return result
   }
@@ -55,5 +57,5 @@ enum SettingsFile {
     return text
   }
 
-  private static func reason() -> String { String(cString: strerror(errno)) }
+  private static func reason() -> String { String(cString: strerror(clibrary_errno())) }
 }

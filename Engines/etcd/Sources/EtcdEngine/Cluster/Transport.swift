@@ -1,4 +1,4 @@
-internal import CVariadic
+internal import CLibrary
 
 /// gRPC over libcurl: HTTP/2, and TLS where the endpoint has it. One thread, which waits in
 /// curl_multi_poll(3) for the server and for swlock alike.
@@ -7,7 +7,7 @@ final class Transport {
   private let multi: UnsafeMutableRawPointer
   /// libcurl before 8.0 cannot use a connection again that began with HTTP/2 without asking (its issue
   /// 10634): there each call has its own (etcd.md K9).
-  private let reusesPlain = cvariadic_version() >= 0x080000
+  private let reusesPlain = clibrary_version() >= 0x080000
 
   init(_ settings: Settings) {
     self.settings = settings
@@ -30,34 +30,34 @@ final class Transport {
     if let token { headers.append("token: \(token.text)") }
     let call = Call(request, endpoint: endpoint, headers: headers)
     let handle = call.handle
-    cvariadic_set_text(handle, CURLOPT_URL, "\(url)/etcdserverpb.\(request.method.rawValue)")
-    cvariadic_set_http2(handle, secure ? 1 : 0)
-    cvariadic_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
-    cvariadic_set_text(handle, CURLOPT_PROXY, "")
-    cvariadic_set_number(handle, CURLOPT_NOSIGNAL, 1)
-    cvariadic_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
-    cvariadic_set_number(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(connecting.milliseconds))
-    if let limit { cvariadic_set_number(handle, CURLOPT_TIMEOUT_MS, Int(limit.milliseconds)) }
+    clibrary_set_text(handle, CURLOPT_URL, "\(url)/etcdserverpb.\(request.method.rawValue)")
+    clibrary_set_http2(handle, secure ? 1 : 0)
+    clibrary_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    clibrary_set_text(handle, CURLOPT_PROXY, "")
+    clibrary_set_number(handle, CURLOPT_NOSIGNAL, 1)
+    clibrary_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
+    clibrary_set_number(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(connecting.milliseconds))
+    if let limit { clibrary_set_number(handle, CURLOPT_TIMEOUT_MS, Int(limit.milliseconds)) }
     if secure {
       setTLS(handle)
     }
     if !secure && !reusesPlain {
-      cvariadic_set_number(handle, CURLOPT_FRESH_CONNECT, 1)
-      cvariadic_set_number(handle, CURLOPT_FORBID_REUSE, 1)
+      clibrary_set_number(handle, CURLOPT_FRESH_CONNECT, 1)
+      clibrary_set_number(handle, CURLOPT_FORBID_REUSE, 1)
     } else {
-      cvariadic_set_number(handle, afresh ? CURLOPT_FRESH_CONNECT : CURLOPT_PIPEWAIT, 1)
+      clibrary_set_number(handle, afresh ? CURLOPT_FRESH_CONNECT : CURLOPT_PIPEWAIT, 1)
     }
     curl_multi_add_handle(multi, handle)
     return call
   }
 
   private func setTLS(_ handle: UnsafeMutableRawPointer) {
-    if let path = settings.authorities { cvariadic_set_text(handle, CURLOPT_CAINFO, path) }
-    if let path = settings.certificate { cvariadic_set_text(handle, CURLOPT_SSLCERT, path) }
-    if let path = settings.key { cvariadic_set_text(handle, CURLOPT_SSLKEY, path) }
+    if let path = settings.authorities { clibrary_set_text(handle, CURLOPT_CAINFO, path) }
+    if let path = settings.certificate { clibrary_set_text(handle, CURLOPT_SSLCERT, path) }
+    if let path = settings.key { clibrary_set_text(handle, CURLOPT_SSLKEY, path) }
     if settings.skipsVerification {
-      cvariadic_set_number(handle, CURLOPT_SSL_VERIFYPEER, 0)
-      cvariadic_set_number(handle, CURLOPT_SSL_VERIFYHOST, 0)
+      clibrary_set_number(handle, CURLOPT_SSL_VERIFYPEER, 0)
+      clibrary_set_number(handle, CURLOPT_SSL_VERIFYHOST, 0)
     }
   }
 

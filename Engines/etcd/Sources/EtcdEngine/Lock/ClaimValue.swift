@@ -75,11 +75,14 @@ struct ClaimValue: Sendable {
     var phrase = field("command") ?? Bytes(text: "a command")
     let process = field("pid").map { Bytes(text: "pid ") + $0 }
     let details = [process, field("user")].compactMap { $0 }
-    if !details.isEmpty { phrase += Bytes(text: " (") + details.joined(separator: [0x2c, 0x20]) + [0x29] }
+    if !details.isEmpty {
+      phrase += Bytes(text: " (") + details.joined(separator: [0x2c, 0x20]) + [0x29]
+    }
     return phrase + Bytes(text: " on ") + host
   }
 
   static func foreign(lease: Int64) -> Bytes {
-    Bytes(text: lease == 0 ? "another client, without a lease" : "another client, lease \(hex(lease))")
+    Bytes(
+      text: lease == 0 ? "another client, without a lease" : "another client, lease \(hex(lease))")
   }
 }

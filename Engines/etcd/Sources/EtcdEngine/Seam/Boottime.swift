@@ -1,4 +1,4 @@
-import Glibc
+internal import CLibrary
 
 /// A length of time: nanoseconds.
 struct Span: Comparable, Sendable {

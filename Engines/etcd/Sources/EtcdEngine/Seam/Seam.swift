@@ -1,4 +1,4 @@
-import Glibc
+internal import CLibrary
 
 /// The socket between swlock and the engine: lines both ways, without ever waiting (etcd.md 4).
 final class Seam {
@@ -11,7 +11,7 @@ final class Seam {
 
   init(descriptor: CInt) {
     self.descriptor = descriptor
-    _ = fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK)
+    _ = clibrary_set_nonblocking(descriptor)
   }
 
   /// Whether something was said that swlock has not yet had room for.
@@ -37,10 +37,10 @@ final class Seam {
       let count = write(descriptor, unsent, unsent.count)
       if count >= 0 {
         unsent.removeFirst(count)
-      } else if errno == EINTR {
+      } else if clibrary_errno() == EINTR {
         continue
       } else {
-        if errno != EAGAIN { ended = true }
+        if clibrary_errno() != EAGAIN { ended = true }
         return
       }
     }
@@ -52,8 +52,10 @@ final class Seam {
     var buffer = Bytes(repeating: 0, count: 4096)
     while !ended {
       let count = read(descriptor, &buffer, buffer.count)
-      if count == 0 || (count < 0 && errno != EAGAIN && errno != EINTR) { ended = true }
-      if count < 0 && errno == EINTR { continue }
+      if count == 0 || (count < 0 && clibrary_errno() != EAGAIN && clibrary_errno() != EINTR) {
+        ended = true
+      }
+      if count < 0 && clibrary_errno() == EINTR { continue }
       if count <= 0 { break }
       incoming += buffer[..<count]
       while let end = incoming.firstIndex(of: 0x0a) {
