@@ -89,6 +89,7 @@ class Cluster:
     def __init__(self, folder, count=3, extra=(), tls=(), client=None):
         self.folder = pathlib.Path(folder)
         self.client = dict(client or {})
+        self._forgotten = set()
         scheme = "https" if tls else "http"
         ports = free_ports(3 * count)
         self.clients, peers, self._metrics = ports[:count], ports[count : 2 * count], ports[2 * count :]
@@ -207,6 +208,14 @@ class Cluster:
         return self.etcdctl("get", key, "--print-value-only").rstrip("\n")
 
     def leases(self):
+        """Those that were not there at the last `forget_leases`."""
+        return [lease for lease in self._leases() if lease not in self._forgotten]
+
+    def forget_leases(self):
+        """Of killed engines, which last until they expire."""
+        self._forgotten = set(self._leases())
+
+    def _leases(self):
         return [word for word in self.etcdctl("lease", "list").split() if len(word) > 10]
 
     def revision(self):
