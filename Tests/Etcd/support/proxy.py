@@ -6,7 +6,7 @@ import threading
 
 CUT = object()  # the connection ends, and the answer is lost
 LOSE = object()  # the answer is lost, and nobody notices
-DATA, PREFACE = 0, 24
+DATA, HEADERS, END_STREAM, PREFACE = 0, 1, 1, 24
 
 
 def varint(data, at):
@@ -188,14 +188,18 @@ class Proxy:
         self._end(client, server)
 
     def _answers(self, server, client, requests):
+        answered = set()
         for header, kind, stream, payload in _Stream(server, 0).frames():
-            if kind == DATA and len(payload) >= 5:
-                verdict = self.answer(Exchange(requests.get(stream, b"")[5:], payload[5:]))
+            # A refusal has no message, only headers.
+            refused = kind == HEADERS and header[4] & END_STREAM and stream not in answered
+            if refused or (kind == DATA and len(payload) >= 5):
+                answered.add(stream)
+                verdict = self.answer(Exchange(requests.get(stream, b"")[5:], b"" if refused else payload[5:]))
                 if verdict is CUT:
                     break
                 if verdict is LOSE:
                     continue
-                if verdict is not None:
+                if verdict is not None and not refused:
                     payload = b"\0" + len(verdict).to_bytes(4) + verdict
                     header = len(payload).to_bytes(3) + header[3:]
             try:
