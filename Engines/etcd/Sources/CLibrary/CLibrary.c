@@ -22,6 +22,11 @@ CURLcode clibrary_set_http2(CURL *handle, int tls) {
                           (long)(tls ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE));
 }
 
+CURLcode clibrary_limit_to_tls12(CURL *handle) {
+  return curl_easy_setopt(handle, CURLOPT_SSLVERSION,
+                          (long)(CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_TLSv1_2));
+}
+
 long clibrary_http_status(CURL *handle) {
   long status = 0;
   curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);

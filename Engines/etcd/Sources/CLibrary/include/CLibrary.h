@@ -23,6 +23,9 @@ CURLcode clibrary_set_receiver(CURL *handle, CURLoption option, clibrary_receive
 /* HTTP/2: agreed upon in the handshake of TLS, or without asking. */
 CURLcode clibrary_set_http2(CURL *handle, int tls);
 
+/* No newer TLS than 1.2. */
+CURLcode clibrary_limit_to_tls12(CURL *handle);
+
 /* curl_easy_getinfo(3), CURLINFO_RESPONSE_CODE: 0 if there was no answer. */
 long clibrary_http_status(CURL *handle);
 

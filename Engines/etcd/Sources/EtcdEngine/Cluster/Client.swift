@@ -83,7 +83,8 @@ final class Client {
     guard let request = lane.request else { return }
     let call = transport.start(
       request, endpoint: endpoints.current, token: token, limit: isWatch ? nil : limit,
-      connecting: limit, afresh: endpoints.suspectsConnection())
+      connecting: limit, afresh: endpoints.suspectsConnection(),
+      asksInHandshake: endpoints.doubtsCertificates)
     lane.first = lane.first ?? call.sent
     lane.call = call
   }
@@ -96,10 +97,7 @@ final class Client {
     lanes[lane.rawValue].call = nil
     let first = lanes[lane.rawValue].first ?? call.sent
     let outcome = call.outcome
-    if case .unanswered(_, .unreachable) = outcome {
-    } else {
-      lanes[lane.rawValue].mayHaveArrived = true
-    }
+    if outcome.mayHaveArrived { lanes[lane.rawValue].mayHaveArrived = true }
     switch outcome {
     case .answered(let bytes):
       endpoints.answered()

@@ -19,6 +19,11 @@ struct Endpoints {
   /// Whether each of them has been asked in vain.
   var allFailed: Bool { failures >= count }
 
+  /// With TLS 1.3 a client learns after the handshake that its certificate is refused, and not even then
+  /// if the connection is reset first: with 1.2 it is part of the handshake. Every other turn, since a
+  /// server may not have 1.2; and not once one has answered.
+  var doubtsCertificates: Bool { !everAnswered && failures / count % 2 == 1 }
+
   mutating func answered() {
     failures = 0
     distrusted = []

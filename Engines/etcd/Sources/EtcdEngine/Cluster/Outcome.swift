@@ -17,6 +17,16 @@ enum Outcome: Sendable {
   }
 }
 
+extension Outcome {
+  /// Whether a server may have read the request.
+  var mayHaveArrived: Bool {
+    switch self {
+    case .unanswered(_, .unreachable), .unanswered(_, .certificate): false
+    case .answered, .refused, .unanswered(_, .other): true
+    }
+  }
+}
+
 extension Call {
   /// Of a call whose `result` is there. One that has no watch's stream of messages.
   var outcome: Outcome {
@@ -43,8 +53,7 @@ extension Call {
       return .certificate
     case CURLE_SSL_CONNECT_ERROR, CURLE_RECV_ERROR, CURLE_SEND_ERROR:
       // TLS 1.3 refuses a client's certificate after the handshake, when something is read or sent.
-      return ["certificate", "alert", "unknown ca"].contains { says(reason, $0) }
-        ? .certificate : .other
+      return ["certificate", "unknown ca"].contains { says(reason, $0) } ? .certificate : .other
     default: return .other
     }
   }

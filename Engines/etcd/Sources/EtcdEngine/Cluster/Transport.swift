@@ -19,8 +19,10 @@ final class Transport {
   /// - Parameters:
   ///   - limit: how long the call may take; nil for a watch, of which only connecting has a limit.
   ///   - afresh: on a connection of its own, since the last one at this endpoint may be dead.
+  ///   - asksInHandshake: by TLS 1.2, whose handshake tells whether the certificates are accepted.
   func start(
-    _ request: Request, endpoint: Int, token: Bytes?, limit: Span?, connecting: Span, afresh: Bool
+    _ request: Request, endpoint: Int, token: Bytes?, limit: Span?, connecting: Span, afresh: Bool,
+    asksInHandshake: Bool
   ) -> Call {
     let url = settings.endpoints[endpoint]
     let secure = url.utf8.starts(with: "https".utf8)
@@ -40,6 +42,7 @@ final class Transport {
     if let limit { clibrary_set_number(handle, CURLOPT_TIMEOUT_MS, Int(limit.milliseconds)) }
     if secure {
       setTLS(handle)
+      if asksInHandshake { clibrary_limit_to_tls12(handle) }
     }
     if !secure && !reusesPlain {
       clibrary_set_number(handle, CURLOPT_FRESH_CONNECT, 1)
