@@ -26,6 +26,9 @@ let package = Package(
     .executableTarget(
       name: "swlock-etcd", dependencies: ["EtcdEngine"], swiftSettings: settings),
     .testTarget(name: "EtcdEngineTests", dependencies: parts, swiftSettings: settings),
+    .testTarget(
+      name: "FuzzTests", dependencies: parts, path: "Fuzz",
+      exclude: ["LibFuzzer.swift", "corpus", "run"], swiftSettings: settings),
   ]
 )
 
@@ -34,6 +37,6 @@ if Context.environment["SWLOCK_FUZZ"] != nil {
   package.targets.removeAll { $0.type == .test }
   package.targets.append(
     .executableTarget(
-      name: "fuzz", dependencies: parts, path: "Fuzz", exclude: ["corpus", "run"],
-      swiftSettings: settings))
+      name: "fuzz", dependencies: parts, path: "Fuzz",
+      exclude: ["CorpusTests.swift", "corpus", "run"], swiftSettings: settings))
 }

@@ -24,13 +24,13 @@ struct KeyValue: Sendable {
   var modified: Int64
   /// 0: none.
   var lease: Int64
+}
 
+extension KeyValue {
   fileprivate init(_ message: Wire__KeyValue) {
-    key = Bytes(message.key)
-    value = Bytes(message.value)
-    created = message.create_revision
-    modified = message.mod_revision
-    lease = message.lease
+    self.init(
+      key: Bytes(message.key), value: Bytes(message.value), created: message.create_revision,
+      modified: message.mod_revision, lease: message.lease)
   }
 }
 
