@@ -35,7 +35,7 @@ def test_so_many_slots_are_held_at_once(lock):
     crowd = [lock(kind="slots:2", pid=index) for index in range(2)]
     for holder in crowd:
         holder.held()
-    third, fourth = lock(kind="slots:2"), None
+    third = lock(kind="slots:2")
     third.expect("waiting")
     fourth = lock(kind="slots:2")
     fourth.expect("waiting")

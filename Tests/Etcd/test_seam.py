@@ -155,7 +155,7 @@ def test_mistakes_are_told(cluster, engines, name):
 
 
 def test_show_has_holder_and_waiters_in_order(lock, cluster, engines, name):
-    holder, waiter = lock(host="a"), None
+    holder = lock(host="a")
     holder.held()
     waiter = lock(host="b", kind="shared")
     waiter.expect("waiting")

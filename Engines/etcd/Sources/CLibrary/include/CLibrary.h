@@ -3,6 +3,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,6 +23,9 @@ CURLcode clibrary_set_receiver(CURL *handle, CURLoption option, clibrary_receive
 
 /* HTTP/2: agreed upon in the handshake of TLS, or without asking. */
 CURLcode clibrary_set_http2(CURL *handle, int tls);
+
+/* http and https only; and whoever gives a call up does not wait for the resolver. As the version of libcurl has it. */
+void clibrary_confine(CURL *handle);
 
 /* No newer TLS than 1.2. */
 CURLcode clibrary_limit_to_tls12(CURL *handle);

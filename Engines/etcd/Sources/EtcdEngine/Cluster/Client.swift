@@ -84,7 +84,7 @@ final class Client {
     let call = transport.start(
       request, endpoint: endpoints.current, token: token, limit: isWatch ? nil : limit,
       connecting: limit, afresh: endpoints.suspectsConnection(),
-      asksInHandshake: endpoints.doubtsCertificates)
+      asksInHandshake: endpoints.doubtsCertificates, asksNames: endpoints.doubtsNames)
     lane.first = lane.first ?? call.sent
     lane.call = call
   }

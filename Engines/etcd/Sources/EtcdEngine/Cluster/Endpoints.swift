@@ -22,7 +22,11 @@ struct Endpoints {
   /// With TLS 1.3 a client learns after the handshake that its certificate is refused, and not even then
   /// if the connection is reset first: with 1.2 it is part of the handshake. Every other turn, since a
   /// server may not have 1.2; and not once one has answered.
-  var doubtsCertificates: Bool { !everAnswered && failures / count % 2 == 1 }
+  var doubtsCertificates: Bool { !everAnswered && doubtsNames }
+
+  /// The addresses of names are asked for anew every other turn: they may have changed, but where names
+  /// are not answered the old ones may be right.
+  var doubtsNames: Bool { failures / count % 2 == 1 }
 
   mutating func answered() {
     failures = 0

@@ -20,9 +20,10 @@ final class Transport {
   ///   - limit: how long the call may take; nil for a watch, of which only connecting has a limit.
   ///   - afresh: on a connection of its own, since the last one at this endpoint may be dead.
   ///   - asksInHandshake: by TLS 1.2, whose handshake tells whether the certificates are accepted.
+  ///   - asksNames: of hosts, though their addresses are known.
   func start(
     _ request: Request, endpoint: Int, token: Bytes?, limit: Span?, connecting: Span, afresh: Bool,
-    asksInHandshake: Bool
+    asksInHandshake: Bool, asksNames: Bool
   ) -> Call {
     let url = settings.endpoints[endpoint]
     let secure = url.utf8.starts(with: "https".utf8)
@@ -34,10 +35,12 @@ final class Transport {
     let handle = call.handle
     clibrary_set_text(handle, CURLOPT_URL, "\(url)/etcdserverpb.\(request.method.rawValue)")
     clibrary_set_http2(handle, secure ? 1 : 0)
-    clibrary_set_text(handle, CURLOPT_PROTOCOLS_STR, "http,https")
+    clibrary_confine(handle)
     clibrary_set_text(handle, CURLOPT_PROXY, "")
     clibrary_set_number(handle, CURLOPT_NOSIGNAL, 1)
     clibrary_set_number(handle, CURLOPT_FOLLOWLOCATION, 0)
+    // A lock is not lost since nobody answers for names.
+    clibrary_set_number(handle, CURLOPT_DNS_CACHE_TIMEOUT, asksNames ? 0 : -1)
     clibrary_set_number(handle, CURLOPT_CONNECTTIMEOUT_MS, Int(connecting.milliseconds))
     if let limit { clibrary_set_number(handle, CURLOPT_TIMEOUT_MS, Int(limit.milliseconds)) }
     if secure {

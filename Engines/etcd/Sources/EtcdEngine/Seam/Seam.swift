@@ -24,7 +24,7 @@ final class Seam {
       outgoing.removeLast()
     }
     outgoing.append(line)
-    log(line.bytes.text)
+    if !line.bytes.hasPrefix("until ") { log(line.bytes.text) }
     send()
   }
 
@@ -69,8 +69,11 @@ final class Seam {
   }
 }
 
-/// A line on standard error, which is /dev/null unless swlock was called with -v.
+/// A line on standard error, which is /dev/null unless swlock was called with -v. It is left out where it
+/// would have to wait: for a pager, or for a terminal that was stopped.
 func log(_ text: String) {
   let line = Bytes(text: "swlock-etcd: \(text)\n")
+  var ready = pollfd(fd: 2, events: Int16(POLLOUT), revents: 0)
+  guard poll(&ready, 1, 0) == 1, ready.revents & Int16(POLLOUT) != 0 else { return }
   _ = write(2, line, line.count)
 }
