@@ -1,10 +1,12 @@
 """Answers that are lost, late or wrong: the same key and token in the end, and nothing that does not count."""
 
+import contextlib
+
 import pytest
 
 import seam
 from cluster import until
-from holding import kept_for, renewed_beyond
+from holding import kept_for, lost_in_time, renewed_beyond
 from proxy import CUT, LOSE, BlackHole, Proxy
 
 
@@ -151,6 +153,21 @@ def test_one_endpoint_among_dead_ones_keeps_the_lock(lock, cluster, proxy):
         proxy.answer = lambda exchange: LOSE
         kept_for(holder, 7)
         holder.release()
+
+
+def test_packets_to_all_nodes_are_dropped(lock, cluster):
+    with contextlib.ExitStack() as stack:
+        proxies = [stack.enter_context(Proxy(("127.0.0.1", port))) for port in cluster.clients]
+        endpoints = ",".join(proxy.endpoint for proxy in proxies)
+        holder = lock(environment=cluster.environment(endpoints))
+        holder.held()
+        waiter = lock()
+        waiter.expect("waiting")
+        for proxy in proxies:
+            proxy.answer = lambda exchange: LOSE
+        deadline = lost_in_time(holder)
+        assert waiter.held().at > deadline
+        assert waiter.token > holder.token
 
 
 def test_what_is_no_etcd_is_told(lock, cluster):

@@ -1,5 +1,5 @@
 /// Why the engine gives up: the exit status that swlock is to have, and what it is to tell.
-struct Failure: Error, Equatable, Sendable {
+struct Failure: Error, Sendable {
   /// As swlock's own statuses.
   enum Status: Int64, Sendable {
     case usage = 64

@@ -19,9 +19,12 @@ extension Client {
     }
   }
 
-  /// Everybody in the queue of `keys`, by arrival.
-  func queue(of keys: QueueKeys) throws(Failure) -> [KeyValue] {
-    guard let answer = RangeAnswer(try ask(.range(keys.all), about: keys.name)) else {
+  /// Who is in the queue of `keys`, by arrival.
+  /// - Parameter limit: so many of the first; 0 for all.
+  func queue(of keys: QueueKeys, limit: Int = 0) throws(Failure) -> [KeyValue] {
+    var query = keys.all
+    query.limit = Int64(limit)
+    guard let answer = RangeAnswer(try ask(.range(query), about: keys.name)) else {
       throw Failure(.unavailable, "an answer of etcd that cannot be read")
     }
     return answer.keys
@@ -29,10 +32,12 @@ extension Client {
 
   /// What a key in the queue is, in a line: `lock KIND TOKEN SECONDS TEXT`. SECONDS are those that
   /// its lease has left, or `-`; TEXT is what its swlock says of itself, with the lease.
-  func line(of claim: KeyValue, about name: Bytes) throws(Failure) -> SeamLine {
+  func line(
+    of claim: KeyValue, about name: Bytes, asksSeconds: Bool = true
+  ) throws(Failure) -> SeamLine {
     let value = ClaimValue(claim.value)
     var seconds = "-"
-    if claim.lease != 0,
+    if asksSeconds, claim.lease != 0,
       let answer = LeaseAnswer(try ask(.timeToLive(lease: claim.lease), about: name)),
       answer.ttl >= 0
     {

@@ -29,9 +29,10 @@ struct Break {
     client.seam.say(SeamLine("done"))
   }
 
-  /// Those who are still there: by the revision that made them, since a key may be made again.
+  /// Those who are still there: by the revision that made them, since a key may be made again. Nobody
+  /// can come before them, so they are among the first.
   private func those(of claims: [KeyValue]) throws(Failure) -> [KeyValue] {
-    let queue = try client.queue(of: keys)
+    let queue = try client.queue(of: keys, limit: claims.count)
     return claims.filter { claim in queue.contains { $0.created == claim.created } }
   }
 

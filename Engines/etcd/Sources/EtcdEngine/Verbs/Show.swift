@@ -12,13 +12,8 @@ struct Show {
 
   func run() throws(Failure) {
     for (index, claim) in try client.queue(of: keys).enumerated() {
-      if index < Self.asked {
-        client.seam.say(try client.line(of: claim, about: keys.name))
-      } else {
-        var claim = claim
-        claim.lease = 0
-        client.seam.say(try client.line(of: claim, about: keys.name))
-      }
+      client.seam.say(
+        try client.line(of: claim, about: keys.name, asksSeconds: index < Self.asked))
     }
     client.seam.say(SeamLine("done"))
   }

@@ -1,6 +1,6 @@
 /// How a call ended: the headers `grpc-status` and `grpc-message`, which come after the body, or
 /// instead of it.
-struct GRPCStatus: Equatable, Sendable {
+struct GRPCStatus: Sendable {
   /// gRPC's statuses that are looked at by number.
   enum Code {
     static let ok: Int64 = 0
