@@ -8,6 +8,7 @@ import threading
 import time
 
 import seam
+from cluster import deposed_leaders_revoke
 
 SECONDS = float(os.environ.get("SWLOCK_STORM_SECONDS", "12"))
 WORKERS = 8
@@ -87,6 +88,7 @@ class Storm:
                         self._engines.discard(engine)
 
     def _harm(self):
+        stops = not deposed_leaders_revoke()
         stopped = None
         while time.monotonic() < self._end - 3:
             time.sleep(self._random.uniform(0.2, 0.8))
@@ -101,11 +103,20 @@ class Storm:
                     threading.Timer(self._random.choice([0.3, 3]), victim.signal, (signal.SIGCONT,)).start()
             if self._random.random() < 0.25:
                 if stopped is not None:
-                    stopped.go_on()
-                stopped = self._random.choice(self._cluster.nodes)
-                stopped.stop()
+                    self._mend(stopped, stops)
+                stopped = self._random.randrange(len(self._cluster.nodes))
+                if stops:
+                    self._cluster.nodes[stopped].stop()
+                else:
+                    self._cluster.nodes[stopped].kill()
         if stopped is not None:
-            stopped.go_on()
+            self._mend(stopped, stops)
+
+    def _mend(self, index, stops):
+        if stops:
+            self._cluster.nodes[index].go_on()
+        else:
+            self._cluster.restart(index)
 
     def run(self):
         threads = [threading.Thread(target=self._work, args=(number,)) for number in range(WORKERS)]

@@ -54,7 +54,9 @@ struct Break {
         _ = try client.ask(.revoke(lease: claim.lease), about: keys.name)
       } catch {
         // Somebody else was faster.
-        if try !those(of: [claim]).isEmpty { throw error }
+        if try client.queue(of: keys).contains(where: { $0.created == claim.created }) {
+          throw error
+        }
       }
     } else {
       _ = try client.ask(
