@@ -26,8 +26,9 @@ def test_first_one_holds_and_gives_back(lock, cluster, name):
 def test_second_one_waits_and_is_told_for_whom(lock):
     first = lock(host="web-3", pid=4711)
     first.held()
+    lease = first.variables["ETCD_LOCK_KEY"].rsplit("/", 1)[1]
     second = lock()
-    assert second.expect("waiting").text == "backup.sh (pid 4711, root) on web-3"
+    assert second.expect("waiting").text == seam.INFORMATION.format("web-3", 4711) + f" lease={lease}"
     first.release()
     second.held()
     assert second.token > first.token
@@ -50,10 +51,11 @@ def test_those_who_wait_come_in_order_of_arrival(lock, cluster, name):
 def test_try_is_busy_and_leaves_nothing(lock, cluster, name):
     first = lock(host="web-3", pid=4711)
     first.held()
+    lease = first.variables["ETCD_LOCK_KEY"].rsplit("/", 1)[1]
     for kind in "exclusive", "shared", "slots:2":
         second = lock("try", kind=kind)
         assert second.expect("busy", "held", "failed").raw.startswith("busy ")
-        assert second.lines[-1].text == "backup.sh (pid 4711, root) on web-3"
+        assert second.lines[-1].text == seam.INFORMATION.format("web-3", 4711) + f" lease={lease}"
         assert len(cluster.keys(name)) == 1
         assert second.wait() == 0
     assert len(cluster.leases()) == 1

@@ -39,7 +39,7 @@ private func complaint(aboutHeaders bytes: [UInt8]) -> String? {
 
 private func complaint(aboutValue bytes: [UInt8]) -> String? {
   let value = ClaimValue(bytes)
-  let line = SeamLine("waiting").with(value.phrase(lease: 1)).with(bytes).bytes
+  let line = SeamLine("waiting").with(value.text(lease: 1)).with(bytes).bytes
   if line.count >= SeamLine.longest { return "a line that is too long" }
   if line.contains(where: { $0 < 0x20 || $0 == 0x7f }) { return "a line that is two" }
   if line.count(where: { $0 == 0x20 }) != 2 { return "a word that is two" }

@@ -65,23 +65,15 @@ struct ClaimValue: Sendable {
 
   static func asksToEnd(_ value: Bytes) -> Bytes { Bytes(text: ending) + value }
 
-  /// A phrase for people: `backup.sh (pid 4711, root) on web-3`, or `another client, lease 1f2e`.
-  func phrase(lease: Int64) -> Bytes {
-    guard kind != nil else { return Self.foreign(lease: lease) }
-    func field(_ name: String) -> Bytes? {
-      information.words.lazy.compactMap { $0.after("\(name)=") }.first.map(unescape)
-    }
-    guard let host = field("host") else { return Bytes(text: "lease \(hex(lease))") }
-    var phrase = field("command") ?? Bytes(text: "a command")
-    let process = field("pid").map { Bytes(text: "pid ") + $0 }
-    let details = [process, field("user")].compactMap { $0 }
-    if !details.isEmpty {
-      phrase += Bytes(text: " (") + details.joined(separator: [0x2c, 0x20]) + [0x29]
-    }
-    return phrase + Bytes(text: " on ") + host
+  /// What is told of it, which swlock makes a phrase of: what its swlock said of itself and ` lease=HEX`,
+  /// or `another client, lease HEX`.
+  func text(lease: Int64) -> Bytes {
+    if kind == nil { return Self.foreign(lease: lease) }
+    return information + (information.isEmpty ? [] : [0x20]) + Bytes(text: "lease=\(hex(lease))")
+      + Bytes(text: isEnding ? " ending=1" : "")
   }
 
-  static func foreign(lease: Int64) -> Bytes {
+  private static func foreign(lease: Int64) -> Bytes {
     Bytes(
       text: lease == 0 ? "another client, without a lease" : "another client, lease \(hex(lease))")
   }

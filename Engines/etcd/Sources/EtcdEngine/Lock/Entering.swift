@@ -100,7 +100,7 @@ extension LockSession {
     guard let named = nearest ?? ahead.last else { return look(after: .milliseconds(100)) }
     if announced != named.created {
       announced = named.created
-      seam.say(SeamLine("waiting").with(ClaimValue(named.value).phrase(lease: named.lease)))
+      seam.say(SeamLine("waiting").with(ClaimValue(named.value).text(lease: named.lease)))
     }
     let target = nearest?.key ?? keys.first
     // A watch that is still there has missed nothing.
@@ -135,7 +135,7 @@ extension LockSession {
 
   /// Of `try`: nothing is left when it is said.
   private func busy(_ holder: KeyValue?) {
-    let who = holder.map { ClaimValue($0.value).phrase(lease: $0.lease) }
+    let who = holder.map { ClaimValue($0.value).text(lease: $0.lease) }
     leave(SeamLine("busy").with(who ?? Bytes(text: "another client")), within: .seconds(1))
   }
 }

@@ -149,7 +149,7 @@ final class LockSession {
     } else if !announcedTrouble {
       announcedTrouble = true
       announced = -1
-      seam.say(SeamLine("waiting").with(failure.text))
+      seam.say(SeamLine("waiting").with("nobody knows whom: \(failure.text)"))
     }
   }
 }

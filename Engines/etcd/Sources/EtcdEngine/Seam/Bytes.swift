@@ -9,11 +9,6 @@ extension Array where Element == UInt8 {
     String(decoding: map { $0 < 0x20 || $0 == 0x7f ? 0x3f : $0 }, as: UTF8.self)
   }
 
-  /// The parts between single spaces. No part is left out, so that empty ones are noticed.
-  var words: [Bytes] {
-    split(separator: 0x20, omittingEmptySubsequences: false).map(Array.init)
-  }
-
   func hasPrefix(_ text: String) -> Bool { starts(with: text.utf8) }
 
   /// What comes after `prefix`; nil if it does not begin so.

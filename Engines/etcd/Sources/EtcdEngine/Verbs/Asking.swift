@@ -43,14 +43,8 @@ extension Client {
     {
       seconds = String(answer.ttl)
     }
-    let ending = Bytes(text: value.isEnding ? " ending=1" : "")
-    let text =
-      value.kind == nil
-      ? ClaimValue.foreign(lease: claim.lease)
-      : value.information + (value.information.isEmpty ? [] : [0x20])
-        + Bytes(text: "lease=\(hex(claim.lease))") + ending
     return SeamLine("lock").with((value.kind ?? .exclusive).text).with(claim.created).with(seconds)
-      .with(text)
+      .with(value.text(lease: claim.lease))
   }
 }
 

@@ -1,6 +1,6 @@
 /// `break NAME`: whoever has the lock is asked to end, and after 5 s its lease is revoked, so that there
 /// is no overlap with a holder that answers (K7). Another client cannot be asked: its lease is revoked
-/// at once, or its key deleted if it has none. Says `lock ...` for each that it breaks, and `done`.
+/// at once, or its key deleted if it has none. Says `released` when all who had the lock are gone.
 struct Break {
   let client: Client
   let keys: QueueKeys
@@ -16,7 +16,7 @@ struct Break {
     let queue = try client.queue(of: keys)
     var left = Array(queue.prefix(holders(in: queue)))
     for claim in left {
-      client.seam.say(try client.line(of: claim, about: keys.name))
+      log("breaks \(ClaimValue(claim.value).text(lease: claim.lease).text)")
       if ClaimValue(claim.value).kind == nil { try end(claim) } else { try askToEnd(claim) }
     }
     let until = Boottime.now() + Self.patience
@@ -26,7 +26,7 @@ struct Break {
       left = try those(of: left)
     }
     for claim in left { try end(claim) }
-    client.seam.say(SeamLine("done"))
+    client.seam.say(SeamLine("released"))
   }
 
   /// Those who are still there: by the revision that made them, since a key may be made again. Nobody
