@@ -26,7 +26,7 @@ VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/Comm
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/quick scripts/record-functions scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
-	scripts/install-bench-tools scripts/install-nfs-tools fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
+	scripts/install-bench-tools scripts/install-nfs-tools scripts/install-etcd-tools Engines/etcd/Fuzz/run fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
 MAN := $(patsubst %.in,%,$(wildcard man/*.in))
 GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlock.fish
@@ -69,7 +69,22 @@ LINK = $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-def
 	-Wl,--symbol-ordering-file=scripts/functions.order \
 	-Wl,--no-warn-symbol-ordering $(OBJECTS)/*.o $(AFTER)
 
-.PHONY: all build/swlock order quick test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
+# The engine for etcd, Embedded Swift as well, since ordinary Swift would take twice the memory; but linked
+# dynamically, with the system's libcurl. `make etcd` alone needs that, and protobuf-c; protobuf-c is in the program.
+ENGINES ?=
+ENGINEDIR ?= $(PREFIX)/libexec/swlock/engine
+ETCD := Engines/etcd/Sources
+ETCD_MESSAGES := $(ETCD)/CMessages/messages.pb-c.c
+ETCD_SOURCES = $(sort $(shell find $(ETCD)/EtcdEngine $(ETCD)/swlock-etcd -name '*.swift'))
+ETCD_OBJECTS := .build-embedded/etcd
+ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors \
+	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
+	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
+	-Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
+	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
+		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
+
+.PHONY: all build/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
 
 all: build/swlock
 
@@ -95,6 +110,36 @@ build/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@
 
+etcd: build/swlock-etcd
+
+# One line that tells what to do, rather than the compiler's many.
+etcd-messages: $(ETCD_MESSAGES)
+
+$(ETCD_MESSAGES): $(ETCD)/CMessages/messages.proto
+	@pkg-config --exists libcurl libprotobuf-c && command -v protoc-c >/dev/null || { echo \
+		'make etcd needs libcurl, protobuf-c and their headers: run scripts/install-etcd-tools' >&2; exit 1; }
+	protoc-c --proto_path=$(<D) --c_out=$(<D) $<
+	mkdir -p $(<D)/include
+	mv $(<D)/messages.pb-c.h $(<D)/include
+
+build/swlock-etcd: $(ETCD_MESSAGES) $(ETCD_SOURCES) $(wildcard $(ETCD)/CLibrary/*.c $(ETCD)/CLibrary/include/*.h) Makefile
+	@pkg-config --exists libcurl libprotobuf-c || { echo \
+		'make etcd needs libcurl, protobuf-c and their headers: run scripts/install-etcd-tools' >&2; exit 1; }
+	rm -rf $(ETCD_OBJECTS)
+	mkdir -p $(ETCD_OBJECTS) $(@D)
+	touch $(ETCD_OBJECTS)/Empty.swift
+	$(TOOLCHAIN)swiftc $(ETCD_SWIFT) -module-name EtcdEngine -emit-module \
+		-o $(ETCD_OBJECTS)/EtcdEngine.swiftmodule $(ETCD_OBJECTS)/Empty.swift
+	for file in $(ETCD_MESSAGES) $(ETCD)/CLibrary/CLibrary.c; do \
+		$(TOOLCHAIN)clang -Os -ffunction-sections -fdata-sections -I$(ETCD)/CMessages/include \
+			-I$(ETCD)/CLibrary/include -c $$file -o $(ETCD_OBJECTS)/$$(basename $$file).o || exit; \
+	done
+	$(TOOLCHAIN)swiftc $(ETCD_SWIFT) -I$(ETCD_OBJECTS) -module-name swlock_etcd -c $(ETCD_SOURCES) \
+		-o $(ETCD_OBJECTS)/swift.o
+	$(TOOLCHAIN)clang -fuse-ld=lld -pie -Wl,--gc-sections -Wl,--icf=all -Wl,-O2 -Wl,-s -Wl,--as-needed \
+		$(ETCD_OBJECTS)/*.o -l:libprotobuf-c.a -lcurl -lm -o $@.new
+	mv $@.new $@
+
 # The list of functions that the linker puts side by side, anew. One that is old does no harm but to speed.
 order: build/swlock
 	$(TOOLCHAIN)clang $(LINK) -o build/swlock.symbols
@@ -118,6 +163,21 @@ nfs: build/swlock
 	scripts/install-test-tools
 	scripts/install-nfs-tools
 	$(PYTEST) Tests/NFS
+
+# The etcd engine with real etcd, three nodes on loopback; skipped where etcd is not.
+etcd-test:
+	scripts/install-test-tools
+	scripts/install-etcd-tools
+	$(MAKE) build/swlock-etcd
+	$(SWIFT) test --package-path Engines/etcd
+	$(PYTEST) Tests/Etcd
+
+etcd-fuzz: etcd-messages
+	SECONDS_EACH=$(SECONDS) Engines/etcd/Fuzz/run
+
+# Beside etcdctl lock, on the same cluster.
+etcd-bench: build/swlock-etcd
+	bench/etcd build/swlock-etcd build/ETCD.md
 
 # The tests of faults, kills, chaos, attacks and exclusion, harder than in `make test`, and the
 # fuzzers: with new seeds until MINUTES have passed. SEED begins with a seed of an earlier run.
@@ -159,11 +219,11 @@ model:
 	docs/model/run
 
 lint:
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests bench fuzz
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests bench fuzz $(addprefix Engines/etcd/,Package.swift Sources Tests Fuzz)
 	$(SWIFT) build
 
 format:
-	$(SWIFT) format --in-place --recursive Package.swift Sources Tests bench fuzz
+	$(SWIFT) format --in-place --recursive Package.swift Sources Tests bench fuzz $(addprefix Engines/etcd/,Package.swift Sources Tests Fuzz)
 
 # The man page and the completions, out of the option table.
 docs:
@@ -200,10 +260,13 @@ bench: build/swlock
 	bench/order build/swlock build/ORDER.md
 	$(if $(QUICK),,cd build && cat PERFORMANCE.md WAITING.md PEERS.md HARDLINK.md STATUS.md CLEANUP.md ORDER.md >../docs/PERFORMANCE.md)
 
-install: build/swlock
+install: build/swlock $(ENGINES:%=build/swlock-%)
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		$(PERSONALITIES)
 	install -D -T -m 755 build/swlock "$(DESTDIR)$(BINDIR)/swlock"
+	for engine in $(ENGINES); do \
+		install -D -T -m 755 build/swlock-$$engine "$(DESTDIR)$(ENGINEDIR)/$$engine" || exit; \
+	done
 	for page in $(MAN); do \
 		install -D -t "$(DESTDIR)$(DATADIR)/man/man$${page##*.}" -m 644 $$page || exit; \
 	done
@@ -219,7 +282,7 @@ uninstall:
 	scripts/personalities uninstall "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		flock lockrun
 	for page in $(notdir $(MAN)); do rm -f "$(DESTDIR)$(DATADIR)/man/man$${page##*.}/$$page"; done
-	rm -f "$(DESTDIR)$(BINDIR)/swlock"
+	rm -f "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(ENGINEDIR)/etcd"
 	rm -f "$(DESTDIR)$(DATADIR)/bash-completion/completions/swlock"
 	rm -f "$(DESTDIR)$(ZSHDIR)/_swlock"
 	rm -f "$(DESTDIR)$(DATADIR)/fish/vendor_completions.d/swlock.fish"
@@ -237,4 +300,5 @@ deb: packaged build/swlock
 	scripts/make-deb $(VERSION) "$(DISTDIR)"
 
 clean:
-	rm -rf build .build .build-embedded .build-fuzz .build-python
+	rm -rf build .build .build-embedded .build-fuzz .build-python Engines/etcd/.build*
+	rm -f $(ETCD_MESSAGES) $(ETCD)/CMessages/include/*

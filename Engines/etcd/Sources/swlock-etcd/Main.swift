@@ -1,0 +1,6 @@
+import EtcdEngine
+
+@main
+struct Main {
+  static func main() { Engine.main() }
+}

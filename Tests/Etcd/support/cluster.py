@@ -1,0 +1,232 @@
+"""An etcd cluster on loopback, its nodes killed, stopped and started as the tests want; and etcdctl for it."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+START = 30  # seconds, on a busy machine
+
+
+def missing():
+    """Why there can be no cluster; None if there can."""
+    for program in "etcd", "etcdctl":
+        if not shutil.which(program):
+            return f"{program} is not installed: scripts/install-etcd-tools"
+    return None
+
+
+def deposed_leaders_revoke():
+    """etcd before 3.4.31 and 3.5.13: a leader that was stopped, and goes on when there is another, still has the
+    leases revoked which it thinks have expired. The key is gone then, whatever a client does: who has it is told so
+    at once, and the next one may have it some milliseconds earlier."""
+    text = subprocess.run(["etcd", "--version"], capture_output=True, text=True, check=True).stdout
+    version = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", text).groups())
+    return version < (3, 4, 31) or (3, 5, 0) <= version < (3, 5, 13)
+
+
+def free_ports(count):
+    """Ports of loopback which nobody has now, below those that the kernel hands out."""
+    with contextlib.ExitStack() as stack:
+        ports = []
+        while len(ports) < count:
+            probe = stack.enter_context(socket.socket())
+            try:
+                probe.bind(("127.0.0.1", 20000 + int.from_bytes(os.urandom(2)) % 12000))
+            except OSError:
+                continue
+            ports.append(probe.getsockname()[1])
+        return ports
+
+
+def until(condition, limit=START, pause=0.02):
+    """What `condition` returns as soon as that is true."""
+    end = time.monotonic() + limit
+    while True:
+        if found := condition():
+            return found
+        if time.monotonic() > end:
+            raise TimeoutError(f"not within {limit} s: {condition}")
+        time.sleep(pause)
+
+
+class Node:
+    """One etcd, which keeps its data when it is killed."""
+
+    def __init__(self, arguments, log):
+        self._arguments = arguments
+        self._log = log
+        self._process = None
+
+    @property
+    def pid(self):
+        return self._process.pid
+
+    def start(self):
+        with open(self._log, "ab") as log:
+            self._process = subprocess.Popen(
+                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+
+    def signal(self, number):
+        self._process.send_signal(number)
+
+    def stop(self):
+        self.signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.signal(signal.SIGCONT)
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def runs(self):
+        return self._process is not None and self._process.poll() is None
+
+
+class Cluster:
+    """`count` nodes. `tls`: arguments for the client side; then `authorities`, `certificate` and `key` are etcdctl's."""
+
+    def __init__(self, folder, count=3, extra=(), tls=(), client=None):
+        self.folder = pathlib.Path(folder)
+        self.client = dict(client or {})
+        self._forgotten = set()
+        scheme = "https" if tls else "http"
+        ports = free_ports(3 * count)
+        self.clients, peers, self._metrics = ports[:count], ports[count : 2 * count], ports[2 * count :]
+        self.urls = [f"{scheme}://127.0.0.1:{port}" for port in self.clients]
+        members = ",".join(f"n{index}=http://127.0.0.1:{port}" for index, port in enumerate(peers))
+        self.nodes = [
+            Node(
+                [
+                    "etcd",
+                    *("--name", f"n{index}", "--data-dir", f"{folder}/{index}"),
+                    *("--listen-client-urls", self.urls[index], "--advertise-client-urls", self.urls[index]),
+                    *("--listen-peer-urls", f"http://127.0.0.1:{peers[index]}"),
+                    *("--initial-advertise-peer-urls", f"http://127.0.0.1:{peers[index]}"),
+                    *("--initial-cluster", members, "--initial-cluster-token", os.path.basename(folder)),
+                    *("--listen-metrics-urls", f"http://127.0.0.1:{self._metrics[index]}"),
+                    *("--logger", "zap", "--log-level", "warn"),
+                    *tls,
+                    *extra,
+                ],
+                f"{folder}/{index}.log",
+            )
+            for index in range(count)
+        ]
+        for node in self.nodes:
+            node.start()
+        self.wait_until_healthy()
+
+    def close(self):
+        for node in self.nodes:
+            if node.runs:
+                node.kill()
+
+    @property
+    def endpoints(self):
+        return ",".join(self.urls)
+
+    def environment(self, endpoints=None, **more):
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("ETCDCTL_")}
+        return kept | {"ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": endpoints or self.endpoints} | self.client | more
+
+    def etcdctl(self, *words, check=True, endpoints=None, stdin=None, **more):
+        done = subprocess.run(
+            ["etcdctl", *words],
+            env=self.environment(endpoints, **more),
+            capture_output=True,
+            text=True,
+            input=stdin,
+            timeout=60,
+        )
+        if check and done.returncode:
+            raise RuntimeError(f"etcdctl {words}: {done.stderr}")
+        return done.stdout
+
+    def healthy(self, index):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics[index]}/health", timeout=2) as answer:
+                return json.load(answer)["health"] == "true"
+        except (OSError, ValueError):
+            return False
+
+    def wait_until_healthy(self):
+        for index, node in enumerate(self.nodes):
+            if node.runs:
+                until(lambda index=index: self.healthy(index), 60)
+
+    def metrics(self, index):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics[index]}/metrics", timeout=10) as answer:
+            return answer.read().decode()
+
+    def calls(self):
+        """How many calls of each method all nodes have begun to answer."""
+        counts = {}
+        for index in range(len(self.nodes)):
+            for line in self.metrics(index).splitlines():
+                if line.startswith("grpc_server_started_total{"):
+                    method = line.split('grpc_method="')[1].split('"')[0]
+                    counts[method] = counts.get(method, 0) + float(line.rsplit(" ", 1)[1])
+        return counts
+
+    def leader(self):
+        """The place of the node that leads."""
+
+        def find():
+            for index, node in enumerate(self.nodes):
+                if not node.runs:
+                    continue
+                try:
+                    text = self.metrics(index)
+                except OSError:
+                    continue
+                if "\netcd_server_is_leader 1\n" in text:
+                    return [index]
+            return None
+
+        return until(find)[0]
+
+    def restart(self, index):
+        """A killed node, again; one that cannot open its ports yet tries once more."""
+        node = self.nodes[index]
+
+        def answers():
+            if not node.runs:
+                node.start()
+            return self.healthy(index)
+
+        until(answers, 60, 0.1)
+
+    def keys(self, name):
+        """The keys of a lock, by arrival."""
+        found = self.etcdctl(
+            "get", "--prefix", f"{name}/", "--keys-only", "--sort-by=CREATE", "--order=ASCEND"
+        )
+        return found.split()
+
+    def value(self, key):
+        return self.etcdctl("get", key, "--print-value-only").rstrip("\n")
+
+    def leases(self):
+        """Those that were not there at the last `forget_leases`."""
+        return [lease for lease in self._leases() if lease not in self._forgotten]
+
+    def forget_leases(self):
+        """Of killed engines, which last until they expire."""
+        self._forgotten = set(self._leases())
+
+    def _leases(self):
+        return [word for word in self.etcdctl("lease", "list").split() if len(word) > 10]
+
+    def revision(self):
+        return json.loads(self.etcdctl("get", "x", "-w", "json"))["header"]["revision"]
