@@ -296,8 +296,9 @@ packaged:
 dist: packaged build/swlock
 	scripts/make-dist $(VERSION) "$(DISTDIR)"
 
-deb: packaged build/swlock
-	scripts/make-deb $(VERSION) "$(DISTDIR)"
+# ENGINES=etcd: one for that as well.
+deb: packaged build/swlock $(ENGINES:%=build/swlock-%)
+	scripts/make-deb $(VERSION) "$(DISTDIR)" $(ENGINES)
 
 clean:
 	rm -rf build .build .build-embedded .build-fuzz .build-python Engines/etcd/.build*
