@@ -164,8 +164,8 @@ nfs: build/swlock
 	scripts/install-nfs-tools
 	$(PYTEST) Tests/NFS
 
-# The etcd engine with real etcd, three nodes on loopback; skipped where etcd is not.
-etcd-test:
+# The etcd engine with real etcd, three nodes on loopback, alone and with swlock; skipped where etcd is not.
+etcd-test: build/swlock
 	scripts/install-test-tools
 	scripts/install-etcd-tools
 	$(MAKE) build/swlock-etcd
@@ -188,6 +188,7 @@ torture: build/swlock
 	$(SWIFT) build
 	scripts/torture $(MINUTES) $(SEED)
 	SWLOCK_NFS=full $(MAKE) nfs
+	SWLOCK_STORM_SECONDS=60 $(MAKE) etcd-test
 
 # That, and the same accidents for swlock and its peers.
 reliability: torture

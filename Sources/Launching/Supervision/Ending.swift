@@ -28,6 +28,8 @@ struct Ending {
   private var asksAll = false
   /// Nothing is left to be ended, whatever else is waited for.
   private var groupHasGone = false
+  /// When a child that ends by itself is one that cannot: it is stopped, or hangs.
+  private var childEnds: Deadline?
   private var obstacles = Obstacles()
   private var pause = Self.shortestPause
   private(set) var nextRound: Deadline?
@@ -37,6 +39,8 @@ struct Ending {
   private static let shortestPause = Span.milliseconds(50)
   private static let longestPause = Span.seconds(2)
   private static let request = [SIGTERM, SIGCONT]
+  /// Twice as long as to give a lock back may take.
+  private static let longestOwnEnd = Span.seconds(10)
 
   init(
     of child: ChildProcess, _ family: Family, _ group: CommandGroup, role: Role, grace: Span
@@ -81,6 +85,7 @@ struct Ending {
   /// Kills whatever comes from the command, now.
   mutating func kill(runs: Bool, isBehind: Bool = false) {
     if phase != .killing || aim != .family { pause = Self.shortestPause }
+    if childEnds == nil { childEnds = .after(Self.longestOwnEnd) }
     aim = .family
     phase = .killing
     round(runs: runs, isBehind: isBehind)
@@ -162,7 +167,7 @@ struct Ending {
     case .group:
       return group.sendToRest(SIGKILL)
     case .family:
-      let spares = role.sparesChild && runs
+      let spares = role.sparesChild && runs && childEnds?.hasPassed != true
       let spared = spares ? [child.identifier] : []
       // Below one that stays.
       var reach = family.send([SIGKILL], isDeep: false, besides: spared)

@@ -84,6 +84,13 @@ def test_stopped_holder(trial):
     trial.next_enters_later()
 
 
+def test_holder_that_stays_stopped(trial):
+    trial.send(signal.SIGSTOP, ["holder"])
+    # It cannot give the lock back, and the engine would renew it for ever.
+    trial.next_enters_later()
+    assert trial.section.result()[0] == 76
+
+
 def test_killed_front(trial):
     trial.send(signal.SIGKILL, ["front"])
     trial.section.front.wait()
