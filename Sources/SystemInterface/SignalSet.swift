@@ -15,6 +15,16 @@ public struct SignalSet: Sendable {
     return all
   }
 
+  /// These but for the others.
+  public func without(_ others: SignalSet) -> SignalSet {
+    var rest = self
+    var others = others
+    for signal in 1..<csystem_signal_count() where sigismember(&others.set, signal) == 1 {
+      sigdelset(&rest.set, signal)
+    }
+    return rest
+  }
+
   /// The signals that this thread blocks now.
   public static var current: SignalSet {
     var current = SignalSet()

@@ -8,11 +8,14 @@ struct Job {
   private let terminal: Terminal?
   var control: JobControl
   private var passedKeySignalOn = false
+  /// Whether the mark of a stop was made, and nobody has taken it away but a continuation.
+  private var isMarked = false
 
   private static let endingSignals = SignalSet([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
   private static let continuation = SignalSet([SIGCONT])
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
   private static let terminalSignals = SignalSet([SIGTTIN, SIGTTOU])
+  private static let mark = SignalSet([SIGTTOU])
 
   init(of child: ChildProcess, _ group: Command.ProcessGroup) {
     self.child = child
@@ -34,6 +37,7 @@ struct Job {
   }
 
   mutating func commandEnded(_ ended: Termination) {
+    eraseMark()
     control.commandEnded()
     reclaimTerminal(after: ended)
   }
@@ -81,7 +85,8 @@ extension Job {
     sight.commandHasGoneOn = commandHasGoneOn
     if control.goesOn(sight) { return sight }
     var information = siginfo_t()
-    while let _ = try? Self.stopSignals.take(&information, by: .now) {
+    let stopSignals = isMarked ? SignalSet([SIGTSTP, SIGTTIN]) : Self.stopSignals
+    while let _ = try? stopSignals.take(&information, by: .now) {
       control.expectStop(isFromTerminal: information.si_code == SI_KERNEL)
     }
     return sight
@@ -116,18 +121,53 @@ extension Job {
     kill(-child.identifier, SIGCONT)
   }
 
+  /// A stop signal has come: from here on a continuation leaves a trace.
+  ///
+  /// The kernel drops a SIGCONT that waits as soon as a stop signal comes, and so also when this process stops itself.
+  /// But with a SIGCONT it drops all stop signals that wait (signal(7)): so one waits as a mark until the stop, blocked
+  /// and not taken. It is made early, when nobody has seen anything stop that could be continued.
+  mutating func markStop() {
+    if isMarked || Self.continuation.isPending { return }
+    isMarked = true
+    kill(getpid(), SIGTTOU)
+  }
+
+  /// The signals that are not to be taken now.
+  var keptBack: SignalSet? {
+    mutating get {
+      if isMarked, !control.expectsStop { eraseMark() }
+      return isMarked ? Self.mark : nil
+    }
+  }
+
+  private mutating func eraseMark() {
+    if !isMarked { return }
+    isMarked = false
+    _ = Self.mark.takePending()
+  }
+
   /// Stops this process until somebody continues it. By SIGTSTP: in an orphaned group, where nobody
   /// would, the kernel ignores that.
   mutating func stop() {
     control.stop()
+    let wasMarked = isMarked
+    csystem_set_handler(SIGTSTP, csystem_signal_default())
     // A stop would discard it (signal(7)).
-    if Self.continuation.takePending() != nil {
+    var goesOn = Self.continuation.takePending() != nil
+    if !goesOn {
+      kill(getpid(), SIGTSTP)
+      isMarked = false
+      if wasMarked, Self.mark.takePending() == nil {
+        goesOn = true
+        _ = SignalSet([SIGTSTP]).takePending()
+      }
+    }
+    eraseMark()
+    if goesOn {
       if !control.commandHasEnded { child.send(SIGCONT) }
       return
     }
     let signal = SignalSet([SIGTSTP])
-    csystem_set_handler(SIGTSTP, csystem_signal_default())
-    kill(getpid(), SIGTSTP)
     _ = try? signal.unblock()
     _ = try? signal.block()
   }

@@ -72,6 +72,9 @@ struct JobControl {
     ourGroupIsTold = isFromTerminal
   }
 
+  /// Whether a stop of the command is taken for that of the whole job.
+  var expectsStop: Bool { stopIsExpected.map { !$0.hasPassed } ?? false }
+
   /// Somebody continues the job, or it has been stopped.
   mutating func forgetStop() {
     stopIsExpected = nil

@@ -63,6 +63,7 @@ extension Watch {
     if signal != SIGTSTP, target == .group, job.terminalWasLent() { return }
     // The command may have been continued since it was last heard of, or have stopped already.
     let before = job.control.stops
+    job.markStop()
     job.control.expectStop(isFromTerminal: target == .group)
     try reap()
     if outcome != nil || job.control.stops != before { return }

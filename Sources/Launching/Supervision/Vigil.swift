@@ -56,9 +56,11 @@ public final class Vigil {
   private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()
     let deadline = watch.nextDeadline
-    let signals = signals
+    var signals = self.signals
+    if let mark = watch.job.keptBack { signals = signals.without(mark) }
+    let awaited = signals
     let signal = try launchStep(.sigtimedwait) { () throws(Errno) in
-      try signals.take(&information, by: deadline)
+      try awaited.take(&information, by: deadline)
     }
     switch signal {
     case nil: try watch.deadlinePassed()
