@@ -232,6 +232,25 @@ def test_after_a_stop_the_next_one_is_alone(commands, cluster, name, who):
     nothing_left(commands, cluster, name)
 
 
+def test_the_status_is_the_commands_where_only_the_release_is_not_answered(own_cluster, name, tmp_path):
+    cluster = own_cluster()
+    commands = support.Commands(tmp_path, cluster.environment())
+    pid = cluster.nodes[0].pid
+    done = commands.run("run", "--lifetime", "5s", name, "--", "sh", "-c", f"kill -STOP {pid}; exit 3")
+    cluster.nodes[0].go_on()
+    assert done.returncode == 3, done
+    assert "the lock ends with its lifetime" in done.stderr and "was ended" not in done.stderr
+
+
+@pytest.mark.parametrize("byte", ["x", "\x01"], ids=["plain", "escaped"])
+def test_the_longest_name_leaves_room_for_the_variables(commands, cluster, byte):
+    long = byte * 1024
+    done = commands.run("run", long, "--", "sh", "-c", 'echo ${#ETCD_LOCK_KEY} "$ETCD_LOCK_REV" "$SWLOCK_TOKEN"')
+    assert done.returncode == 0, done
+    length, revision, token = done.stdout.split()
+    assert int(length) > 1024 and revision == token
+
+
 def test_without_a_cluster_it_says_so(commands, name):
     environment = {"ETCDCTL_ENDPOINTS": "127.0.0.1:1"}
     done = commands.run("run", "-n", name, "--", "true", environment=environment)

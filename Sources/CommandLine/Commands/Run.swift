@@ -231,6 +231,8 @@ struct Run {
       if lock.isBroken { record.outcome = .lost }
       record.write(result)
     }
+    // Nobody is left who relies on it, however long it takes to give it back.
+    lease?.deadline = .distantFuture
     let wasLost = options.lock.release(lock)
     let status = try result.get()
     if status == ExitStatus.outOfTime.rawValue { sayWhoKeeps(path) }

@@ -83,11 +83,11 @@ extension LockOptions {
       link.whileWaiting = { [self] text in
         let holder = text.map { EngineEntry(saidOfHolder: $0).phrase }
         if verbose, text != lastSaid, let holder {
-          say("waiting for \(path), held by \(holder)")
+          say("waiting for \(path), behind \(holder)")
           lastSaid = text
         } else if tells, !verbose || Output.isInteractive(STDERR_FILENO), silence.hasPassed {
           isShown = true
-          notice.tell(path, key: holder ?? "nobody") { _ in holder.map { "held by \($0)" } }
+          notice.tell(path, key: holder ?? "nobody") { _ in holder.map { "behind \($0)" } }
         }
       }
     }

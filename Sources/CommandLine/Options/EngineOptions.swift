@@ -7,11 +7,18 @@ extension Arguments {
     var terms = EngineTerms(name)
     if let lifetime {
       let whole = Span.seconds(lifetime.wholeSeconds)
-      if lifetime < EngineTerms.shortestLifetime || whole != lifetime {
+      if lifetime < EngineTerms.shortestLifetime || lifetime > EngineTerms.longestLifetime
+        || whole != lifetime
+      {
         throw usage(
-          "with --mode \(name.text), --lifetime is whole seconds, at least 5; default 15s")
+          "with --mode \(name.text), --lifetime is whole seconds, 5s to 3650d; default 15s")
       }
       terms.lifetime = lifetime
+    }
+    for path in paths where path.count > EngineTerms.longestName {
+      let most = Int64(EngineTerms.longestName)
+      throw usage(
+        "the name of the lock is too long: with --mode \(name.text) at most \(most) bytes")
     }
     if queue != nil {
       throw usage("--mode \(name.text) lets in by order of arrival anyway: no --queue")
@@ -45,6 +52,8 @@ extension Arguments {
     case .break where kill != nil:
       throw usage(
         "the holder may be on another machine: no --kill with --mode \(name.text), but --force")
+    case .status where paths.isEmpty && !probe:
+      throw usage("with --mode \(name.text), status needs the name of a lock")
     case .status where probe:
       throw usage("--probe tries locks in a folder: no --mode \(name.text)")
     case .run, .acquire, .release, .status, .break, .as, .help, .version: return terms

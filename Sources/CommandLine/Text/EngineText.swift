@@ -52,7 +52,7 @@ extension Failure {
     case .busy(let text): return "it is held by \(EngineEntry(saidOfHolder: text).phrase)"
     case .timedOut(let text):
       let holder = Message.phrase(
-        ", it is held by ", text.map { EngineEntry(saidOfHolder: $0).phrase })
+        ", behind ", text.map { EngineEntry(saidOfHolder: $0).phrase })
       return "timed out\(Message.phrase(" after ", options?.timeout.map { spanText($0) }))\(holder)"
     case .failed(let text, _): return text.isEmpty ? "its engine has failed" : "\(text)"
     case .died: return "its engine has ended"

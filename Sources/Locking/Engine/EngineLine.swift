@@ -89,15 +89,19 @@ struct EngineGrant {
 }
 
 extension ByteString {
-  /// Whether it is `NAME=VALUE`, and NAME none of swlock's own.
+  /// Whether it is `NAME=VALUE`, and NAME none of swlock's own, nor one that says what programs and libraries run.
   fileprivate var isVariable: Bool {
     let name = bytes.prefix { $0 != ascii("=") }
     return !name.isEmpty && name.count < count && !isDigit(name[name.startIndex])
       && !name.starts(with: ("SWLOCK_" as StaticString).utf8)
+      && !name.starts(with: ("LD_" as StaticString).utf8)
+      && !Self.decisive.contains { name.elementsEqual($0.utf8) }
       && name.allSatisfy {
         isDigit($0) || ($0 | 0x20) &- ascii("a") < 26 || $0 == ascii("_")
       }
   }
+
+  private static let decisive: [StaticString] = ["PATH", "IFS", "ENV", "BASH_ENV", "SHELL"]
 
   /// As a word of a line, or a part of one.
   public var escapedForEngines: ByteString {

@@ -24,6 +24,9 @@ public struct EngineTerms: Sendable {
 
   /// The shortest that may be asked for: a server needs the time for an election.
   public static let shortestLifetime = Span.seconds(5)
+  public static let longestLifetime = Span.seconds(3650 * 86_400)
+  /// Of a lock's name, in bytes: so a line that has it, three bytes for each, is not too long.
+  public static let longestName = 1024
 
   public init(_ name: EngineName) {
     self.name = name

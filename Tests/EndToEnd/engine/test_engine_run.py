@@ -59,6 +59,11 @@ def read(path):
     return path.read_text() if path.exists() else ""
 
 
+def test_a_name_that_no_line_has_room_for_is_refused(engine):
+    assert has_failed(engine.run("run", "x" * 1025, "true"), 64, b"at most 1024 bytes")
+    assert has_failed(engine.run("status"), 64, b"status needs the name of a lock")
+
+
 # --- Waiting
 
 
@@ -74,7 +79,7 @@ def test_without_patience_a_busy_lock_is_named_and_nothing_is_left(engine):
 def test_a_wait_ends_at_its_time_and_gives_back_its_place(engine):
     section = Section(engine)
     result = engine.run("run", "-w", "3", "job", "true")
-    assert has_failed(result, 75, b"timed out after 3s, it is held by pid")
+    assert has_failed(result, 75, b"timed out after 3s, behind pid")
     assert engine.entries() == ["1"]
     assert section.runs()
     end_of(section)
@@ -98,12 +103,12 @@ def test_a_waiter_is_told_who_is_ahead_and_enters_next(engine):
     verbose = engine.start("run", "-v", "job", "echo", "in")
     wait_until(lambda: len(engine.entries()) == 3)
     with waiter.stderr as errors:
-        assert re.match(rb"swlock: waiting for job, held by pid \d+ \(sh, ", errors.readline())
+        assert re.match(rb"swlock: waiting for job, behind pid \d+ \(sh, ", errors.readline())
     end_of(section)
     assert waiter.wait() == 0
     result = result_of(verbose)
     assert result.returncode == 0 and result.stdout == b"in\n"
-    assert b"swlock: waiting for job, held by pid" in result.stderr
+    assert b"swlock: waiting for job, behind pid" in result.stderr
     assert b"swlock: locked job (folder, exclusive)\n" in result.stderr
     assert b"swlock: released job\n" in result.stderr
     engine.nothing_left()

@@ -8,6 +8,7 @@ struct SeamLine {
   /// With one more word. One that does not fit is cut, between its characters.
   func with(_ word: Bytes) -> SeamLine {
     var line = self
+    if bytes.count + 1 >= Self.longest { return line }
     line.bytes.append(0x20)
     for byte in word {
       let escaped = escape(byte)
