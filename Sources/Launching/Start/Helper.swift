@@ -7,7 +7,10 @@ internal import CSystem
 ///
 /// To be called before this process becomes the one that orphans come to (`Supervisor`).
 ///
-/// - Parameter program: a path; it is the first argument as well.
+/// - Parameters:
+///   - program: a path; it is the first argument as well.
+///   - arguments: those after it.
+///   - sharingErrors: whether its standard error is that of this process.
 /// - Returns: this process's end of the socket.
 public func startHelper(
   _ program: ByteString, _ arguments: [ByteString], sharingErrors: Bool

@@ -6,7 +6,9 @@ public struct EngineQuestion {
   /// More than these nobody is told of.
   private static let longestReport = 10_000
 
-  /// - Parameter limit: how long it may take to answer.
+  /// - Parameters:
+  ///   - link: this process's end of the engine's socket.
+  ///   - limit: how long it may take to answer.
   public init(_ link: EngineLink, within limit: Span) {
     self.link = link
     end = .after(limit)

@@ -71,7 +71,11 @@ public struct HeldLock: ~Copyable {
 extension HeldLock {
   /// One that an engine has kept for this process since before an exec(2), by `link`.
   ///
-  /// - Parameter deadline: until then it may be relied upon without news.
+  /// - Parameters:
+  ///   - link: this process's end of the engine's socket.
+  ///   - path: the lock's name.
+  ///   - terms: the engine, and how long the lock lasts without news.
+  ///   - deadline: until then it may be relied upon without news.
   public init(
     adopting link: EngineLink, path: ByteString, _ terms: EngineTerms, until deadline: BootTime
   ) throws(LockError) {
