@@ -33,6 +33,23 @@ def run(shape, command):
     return f'"$S" run {" ".join(shape)} lock {command}'
 
 
+def into_foreground(terminal):
+    """Types fg until cat reads.
+
+    A shell that does not know yet that its job stops does not continue it, and prompts when it has stopped.
+    """
+
+    def reads():
+        job = terminal.job()
+        return terminal.owner() in job and any(
+            name_of(pid) == "cat" and (stat_of(pid) or "-")[0] == "S" for pid in job
+        )
+
+    terminal.type("fg")
+    while wait_until(lambda: reads() and "reads" or terminal.prompts() and "stopped") == "stopped":
+        terminal.type("fg")
+
+
 @every_shape
 @pytest.mark.parametrize("start", ["foreground", "background", "background at once"])
 def test_a_reading_job_can_be_stopped_resumed_and_interrupted(terminal, folder, shape, start):

@@ -57,6 +57,10 @@ class Terminal:
         self.child.expect_exact(PROMPT)
         return self.child.before.decode().replace("\r\n", "\n")
 
+    def prompts(self):
+        """Whether there is another prompt, which counts as waited for."""
+        return self.child.expect_exact([PROMPT, pexpect.TIMEOUT], timeout=0) == 0
+
     def expect(self, text):
         self.child.expect_exact(text)
 
