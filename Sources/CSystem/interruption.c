@@ -48,7 +48,7 @@ static void stop(int signal) {
   sigset_t set, previous;
   sigemptyset(&set);
   sigaddset(&set, signal);
-  syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+  csystem_signal_thread(signal);
   pthread_sigmask(SIG_UNBLOCK, &set, &previous);
   pthread_sigmask(SIG_SETMASK, &previous, NULL);
   csystem_set_handler(signal, stop);

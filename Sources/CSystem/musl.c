@@ -70,9 +70,7 @@ int sigaction(int signal, const struct sigaction *restrict new, struct sigaction
 #endif
 
 // musl remembers the number of its thread, which is the parent's in a child that the kernel's clone(2) made.
-int raise(int signal) {
-  return (int)syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
-}
+int raise(int signal) { return csystem_signal_thread(signal); }
 _Noreturn void abort(void) {
   raise(SIGABRT);
   csystem_reset_signal(SIGABRT);

@@ -18,6 +18,17 @@ static inline int csystem_reset_signal(int signal) {
   return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
 }
 
+// To the calling thread: not pthread_kill(3), which may not know its number after a clone(2).
+static inline int csystem_signal_thread(int signal) {
+  return (int)syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+}
+// The same while `other` is not pending, as near to each other as the two system calls can be. Whether it was sent.
+static inline int csystem_signal_thread_unless_pending(int signal, int other) {
+  pid_t process = getpid(), thread = (pid_t)syscall(SYS_gettid);
+  sigset_t pending;
+  sigpending(&pending);
+  return !sigismember(&pending, other) && syscall(SYS_tgkill, process, thread, signal) == 0;
+}
 static inline int csystem_ignore(int signal) { return csystem_set_handler(signal, SIG_IGN); }
 // Has the calling process get `signal` whenever there is something new to be read (F_SETSIG, fcntl(2)).
 static inline int csystem_signal_input(int descriptor, int signal) {

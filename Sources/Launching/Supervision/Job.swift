@@ -10,12 +10,15 @@ struct Job {
   private var passedKeySignalOn = false
   /// Whether the mark of a stop was made, and nobody has taken it away but a continuation.
   private var isMarked = false
+  /// A stop signal that was taken in passing, and is still to be received.
+  private var overtaken: siginfo_t?
 
   private static let endingSignals = SignalSet([SIGTERM, SIGINT, SIGHUP, SIGQUIT])
   private static let continuation = SignalSet([SIGCONT])
   private static let stopSignals = SignalSet([SIGTSTP, SIGTTIN, SIGTTOU])
   private static let terminalSignals = SignalSet([SIGTTIN, SIGTTOU])
   private static let mark = SignalSet([SIGTTOU])
+  private static let unlikeMark = SignalSet([SIGTSTP, SIGTTIN])
 
   init(of child: ChildProcess, _ group: Command.ProcessGroup) {
     self.child = child
@@ -53,10 +56,9 @@ struct Job {
   }
 
   func target(of signal: Int32, _ information: siginfo_t) -> JobControl.Target {
-    let sender = withUnsafePointer(to: information) { csystem_signal_sender($0) }
-    return control.target(
+    control.target(
       of: signal, isTheTerminals: information.si_code == SI_KERNEL,
-      isTheCommands: sender == child.command,
+      isTheCommands: sender(of: information) == child.command,
       isLeader: signal == SIGHUP && getsid(0) == getpid())
   }
 }
@@ -65,6 +67,7 @@ struct Job {
 
 extension Job {
   mutating func followStop(_ signal: Int32, endIsKept: Bool = false) {
+    let wasMarked = isMarked
     let sight = look(endIsKept)
     switch control.answer(toStopBy: signal, sight) {
     case .nothing: break
@@ -76,6 +79,7 @@ extension Job {
     case .stopWithGroup(let isTelling):
       if let terminal { stopWithOurGroup(terminal, isTelling) }
     }
+    if !wasMarked { eraseMark() }
   }
 
   private mutating func look(_ endIsKept: Bool) -> JobControl.Sight {
@@ -85,9 +89,21 @@ extension Job {
     sight.commandHasGoneOn = commandHasGoneOn
     if control.goesOn(sight) { return sight }
     var information = siginfo_t()
-    let stopSignals = isMarked ? SignalSet([SIGTSTP, SIGTTIN]) : Self.stopSignals
+    // What waits shows that it is not over: so it is marked first.
+    let marksNow = Self.unlikeMark.isPending
+    if marksNow { markStop() }
+    let stopSignals = isMarked ? Self.unlikeMark : Self.stopSignals
+    var isTold = false
     while let _ = try? stopSignals.take(&information, by: .now) {
       control.expectStop(isFromTerminal: information.si_code == SI_KERNEL)
+      isTold = true
+    }
+    if marksNow, isMarked, !isTold {
+      // The job was continued between the two.
+      eraseMark()
+      control.forgetStop()
+      continueCommand()
+      sight.commandHasGoneOn = true
     }
     return sight
   }
@@ -107,7 +123,7 @@ extension Job {
     var information = siginfo_t()
     let flags = WCONTINUED | WNOHANG | WNOWAIT
     return waitid(P_PID, id_t(child.identifier), &information, flags) == 0
-      && withUnsafePointer(to: information) { csystem_signal_sender($0) } != 0
+      && sender(of: information) != 0
   }
 
   /// And hands everything on when we continue.
@@ -121,15 +137,15 @@ extension Job {
     kill(-child.identifier, SIGCONT)
   }
 
-  /// A stop signal has come: from here on a continuation leaves a trace.
+  /// A stop signal was taken: from here on a continuation leaves a trace.
   ///
   /// The kernel drops a SIGCONT that waits as soon as a stop signal comes, and so also when this process stops itself.
   /// But with a SIGCONT it drops all stop signals that wait (signal(7)): so one waits as a mark until the stop, blocked
-  /// and not taken. It is made early, when nobody has seen anything stop that could be continued.
+  /// and not taken. It is made early, when nobody has seen anything stop that could be continued; and by each stop
+  /// signal, since a SIGCONT before that is over.
   mutating func markStop() {
-    if isMarked || Self.continuation.isPending { return }
-    isMarked = true
-    kill(getpid(), SIGTTOU)
+    // To this thread: the mark is not one with a signal of others, who send theirs to the process.
+    isMarked = csystem_signal_thread_unless_pending(SIGTTOU, SIGCONT) != 0
   }
 
   /// The signals that are not to be taken now.
@@ -150,26 +166,49 @@ extension Job {
   /// would, the kernel ignores that.
   mutating func stop() {
     control.stop()
-    let wasMarked = isMarked
     csystem_set_handler(SIGTSTP, csystem_signal_default())
-    // A stop would discard it (signal(7)).
-    var goesOn = Self.continuation.takePending() != nil
-    if !goesOn {
-      kill(getpid(), SIGTSTP)
-      isMarked = false
-      if wasMarked, Self.mark.takePending() == nil {
-        goesOn = true
-        _ = SignalSet([SIGTSTP]).takePending()
-      }
-    }
-    eraseMark()
-    if goesOn {
-      if !control.commandHasEnded { child.send(SIGCONT) }
-      return
-    }
+    if isContinuedBeforeStop() { return continueCommand() }
     let signal = SignalSet([SIGTSTP])
     _ = try? signal.unblock()
     _ = try? signal.block()
+  }
+
+  /// Otherwise a SIGTSTP waits that a continuation takes away.
+  private mutating func isContinuedBeforeStop() -> Bool {
+    if Self.continuation.takePending() != nil {
+      eraseMark()
+      return true
+    }
+    _ = csystem_signal_thread(SIGTSTP)
+    if !isMarked { return false }
+    isMarked = false
+    if Self.mark.takePending() != nil { return false }
+    // The continuation came before our SIGTSTP, and that waits; or after it, and what waits has come later yet.
+    var information = siginfo_t()
+    if let _ = try? SignalSet([SIGTSTP]).take(&information, by: .now),
+      sender(of: information) != getpid()
+    {
+      overtaken = information
+    }
+    return true
+  }
+
+  /// What was taken in passing, once.
+  mutating func takeOvertaken(_ information: inout siginfo_t) -> Int32? {
+    guard let overtaken else { return nil }
+    self.overtaken = nil
+    information = overtaken
+    return SIGTSTP
+  }
+
+  /// Continues the command, unless a stop signal came after the continuation.
+  private func continueCommand() {
+    if !control.commandHasEnded, !stopIsPending { child.send(SIGCONT) }
+  }
+
+  /// Whether a stop signal is to be received yet: then any continuation that was taken came before it.
+  var stopIsPending: Bool {
+    overtaken != nil || (isMarked ? Self.unlikeMark : Self.stopSignals).isPending
   }
 }
 
@@ -178,7 +217,7 @@ extension Job {
 extension Job {
   /// Whether the terminal has stopped our group because the command has it, and who needs it there can
   /// go on: it is ours again, until the command needs it.
-  func terminalWasLent() -> Bool {
+  mutating func terminalWasLent() -> Bool {
     guard let terminal else { return false }
     if terminal.belongs(to: child.identifier) { terminal.give(to: getpgrp()) }
     guard terminal.isOurs else { return false }
@@ -186,14 +225,16 @@ extension Job {
     return true
   }
 
-  private func continueOurGroup() {
+  private mutating func continueOurGroup() {
     kill(0, SIGCONT)
+    // It has taken the mark away.
+    isMarked = false
     _ = Self.continuation.takePending()
   }
 
   /// The shell that waits for us expects the terminal to be its own again; and a key that ended
   /// the command would have reached our group as well, had we not given the terminal away.
-  private func reclaimTerminal(after ended: Termination) {
+  private mutating func reclaimTerminal(after ended: Termination) {
     guard let terminal, terminal.belongs(to: child.identifier) else { return }
     terminal.give(to: getpgrp())
     // Others of our job may have been stopped for want of it.
@@ -205,4 +246,8 @@ extension Job {
       _ = SignalSet([signal]).takePending()
     }
   }
+}
+
+private func sender(of information: siginfo_t) -> Int32 {
+  withUnsafePointer(to: information) { csystem_signal_sender($0) }
 }

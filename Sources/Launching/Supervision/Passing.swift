@@ -13,7 +13,7 @@ extension Watch {
       // A shell continues the whole job, command included; kill(1) perhaps just us.
       let wasStopped = job.control.commandIsStopped
       try reap()
-      if outcome == nil, !(wasStopped && !job.control.commandIsStopped) {
+      if outcome == nil, !(wasStopped && !job.control.commandIsStopped), !job.stopIsPending {
         passOn(signal, to: target)
       }
     case SIGTERM, SIGINT, SIGHUP, SIGQUIT:

@@ -59,8 +59,11 @@ public final class Vigil {
     var signals = self.signals
     if let mark = watch.job.keptBack { signals = signals.without(mark) }
     let awaited = signals
-    let signal = try launchStep(.sigtimedwait) { () throws(Errno) in
-      try awaited.take(&information, by: deadline)
+    var signal = watch.job.takeOvertaken(&information)
+    if signal == nil {
+      signal = try launchStep(.sigtimedwait) { () throws(Errno) in
+        try awaited.take(&information, by: deadline)
+      }
     }
     switch signal {
     case nil: try watch.deadlinePassed()
