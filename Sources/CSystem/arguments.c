@@ -30,6 +30,11 @@ static pthread_mutex_t registry = PTHREAD_MUTEX_INITIALIZER;
 void csystem_registry_lock(void) { pthread_mutex_lock(&registry); }
 void csystem_registry_unlock(void) { pthread_mutex_unlock(&registry); }
 
+static pthread_cond_t registry_change = PTHREAD_COND_INITIALIZER;
+
+void csystem_registry_wait(void) { pthread_cond_wait(&registry_change, &registry); }
+void csystem_registry_wake(void) { pthread_cond_broadcast(&registry_change); }
+
 static atomic_ullong spare;
 
 unsigned long long csystem_exchange_spare(unsigned long long next) { return atomic_exchange(&spare, next); }

@@ -1,4 +1,5 @@
 import CSystem
+import Foundation
 import Launching
 import SystemInterface
 import TestSupport
@@ -57,6 +58,40 @@ import Testing
     var status: Int32 = 0
     #expect(waitpid(-1, &status, WNOHANG) <= 0)
   }
+
+  /// A child that asked for memory could wait for a lock of another thread for ever.
+  @Test func aThousandStartBesideThreadsThatTakeMemory() throws {
+    // One memory for all threads (mallopt(3), M_ARENA_MAX), where that can be had.
+    if let address = dlsym(nil, "mallopt") {
+      _ = unsafeBitCast(address, to: (@convention(c) (Int32, Int32) -> Int32).self)(-8, 1)
+    }
+    let isOver = Flag()
+    let threads = DispatchGroup()
+    for _ in 0..<2 {
+      threads.enter()
+      Thread.detachNewThread {
+        defer { threads.leave() }
+        while !isOver.isSet {
+          for size in 1...64 { free(malloc(1100 + size * 64)) }
+        }
+      }
+    }
+    defer {
+      isOver.set()
+      threads.wait()
+    }
+    for _ in 0..<1000 {
+      let ended = try run(":") { setup in
+        setup.folder = "/"
+        setup.creationMask = 0o77
+        setup.descriptors = [DescriptorMapping(9, 2), DescriptorMapping(8, nil)]
+        setup.closesOtherDescriptors = true
+        setup.limits = [ResourceLimit(Int32(RLIMIT_CORE.rawValue), soft: 0, hard: nil)]
+        setup.credentials = Credentials(user: geteuid(), group: getegid())
+      }
+      #expect(ended == .exited(code: 0))
+    }
+  }
 }
 
 @Suite struct ExecutableTests {
@@ -93,4 +128,13 @@ import Testing
     #expect(csystem_fcntl(number, F_GETFD, 0) & FD_CLOEXEC != 0)
     inherited.keepOpen()
   }
+}
+
+private final class Flag: @unchecked Sendable {
+  private let mutex = NSLock()
+  private var value = false
+
+  var isSet: Bool { mutex.withLock { value } }
+
+  func set() { mutex.withLock { value = true } }
 }

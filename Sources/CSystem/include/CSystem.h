@@ -20,6 +20,9 @@ int csystem_argument_count(void);
 char **csystem_arguments(void);
 void csystem_registry_lock(void);
 void csystem_registry_unlock(void);
+// Gives up the registry's lock until somebody wakes all who wait so.
+void csystem_registry_wait(void);
+void csystem_registry_wake(void);
 // Leaves `next` for whoever calls this next, in any thread, and returns what was left before; 0: nothing.
 unsigned long long csystem_exchange_spare(unsigned long long next);
 

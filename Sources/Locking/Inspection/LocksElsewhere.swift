@@ -37,18 +37,18 @@ public enum LocksElsewhere: Equatable, Sendable {
     _ descriptor: Int32, _ identity: FileIdentity, _ range: ByteRange = .wholeFile
   ) -> LocksElsewhere {
     let path = "/proc/self/fd/" + ByteString(decimal: descriptor)
-    // Closing it must not end a POSIX lock that this process has on it.
-    return PosixRegistry.locked { registry in
-      guard registry.descriptor(of: identity) == nil,
-        let open = try? FileDescriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
-      else { return .unknown }
-      defer { open.keepOpen() }
-      do throws(Errno) {
-        return try KernelLock(mode: .posix, range: range).sharingOfConflict(on: open.number)
-          .map { .held($0) } ?? .none
-      } catch {
-        return .unknown
-      }
+    guard !PosixRegistry.isKnown(identity),
+      let open = try? FileDescriptor.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY)
+    else { return .unknown }
+    let answer: LocksElsewhere
+    do throws(Errno) {
+      answer =
+        try KernelLock(mode: .posix, range: range).sharingOfConflict(on: open.number)
+        .map { .held($0) } ?? .none
+    } catch {
+      answer = .unknown
     }
+    PosixRegistry.close(open, of: identity)
+    return answer
   }
 }

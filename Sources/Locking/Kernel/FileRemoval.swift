@@ -71,29 +71,25 @@ struct FileRemoval: Sendable {
 
   /// The file is opened and closed here, which must not end a POSIX lock that this process has on it.
   private func attemptOnce(_ isDryRun: Bool) throws(LockError) -> RemovalOutcome {
-    try PosixRegistry.locked { (registry) throws(LockError) in
-      let (folderPath, name) = path.splitPath
-      let folder = try step(.folder) { () throws(Errno) in
-        // To read the folder is not needed.
-        Folder(taking: try FileDescriptor.open(folderPath, O_PATH | O_DIRECTORY))
-      }
-      var status = try step(.open) { () throws(Errno) in try folder.status(of: name) }
-      guard isMeant(status) else { return .gone }
-      guard Self.isRemovable(status) else { return .notRemovable }
-      if registry.descriptor(of: status.identity) != nil { return .inUse }
-      let file = try step(.open) { () throws(Errno) in try Self.open(name, in: folder) }
-      guard let lease = try WriteLease(on: file.number) else { return .inUse }
-      defer {
-        lease.end()
-        file.keepOpen()
-      }
-      // From here on nobody writes to it.
-      status = try step(.fstat) { () throws(Errno) in try FileStatus(of: file.number) }
-      guard isMeant(status) else { return .gone }
-      guard Self.isRemovable(status) else { return .notRemovable }
-      if isDryRun { return lease.isUnbroken ? .removed : .inUse }
-      return try remove(name, in: folder, status.identity, lease)
+    let (folderPath, name) = path.splitPath
+    let folder = try step(.folder) { () throws(Errno) in
+      // To read the folder is not needed.
+      Folder(taking: try FileDescriptor.open(folderPath, O_PATH | O_DIRECTORY))
     }
+    var status = try step(.open) { () throws(Errno) in try folder.status(of: name) }
+    guard isMeant(status) else { return .gone }
+    guard Self.isRemovable(status) else { return .notRemovable }
+    if PosixRegistry.isKnown(status.identity) { return .inUse }
+    let number = try step(.open) { () throws(Errno) in try Self.open(name, in: folder).leak() }
+    defer { PosixRegistry.close(FileDescriptor(taking: number), of: status.identity) }
+    guard let lease = try WriteLease(on: number) else { return .inUse }
+    defer { lease.end() }
+    // From here on nobody writes to it.
+    status = try step(.fstat) { () throws(Errno) in try FileStatus(of: number) }
+    guard isMeant(status) else { return .gone }
+    guard Self.isRemovable(status) else { return .notRemovable }
+    if isDryRun { return lease.isUnbroken ? .removed : .inUse }
+    return try remove(name, in: folder, status.identity, lease)
   }
 
   private func isMeant(_ status: FileStatus) -> Bool {

@@ -31,7 +31,7 @@ struct LockFile: ~Copyable {
   mutating func isWon() {
     guard let identity = registered, lock.mode != .posix else { return }
     registered = nil
-    PosixRegistry.locked { registry in _ = registry.remove(lock.range, of: identity) }
+    PosixRegistry.forget(identity, lock.range)
   }
 
   /// Leaves it open until this process ends.
@@ -45,13 +45,8 @@ struct LockFile: ~Copyable {
     _ number: Int32, _ lock: KernelLock, _ registered: FileIdentity?
   ) throws(LockError) {
     guard let registered else { return try close(number) }
-    try PosixRegistry.locked { (registry) throws(LockError) in
-      if registry.remove(lock.range, of: registered) {
-        try close(number)
-      } else {
-        // Other ranges still need the descriptor.
-        try lock.drop(number)
-      }
+    try PosixRegistry.close(registered, lock.range) { () throws(LockError) in
+      try lock.drop(number)
     }
   }
 
@@ -70,46 +65,42 @@ extension LockFile {
   /// O_CREAT fail in sticky folders (proc(5)). O_NONBLOCK is for a FIFO that was put there between
   /// the look and the opening.
   static func open(_ request: LockRequest, for lock: KernelLock) throws(LockError) -> LockFile {
-    try PosixRegistry.locked { (registry) throws(LockError) in
-      var changes = 0
-      while true {
-        guard let (status, isLink) = try look(at: request.path) else {
-          guard case .ifMissing(let permissions, let group) = request.creation else {
-            throw .system(.open, .missing)
-          }
-          let created = try LockFileCreation(
-            path: request.path, permissions: permissions, group: group
-          ).perform()
-          if let created { return try adopt(created, request, lock, &registry) }
-          changes += 1
-          if changes > maximumRestarts { throw .system(.create, .exists) }
-          continue
+    var changes = 0
+    while true {
+      guard let (status, isLink) = try look(at: request.path) else {
+        guard case .ifMissing(let permissions, let group) = request.creation else {
+          throw .system(.open, .missing)
         }
-        if isLink, request.removesFile { throw .refused(.notRemovable) }
-        try check(status, request, lock, isLink: isLink)
-        if let number = registry.descriptor(of: status.identity) {
-          guard lock.mode == .posix, !request.isOrdered,
-            registry.add(lock.range, to: status.identity)
-          else {
-            throw .alreadyHeld
-          }
-          return LockFile(number, lock, registered: status.identity)
-        }
-        let flags = O_NOCTTY | O_NONBLOCK | (isLink ? 0 : O_NOFOLLOW)
-        let opened: FileDescriptor
-        do throws(Errno) {
-          opened = try openExisting(request, flags, status.kind, lock)
-        } catch .missing where !isLink && changes < maximumRestarts {
-          changes += 1
-          continue  // removed since the look
-        } catch .tooManyLinks where !isLink && changes < maximumRestarts {
-          changes += 1
-          continue  // a link took its place since the look
-        } catch {
-          throw .system(.open, error)
-        }
-        return try adopt(opened, request, lock, &registry)
+        let created = try LockFileCreation(
+          path: request.path, permissions: permissions, group: group
+        ).perform()
+        if let created { return try adopt(created, request, lock) }
+        changes += 1
+        if changes > maximumRestarts { throw .system(.create, .exists) }
+        continue
       }
+      if isLink, request.removesFile { throw .refused(.notRemovable) }
+      try check(status, request, lock, isLink: isLink)
+      let shares = lock.mode == .posix && !request.isOrdered
+      switch PosixRegistry.place(for: shares ? lock.range : nil, on: status.identity) {
+      case .free: break
+      case .shared(let number): return LockFile(number, lock, registered: status.identity)
+      case .taken: throw .alreadyHeld
+      }
+      let flags = O_NOCTTY | O_NONBLOCK | (isLink ? 0 : O_NOFOLLOW)
+      let opened: FileDescriptor
+      do throws(Errno) {
+        opened = try openExisting(request, flags, status.kind, lock)
+      } catch .missing where !isLink && changes < maximumRestarts {
+        changes += 1
+        continue  // removed since the look
+      } catch .tooManyLinks where !isLink && changes < maximumRestarts {
+        changes += 1
+        continue  // a link took its place since the look
+      } catch {
+        throw .system(.open, error)
+      }
+      return try adopt(opened, request, lock)
     }
   }
 
@@ -123,21 +114,26 @@ extension LockFile {
     return status.identity
   }
 
+  /// What was found before the opening may not be so any more: another file has taken the place, or another thread
+  /// has got a lock on it.
   private static func adopt(
-    _ opened: consuming FileDescriptor, _ request: LockRequest, _ lock: KernelLock,
-    _ registry: inout PosixRegistry
+    _ opened: consuming FileDescriptor, _ request: LockRequest, _ lock: KernelLock
   ) throws(LockError) -> LockFile {
-    guard lock.mode == .posix || request.isOrdered else {
+    let isRegistered = lock.mode == .posix || request.isOrdered
+    if !isRegistered, PosixRegistry.isEmpty {
       return LockFile(opened.leak(), lock, registered: nil)
     }
     let number = opened.number
     let identity = try step(.fstat) { () throws(Errno) in try FileStatus(of: number).identity }
-    guard registry.insert(identity, number, lock.range) else {
-      // It took the place of another file since the look: closing it would drop the lock we have.
-      _ = opened.leak()
-      throw .alreadyHeld
+    _ = opened.leak()
+    let place = PosixRegistry.enter(
+      identity, number, isRegistered ? lock.range : nil,
+      shares: lock.mode == .posix && !request.isOrdered)
+    switch place {
+    case .free: return LockFile(number, lock, registered: isRegistered ? identity : nil)
+    case .shared(let other): return LockFile(other, lock, registered: identity)
+    case .taken: throw .alreadyHeld
     }
-    return LockFile(opened.leak(), lock, registered: identity)
   }
 
   /// What stands at the path, links followed where that is safe; nil when nothing does.
