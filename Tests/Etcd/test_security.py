@@ -207,7 +207,7 @@ def test_the_file_has_what_the_environment_has_not(cluster, engines, name):
 
 
 def test_endpoints_that_are_none(cluster, engines, name):
-    for endpoints in "http://alice:topsecret@127.0.0.1:1", "127.0.0.1:1/path", ",", "unix:///x":
+    for endpoints in "http://alice:topsecret@127.0.0.1:1", "127.0.0.1:1/path", ",", "unix:///x", "h:x", "h:65536", ":1":
         line = engines(seam.lock(cluster.environment(endpoints), name)).expect("failed")
         assert line.words[0] == "64" and "ETCDCTL_ENDPOINTS" in line.text and "topsecret" not in line.text
 

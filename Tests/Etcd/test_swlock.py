@@ -258,6 +258,25 @@ def test_without_a_cluster_it_says_so(commands, name):
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_without_a_cluster_nobody_was_too_late(commands, name):
+    for endpoints, reason in ("127.0.0.1:1", "no etcd has answered"), ("127.0.0.1:x", "ETCDCTL_ENDPOINTS"):
+        started = time.monotonic()
+        environment = {"ETCDCTL_ENDPOINTS": endpoints}
+        done = commands.run("run", "-w", "2", name, "--", "true", environment=environment)
+        assert (done.returncode, reason in done.stderr) == (69 if endpoints[-1] == "1" else 64, True), done
+        assert len(done.stderr.splitlines()) == 1 and time.monotonic() - started < 4
+
+
+def test_a_silent_cluster_is_not_waited_for_longer(own_cluster, name, tmp_path):
+    cluster = own_cluster()
+    commands = support.Commands(tmp_path, cluster.environment())
+    cluster.nodes[0].stop()
+    started = time.monotonic()
+    done = commands.run("run", "-w", "1", name, "--", "true")
+    assert done.returncode == 69 and time.monotonic() - started < 4, done
+    cluster.nodes[0].go_on()
+
+
 class Storm:
     """Sections in a row from many at once, while processes of theirs are killed and stopped, and nodes killed."""
 

@@ -21,13 +21,47 @@ extension Release {
         last = process
       }
     }
-    if let last { holders = [last] }
+    if let last {
+      try end(last, name)
+      options.lock.say("released \(name)")
+      return
+    }
     if holders.isEmpty {
       throw options.lock.expected(
         .hardlink("release", name, .notHeld, options.lock.notHeldReason(owners, nil)))
     }
-    for holder in holders { try end(holder, name) }
+    var failure: LockError?
+    try checkProcessNumbers("release", name)
+    for holder in holders {
+      do throws(Errno) {
+        failure = try giveBack(holder) ?? failure
+      } catch {
+        throw .ending("pid \(holder.identifier)", "release", name, error)
+      }
+    }
+    if let failure { throw .hardlink("release", name, failure) }
     options.lock.say("released \(name)")
+  }
+
+  /// Ends `keeper`, which gives its lock back first.
+  ///
+  /// - Returns: why it could not.
+  private func giveBack(_ keeper: ObservedProcess) throws(Errno) -> LockError? {
+    do throws(Errno) {
+      let handle = try ProcessHandle(keeper.identifier)
+      guard keeper.isSame(as: ObservedProcess(keeper.identifier)) else { return nil }
+      try handle.tell(SIGTERM)
+      let deadline = Deadline.after(.seconds(10))
+      var report: KeeperReport?
+      while report == nil, !deadline.hasPassed {
+        if try handle.waitForEnd(by: .after(.milliseconds(50))) { return nil }
+        report = KeeperReport(of: keeper)
+      }
+      try handle.waitForEnd(killingAt: .now)
+      return (report ?? .unreleased).failure
+    } catch .noProcess {
+      return nil
+    }
   }
 }
 

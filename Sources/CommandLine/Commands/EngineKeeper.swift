@@ -5,6 +5,41 @@ internal import SystemInterface
 
 // A lock of an engine's that `acquire` took: a process keeps the socket, and takes what the engine says.
 
+/// What a keeper tells `release` of a lock that it could not give back. Nobody but its parent learns how a process
+/// ended, so it shows this by its name, and stays until `release` has seen it and kills it.
+enum KeeperReport: CaseIterable {
+  case lost, unreleased
+
+  /// At most 15 bytes.
+  private var name: StaticString {
+    switch self {
+    case .lost: "swlock: lost"
+    case .unreleased: "swlock: silent"
+    }
+  }
+
+  var failure: LockError {
+    switch self {
+    case .lost: .lost
+    case .unreleased: .engine(.unreleased)
+    }
+  }
+
+  /// For longer than `release` waits.
+  fileprivate func show() {
+    csystem_name_process(name.utf8Start)
+    _ = try? waitUntilReadable([], by: .after(.seconds(15)))
+  }
+
+  /// Of `keeper`, if it has one yet.
+  init?(of keeper: ObservedProcess) {
+    guard let name = keeper.threadName(),
+      let report = Self.allCases.first(where: { name.bytes.elementsEqual($0.name.utf8) })
+    else { return nil }
+    self = report
+  }
+}
+
 extension Keeper {
   /// Until the last owner has ended, a signal comes, or the lock is lost. The owners are told of a loss by SIGTERM,
   /// in time if there is any; nobody is killed, since they are not the keeper's.
@@ -29,9 +64,14 @@ extension Keeper {
     } catch {
       result = .failure(error)
     }
-    var wasKept = true
-    lock.release { _, error in wasKept = !error.isLoss }
-    return try result.get() && wasKept ? ExitStatus.done.rawValue : ExitStatus.notHeld.rawValue
+    var failure: LockError?
+    lock.release { _, error in failure = error }
+    if try !result.get() { failure = .notHeld }
+    guard let failure else { return ExitStatus.done.rawValue }
+    let report: KeeperReport = failure.isLoss ? .lost : .unreleased
+    // Of a signal that nobody has taken, somebody waits for this process's end.
+    if SignalSet([SIGTERM]).takePending() != nil { report.show() }
+    return ExitStatus.notHeld.rawValue
   }
 
   /// - Returns: false once it is lost.

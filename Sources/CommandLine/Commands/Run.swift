@@ -120,7 +120,9 @@ struct Run {
     if case .signalled = ended.outcome.termination {
       environment?.endControlGroup(ofHolder: ended.holder, options.lock)
       if kind.hasClaim { release(request, of: ended.holder) }
-      request.engine?.releaseForAnother()
+      if let error = request.engine?.releaseForAnother() {
+        Output.say(.unable(to: "release", request.path, Failure.reason(error)))
+      }
     }
     let result = status(ofOther: ended.outcome.termination)
     // A holder that was stopped may not know why its command has ended.

@@ -24,7 +24,7 @@ struct EngineAcquisition {
       do throws(LockError) {
         news = try link.next(by: end, orUntil: request.interruption)
       } catch {
-        link.release()
+        withdraw()
         throw error
       }
       switch news.event {
@@ -38,15 +38,21 @@ struct EngineAcquisition {
       case .gone, .released: throw .engine(.died)
       case .until, .end, .lock, .done: continue
       case .timeIsUp:
-        link.release()
-        if request.patience == .never { throw .engine(.silent) }
-        throw .engine(.timedOut(link.lastWait))
+        let answer = withdraw()
+        if case .failed(let failure) = answer { throw .engine(failure) }
+        // Nobody has ever said that somebody else has it.
+        let isSilent = answer == .unknown && link.lastWait == nil
+        throw .engine(
+          isSilent || request.patience == .never ? .silent : .timedOut(link.lastWait))
       case .interrupted:
-        link.release()
+        withdraw()
         throw .interrupted
       }
     }
   }
+
+  @discardableResult
+  private func withdraw() -> EngineLink.Release { link.release(within: EngineLink.withdrawalTime) }
 }
 
 /// Why an engine did not take a lock, or did not keep it. Texts are the engine's, for people.

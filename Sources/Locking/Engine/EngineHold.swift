@@ -94,7 +94,7 @@ final class EngineHold: Hold {
     switch link.release() {
     case .released: return
     case .lost(let text): throw .engine(.lost(text))
-    case .unknown: throw .engine(.unreleased)
+    case .failed, .unknown: throw .engine(.unreleased)
     }
   }
 

@@ -18,6 +18,8 @@ public final class EngineLink {
   static let longestLine = 4096
   /// How long an engine may need to give a lock back.
   static let releaseTime = Span.seconds(5)
+  /// The same, of what is not held. Nobody waits longer than was asked for: it does that also when swlock has ended.
+  static let withdrawalTime = Span.seconds(1)
   /// How long one that is not to wait may need to say so.
   static let answerTime = Span.seconds(10)
 
@@ -115,22 +117,26 @@ public final class EngineLink {
   enum Release: Equatable {
     case released
     case lost(ByteString)
+    /// It had nothing, since it could not do it.
+    case failed(EngineTrouble)
     /// It does not say.
     case unknown
   }
 
   /// Gives back what is held, or is to be; waits until that is done, for a while. Only the first call says so.
   @discardableResult
-  func release() -> Release {
+  func release(within limit: Span = releaseTime) -> Release {
     if !sayRelease() { return .unknown }
-    let end = Deadline.after(Self.releaseTime)
+    let end = Deadline.after(limit)
     whileWaiting = nil
     while let news = try? next(by: end) {
       switch news.event {
       case .released: return .released
       case .lost: return .lost(news.text)
+      case .failed:
+        if let failure = news.failure { return .failed(failure) }
       case .gone, .timeIsUp, .interrupted: return .unknown
-      case .waiting, .held, .until, .end, .busy, .failed, .lock, .done: continue
+      case .waiting, .held, .until, .end, .busy, .lock, .done: continue
       }
     }
     return .unknown
@@ -149,5 +155,13 @@ public final class EngineLink {
   }
 
   /// The same, for whoever comes after a process that has taken the lock and was killed.
-  public func releaseForAnother() { release() }
+  ///
+  /// - Returns: why it was not given back; nil also where the engine has ended, and may have done so before.
+  public func releaseForAnother() -> LockError? {
+    switch release() {
+    case .released, .failed: nil
+    case .lost(let text): .engine(.lost(text))
+    case .unknown: isAtEnd ? nil : .engine(.unreleased)
+    }
+  }
 }

@@ -14,6 +14,12 @@ extension ObservedProcess {
   /// (proc_pid_exe(5)).
   public func program() -> ByteString? { (try? ProcessFolder(identifier))?.link("exe") }
 
+  /// What its first thread calls itself now, 15 bytes at most (prctl(2), PR_SET_NAME).
+  public func threadName() -> ByteString? {
+    guard let text = (try? ProcessFolder(identifier))?.read("comm") else { return nil }
+    return ByteString(text.prefix { $0 != ascii("\n") })
+  }
+
   /// Whether it runs a program of another name than this process, which need not be of the same version;
   /// false where that may not be looked at.
   public var isOtherProgram: Bool {

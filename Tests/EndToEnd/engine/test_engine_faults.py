@@ -51,6 +51,24 @@ def test_a_silent_engine_is_waited_for_as_long_as_was_said(engine):
     engine.nothing_left()
 
 
+def test_one_who_waits_is_told_what_the_engine_says_at_the_end(engine):
+    script = "#!/bin/sh\nread -r word; echo failed 69 nobody%20is%20there\n"
+    engine.program.write_text(script)
+    assert has_failed(engine.run("run", "-w", "1", "job", "true"), 69, b"unable to lock job: nobody is there")
+    assert has_failed(engine.run("run", "-w", "1", "-E", "3", "job", "true"), 69)
+
+
+def test_an_engine_that_says_nothing_at_all_is_not_taken_for_a_busy_lock(engine):
+    sleeping = "#!/usr/bin/env python3\nimport time\n%s\ntime.sleep(9)\n"
+    engine.program.write_text(sleeping % "")
+    began = time.monotonic()
+    assert has_failed(engine.run("run", "-w", "1", "job", "true"), 69, b"its engine does not answer")
+    assert time.monotonic() - began < 4
+    engine.program.write_text(sleeping % "print('waiting somebody', flush=True)")
+    assert has_failed(engine.run("run", "-w", "1", "job", "true"), 75, b"timed out after 1s, behind somebody")
+    assert time.monotonic() - began < 8
+
+
 def test_an_engine_that_does_not_answer_one_who_does_not_wait(engine):
     engine.faults("silent")
     assert has_failed(engine.run("run", "-n", "job", "true"), 69, b"its engine does not answer")

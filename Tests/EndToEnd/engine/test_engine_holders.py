@@ -1,7 +1,10 @@
 """acquire, release, status and break with a lock that an engine keeps."""
 
 import json
+import os
 import pathlib
+import signal
+import time
 
 import pytest
 
@@ -24,6 +27,46 @@ def test_the_lock_is_held_until_it_is_released(engine):
     assert b"\texclusive\t" in result.stdout and result.stdout.endswith(b"again 76\n")
     engine.nothing_left()
     assert keepers(engine.folder) == []
+
+
+def test_release_says_that_the_engine_did_not_answer(engine):
+    engine.faults("keep")
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "job").returncode == 0
+    result = engine.run("release", "--owner", str(owner.pid), "job")
+    assert has_failed(result, 69, b"unable to release job: its engine does not answer; the lock ends with its lifetime")
+    assert engine.entries() == ["1"]
+    # The keeper has ended.
+    assert engine.run("release", "--owner", str(owner.pid), "job").returncode == 76
+    owner.kill()
+
+
+@pytest.mark.parametrize("loss", ["die", "forget"])
+def test_release_says_that_the_lock_was_lost(engine, loss):
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "--on-loss=none", "job").returncode == 0
+    if loss == "die":
+        engine.faults("die")
+        wait_until(lambda: not engine.helpers())
+    else:
+        engine.faults("mute")
+        time.sleep(0.2)  # It looks at that every 20 ms.
+        (engine.locks / "job").write_text("9")
+    result = engine.run("release", "--owner", str(owner.pid), "job")
+    assert has_failed(result, 76, b"unable to release job: it was lost")
+    owner.kill()
+
+
+def test_of_two_keepers_both_are_ended_where_one_cannot_release(engine):
+    owner = engine.swlock.begin(["sleep", "60"])
+    words = ["-s", "--owner", str(owner.pid), "job"]
+    for _ in range(2):
+        assert engine.run("acquire", *words).returncode == 0
+    (helper, _) = sorted(engine.helpers())
+    os.kill(helper, signal.SIGSTOP)
+    assert has_failed(engine.run("release", *words[1:]), 69, b"ends with its lifetime")
+    assert has_failed(engine.run("release", *words[1:]), 76, b"not held")
+    owner.kill()
 
 
 def test_others_are_kept_out_meanwhile(engine):

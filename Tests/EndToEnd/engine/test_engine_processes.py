@@ -75,6 +75,15 @@ def test_killed_holder(trial):
     trial.next_enters_later()
 
 
+def test_killed_holder_of_an_engine_that_does_not_release(engine):
+    engine.faults("keep")
+    section = Section(engine)
+    end(section.holder)
+    status, _, errors = section.result()
+    assert status == 137
+    assert errors == b"swlock: unable to release job: its engine does not answer; the lock ends with its lifetime\n"
+
+
 def test_stopped_holder(trial):
     trial.send(signal.SIGSTOP, ["holder"])
     # The engine renews, and only swlock knows; it is told by lines that nobody reads.

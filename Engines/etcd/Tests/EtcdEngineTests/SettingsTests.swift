@@ -25,6 +25,25 @@ import Testing
         .endpoints[0] == "https://a:1")
   }
 
+  @Test func endpointsWithoutAPortHaveEtcdsOwn() throws {
+    #expect(
+      try settings(["ETCDCTL_ENDPOINTS": "a,https://b/,[fe80::1%25eth0],my_host.x-y:65535"])
+        .endpoints
+        == [
+          "http://a:2379", "https://b:2379", "http://[fe80::1%25eth0]:2379",
+          "http://my_host.x-y:65535",
+        ])
+  }
+
+  @Test(arguments: [
+    "a:", "a:x", "a:0", "a:65536", "a:-1", "a:1:2", ":1", "http://", "http://:1", "::1", "[::1",
+    "[::1]1",
+    "[]:1", "[a]:1", "a]:1", "a b\\:1", "u@a:1", "a:1/p", "a?x", "ftp://a:1", "a%41:1",
+  ])
+  func endpointsThatAreNone(_ endpoint: String) {
+    #expect(throws: Failure.self) { try settings(["ETCDCTL_ENDPOINTS": "good:1,\(endpoint)"]) }
+  }
+
   @Test func passwordIsBehindTheUserOrApart() throws {
     let together = try settings(["ETCDCTL_USER": "a:b:c", "ETCDCTL_PASSWORD": "other"])
     #expect(together.user == Bytes(text: "a") && together.password == Bytes(text: "b:c"))

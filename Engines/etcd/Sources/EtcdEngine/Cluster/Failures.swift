@@ -31,7 +31,6 @@ extension Client {
   /// Where nobody answers: over certificates, or for `limit`.
   func failure(unanswered limit: Span, _ lane: Lane) -> Failure? {
     guard let since = failing(lane) else { return nil }
-    let several = endpoints.count > 1 ? "none of \(endpoints.count) endpoints" : "no etcd"
     if endpoints.distrusted.count == endpoints.count
       || (!endpoints.everAnswered && endpoints.allFailed && !endpoints.distrusted.isEmpty)
     {
@@ -40,7 +39,17 @@ extension Client {
     if Boottime.now() - since < limit { return nil }
     return Failure(
       .unavailable,
-      "\(several) answers for \(limit.nanoseconds / 1_000_000_000) s, last \(lastReason)")
+      "\(nobody) answers for \(limit.nanoseconds / 1_000_000_000) s, last \(lastReason)")
+  }
+
+  /// Where nobody has ever answered.
+  var failureUnanswered: Failure {
+    Failure(
+      .unavailable, "\(nobody) has answered\(lastReason.isEmpty ? "" : ", last \(lastReason)")")
+  }
+
+  private var nobody: String {
+    endpoints.count > 1 ? "none of \(endpoints.count) endpoints" : "no etcd"
   }
 }
 

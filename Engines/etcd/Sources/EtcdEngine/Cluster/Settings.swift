@@ -83,7 +83,7 @@ struct Settings: Sendable {
     }
   }
 
-  /// Without a scheme it is TLS if there is anything to do TLS with, as for etcdctl.
+  /// Without a scheme it is TLS if there is anything to do TLS with, as for etcdctl; without a port it is etcd's.
   private static func url(of endpoint: Bytes, secure: Bool) throws(Failure) -> String {
     var address = endpoint
     var scheme = secure ? "https" : "http"
@@ -94,12 +94,35 @@ struct Settings: Sendable {
     }
     while address.last == 0x2f { address.removeLast() }
     // A password would be in messages, and a path would be somebody else's.
-    guard !address.isEmpty, !address.contains(where: { [0x40, 0x2f, 0x3f, 0x23].contains($0) })
-    else {
+    guard let end = endOfHost(address), let port = port(address[end...]) else {
       throw Failure(
-        .usage, "ETCDCTL_ENDPOINTS: an endpoint is [http://|https://]HOST:PORT and nothing else"
+        .usage,
+        "ETCDCTL_ENDPOINTS: an endpoint is [http://|https://]HOST[:PORT], and HOST is a name, an IPv4 address or an IPv6 address in brackets"
       )
     }
-    return "\(scheme)://\(address.text)"
+    return "\(scheme)://\(Bytes(address[..<end]).text):\(port)"
+  }
+
+  /// Of a name, an address, or one of IPv6 in brackets; nil if it is none of these.
+  private static func endOfHost(_ address: Bytes) -> Int? {
+    let isBracketed = address.first == 0x5b
+    let end = address.firstIndex(of: isBracketed ? 0x5d : 0x3a) ?? address.endIndex
+    let host = address[..<end].dropFirst(isBracketed ? 1 : 0)
+    let marks: [UInt8] = isBracketed ? [0x3a, 0x2e, 0x25, 0x2d, 0x5f] : [0x2e, 0x2d, 0x5f]
+    let isHost = host.allSatisfy {
+      (0x30...0x39).contains($0) || (0x61...0x7a).contains($0 | 0x20) || $0 >= 0x80
+        || marks.contains($0)
+    }
+    if host.isEmpty || !isHost { return nil }
+    if isBracketed { return end < address.endIndex && host.contains(0x3a) ? end + 1 : nil }
+    return end
+  }
+
+  private static func port(_ rest: Bytes.SubSequence) -> Int64? {
+    if rest.isEmpty { return 2379 }
+    guard rest.first == 0x3a, let port = number(rest.dropFirst(), upTo: 65_535), port > 0 else {
+      return nil
+    }
+    return port
   }
 }

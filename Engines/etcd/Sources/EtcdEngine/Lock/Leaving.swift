@@ -69,10 +69,15 @@ extension LockSession {
     end(line, isRevoked: status.code == GRPCStatus.Code.notFound)
   }
 
-  /// - Parameter isRevoked: if not, the lock ends with its lease, and `released` is not said.
+  /// - Parameter isRevoked: if not, the lock ends with its lease, and `released` is not said. Nor is it where
+  ///   nobody has ever answered: that swlock was not in time says nothing of the lock then.
   func end(_ line: SeamLine, isRevoked: Bool) {
     client.cancel(.operation)
-    if isRevoked || !line.bytes.elementsEqual("released".utf8) { seam.say(line) }
+    if line.bytes.elementsEqual("released".utf8), !client.endpoints.everAnswered {
+      seam.say(client.failureUnanswered.line)
+    } else if isRevoked || !line.bytes.elementsEqual("released".utf8) {
+      seam.say(line)
+    }
     state = .over
   }
 
