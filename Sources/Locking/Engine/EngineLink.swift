@@ -80,6 +80,12 @@ public final class EngineLink {
     while true {
       // Looked at first, or one who talks all the time would keep us here.
       if let end, end.hasPassed { return EngineNews(.timeIsUp) }
+      if let interruption,
+        try step(.poll, { () throws(Errno) in try waitUntilReadable([interruption], by: .now) })
+          != nil
+      {
+        return EngineNews(.interrupted)
+      }
       if let news = take() { return news }
       var pause = end
       if whileWaiting != nil { pause = min(pause ?? .distantFuture, .seconds(1)) }
