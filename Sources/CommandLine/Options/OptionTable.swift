@@ -105,7 +105,7 @@ package let optionTable: [OptionSpecification] = [
   ) { (record, given) throws(Failure) in record.queue = WaitingQueue(limit: try given.limit()) },
   .init(
     .slots, nil, "slots", .number, .lock, .lockers,
-    "up to N can have the lock at once, 1 to 4096, each with a number from 0 (SWLOCK_SLOT; acquire shows it), always in order of arrival; needs --mode ofd (its default), posix or an engine",
+    "up to N can have the lock at once, 1 to 4096, each with a number from 0 (SWLOCK_SLOT; acquire shows it; an engine gives none), always in order of arrival; needs --mode ofd (its default), posix or an engine",
     isCommon: true, brief: "up to N can have the lock at once",
     modes: .withSlots,
     excludes: .these(.shared, .range, .reentrant)
