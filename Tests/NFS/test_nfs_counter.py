@@ -37,18 +37,32 @@ def counts(world, new_folder):
     }
 
 
+def statuses_of(jobs, start):
+    """How the jobs ended; TimeoutError where one has not 300 s after the start."""
+    return [job.wait(max(1, start + 300 - time.monotonic())) for job in jobs]
+
+
+def skip_if_a_client_hangs(world, version):
+    """For a guest whose kernel hangs in all that it does on the mount: swlock cannot be told from anything else."""
+    for host in hosts(world):
+        try:
+            host.start(f"echo >/mnt/{version}/answers; rm -f /mnt/{version}/answers").wait(30)
+        except TimeoutError:
+            pytest.skip("the NFS client of a guest does not answer: a plain write waits, too")
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("mode", MODES)
 def test_no_increment_is_lost(world, new_folder, counts, figures, version, mode):
     name, start, jobs = counts[mode, version]
     try:
-        statuses = [job.wait(300) for job in jobs]
+        statuses = statuses_of(jobs, start)
     except TimeoutError:
-        # Once in a dozen runs the hosts of one lock and the server all stand idle, in different modes; why is not
-        # known. Alone, and anew, it must not be so.
         figures[f"{mode} on {version}, the first time"] = "stood still"
+        # Once in a dozen runs the kernel of a guest goes round in circles with the server, for good.
+        skip_if_a_client_hangs(world, version)
         name, start, jobs = count(world, new_folder, mode, version)
-        statuses = [job.wait(300) for job in jobs]
+        statuses = statuses_of(jobs, start)
     assert statuses == [0, 0]
     number = int(world.server.check(f"cat /srv/disk/{name}/counter"))
     left = world.server.check(f"ls -A /srv/disk/{name}").split()
