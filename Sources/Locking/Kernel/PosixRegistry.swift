@@ -106,25 +106,23 @@ extension PosixRegistry {
   static func close(
     _ identity: FileIdentity, _ range: ByteRange, drop: () throws(LockError) -> Void
   ) throws(LockError) {
-    if !beginClosing(identity, without: range) {
-      try drop()
-      // Not earlier: it could be another lock of the same range by then.
-      if !beginClosing(identity, removing: range) { return }
+    if beginClosing(identity, without: range) { return try finishClosing(identity) }
+    let dropped: Result<Void, LockError>
+    do throws(LockError) {
+      dropped = .success(try drop())
+    } catch {
+      dropped = .failure(error)
     }
-    try finishClosing(identity)
+    // Not earlier: it could be another lock of the same range by then.
+    if beginClosing(identity, removing: range) { try finishClosing(identity) }
+    try dropped.get()
   }
 
   /// Forgets the range, and with the last one the file: its descriptor stays open.
   static func forget(_ identity: FileIdentity, _ range: ByteRange) {
-    var spares: [Int32] = []
-    locked { registry in
-      guard let index = registry.index(identity) else { return }
-      registry.entries[index].ranges.removeAll { $0 == range }
-      if registry.entries[index].ranges.isEmpty {
-        spares = registry.entries.remove(at: index).spares
-      }
+    if beginClosing(identity, removing: range) {
+      try? finishClosing(identity, keepingDescriptor: true)
     }
-    for spare in spares { CSystem.close(spare) }
   }
 
   /// Closes a descriptor of a file on which this process may have a lock by now.
@@ -162,7 +160,9 @@ extension PosixRegistry {
     }
   }
 
-  private static func finishClosing(_ identity: FileIdentity) throws(LockError) {
+  private static func finishClosing(
+    _ identity: FileIdentity, keepingDescriptor: Bool = false
+  ) throws(LockError) {
     guard
       let closing = locked({ registry in registry.index(identity).map { registry.entries[$0] } })
     else { return }
@@ -173,6 +173,7 @@ extension PosixRegistry {
       }
     }
     for spare in closing.spares { CSystem.close(spare) }
+    if keepingDescriptor { return }
     try step(.close) { () throws(Errno) in
       try FileDescriptor(taking: closing.descriptor).close()
     }

@@ -193,18 +193,6 @@ def test_a_stop_right_after_a_continuation_stops_everything(job, shape):
 
 
 @untimed_shape
-def test_a_stop_right_after_a_continuation_before_everything_has_stopped_stops_everything(job, shape):
-    send, pids = job
-    for _ in range(20):
-        send(signal.SIGTSTP)
-        wait_until(lambda: is_stopped(pids[-1]))
-        send(signal.SIGCONT, signal.SIGTSTP)
-        wait_until(lambda: all_stopped(pids))
-        send(signal.SIGCONT)
-        wait_until(lambda: none_stopped(pids))
-
-
-@untimed_shape
 def test_a_continuation_before_everything_has_stopped_is_not_lost(job, shape):
     send, pids = job
     for _ in range(20):
