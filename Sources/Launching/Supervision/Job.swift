@@ -88,24 +88,32 @@ extension Job {
     // Nobody would wake us afterwards: so this is looked at last.
     sight.commandHasGoneOn = commandHasGoneOn
     if control.goesOn(sight) { return sight }
-    var information = siginfo_t()
-    // What waits shows that it is not over: so it is marked first.
-    let marksNow = Self.unlikeMark.isPending
-    if marksNow { markStop() }
-    let stopSignals = isMarked ? Self.unlikeMark : Self.stopSignals
-    var isTold = false
-    while let _ = try? stopSignals.take(&information, by: .now) {
-      control.expectStop(isFromTerminal: information.si_code == SI_KERNEL)
-      isTold = true
-    }
-    if marksNow, isMarked, !isTold {
-      // The job was continued between the two.
-      eraseMark()
-      control.forgetStop()
-      continueCommand()
-      sight.commandHasGoneOn = true
-    }
+    takeStopSignals(&sight)
     return sight
+  }
+
+  /// Those that wait belong to the stop that is seen.
+  private mutating func takeStopSignals(_ sight: inout JobControl.Sight) {
+    var information = siginfo_t()
+    if !isMarked, let _ = try? Self.mark.take(&information, by: .now) {
+      control.expectStop(isFromTerminal: information.si_code == SI_KERNEL)
+    }
+    while Self.unlikeMark.isPending {
+      // What waits shows that it is not over: so it is marked first.
+      markStop()
+      if !isMarked { return }
+      guard let _ = try? Self.unlikeMark.take(&information, by: .now) else {
+        // The job was continued between the two.
+        eraseMark()
+        control.forgetStop()
+        continueCommand()
+        sight.commandHasGoneOn = true
+        return
+      }
+      control.expectStop(isFromTerminal: information.si_code == SI_KERNEL)
+      // Or continued and stopped once more: it is the later one that was taken.
+      if !Self.mark.isPending { markStop() }
+    }
   }
 
   private var foreground: JobControl.Foreground {
@@ -176,7 +184,7 @@ extension Job {
   /// Otherwise a SIGTSTP waits that a continuation takes away.
   private mutating func isContinuedBeforeStop() -> Bool {
     if Self.continuation.takePending() != nil {
-      eraseMark()
+      wasContinued()
       return true
     }
     _ = csystem_signal_thread(SIGTSTP)
@@ -199,6 +207,12 @@ extension Job {
     self.overtaken = nil
     information = overtaken
     return SIGTSTP
+  }
+
+  /// A continuation was received: nothing has stopped the job since, and it has taken the mark away.
+  mutating func wasContinued() {
+    isMarked = false
+    control.forgetStop()
   }
 
   /// Continues the command, unless a stop signal came after the continuation.

@@ -9,7 +9,7 @@ extension Watch {
     case SIGTSTP, SIGTTIN, SIGTTOU:
       try stopSignalCame(signal, for: target)
     case SIGCONT:
-      job.control.forgetStop()
+      job.wasContinued()
       // A shell continues the whole job, command included; kill(1) perhaps just us.
       let wasStopped = job.control.commandIsStopped
       try reap()

@@ -180,12 +180,13 @@ untimed_shape = pytest.mark.parametrize(
 )
 
 
+@pytest.mark.parametrize("after", ["all", "command"])
 @untimed_shape
-def test_a_stop_right_after_a_continuation_stops_everything(job, shape):
+def test_a_stop_right_after_a_continuation_stops_everything(job, shape, after):
     send, pids = job
     for _ in range(20):
         send(signal.SIGTSTP)
-        wait_until(lambda: all_stopped(pids))
+        wait_until(lambda: all_stopped(pids) if after == "all" else is_stopped(pids[-1]))
         send(signal.SIGCONT, signal.SIGTSTP)
         wait_until(lambda: all_stopped(pids))
         send(signal.SIGCONT)
