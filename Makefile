@@ -84,7 +84,7 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
-.PHONY: all build/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
+.PHONY: all build/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
 
 all: build/swlock
 
@@ -207,6 +207,10 @@ nfs-table: build/swlock
 SECONDS ?= 60
 fuzz:
 	SECONDS_EACH=$(SECONDS) fuzz/run
+
+# The library's tests with the thread sanitizer.
+sanitize:
+	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter LockingTests
 
 check: lint docs-check
 	scripts/install-test-tools

@@ -26,10 +26,17 @@ int csystem_hear_wakeups(void) {
   return sigaction(csystem_wakeup_signal(), &action, NULL);
 }
 
+#ifndef SWLOCK_STATIC
+static _Thread_local volatile const int *own_word;
+
+void csystem_hear_calls(volatile const int *new_word) { own_word = new_word; }
+#endif
+
 bool csystem_was_called_off(void) {
-  bool was = called_off != 0;
-  called_off = 0;
-  return was;
+#ifndef SWLOCK_STATIC
+  if (own_word != NULL) return __atomic_load_n(own_word, __ATOMIC_ACQUIRE) != 0;
+#endif
+  return __atomic_exchange_n(&called_off, 0, __ATOMIC_RELAXED) != 0;
 }
 
 static volatile int ticket_file = -1;
@@ -66,7 +73,5 @@ void csystem_hold_ticket(int descriptor, int64_t start) {
 }
 
 bool csystem_was_stopped(void) {
-  bool was = stopped != 0;
-  stopped = 0;
-  return was;
+  return __atomic_exchange_n(&stopped, 0, __ATOMIC_RELAXED) != 0;
 }

@@ -140,6 +140,8 @@ public enum LockStep: Equatable, Sendable {
   case lease
   case fstat, stat, fstatfs, mountTable, lockTable
   case unlink, close
+  /// A thread that waits, and what interrupts it.
+  case thread, pipe
 
   public var name: StaticString {
     switch self {
@@ -169,6 +171,8 @@ public enum LockStep: Equatable, Sendable {
     case .lockTable: "/proc/locks"
     case .unlink: "unlink"
     case .close: "close"
+    case .thread: "pthread_create"
+    case .pipe: "pipe"
     }
   }
 }

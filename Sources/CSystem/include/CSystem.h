@@ -9,6 +9,7 @@
 #include "signals.h"
 #include "sockets.h"
 #include "terminals.h"
+#include "threads.h"
 
 // errors.c: what strerror(3) and strerrorname_np(3) say, in the words of glibc whatever libc there is; NULL for
 // an unknown number.

@@ -86,7 +86,7 @@ static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
 int csystem_hear_wakeups(void);
 // Interrupts the first thread of a process by that signal, and says so, with a word for it.
 int csystem_call_off(pid_t process, int word);
-// Whether that was done to this process since it was asked last.
+// Whether that was done to this process since it was asked last; threads.h: whether this thread's wait is called off.
 bool csystem_was_called_off(void);
 // The last word that it was given.
 int csystem_word_of_call(void);

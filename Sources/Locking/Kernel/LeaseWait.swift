@@ -1,3 +1,5 @@
+internal import CSystem
+
 /// How somebody waits who cannot open a file since another has a lease on it: as one who is about to remove
 /// it has for microseconds (`FileRemoval`), and a server of files perhaps for longer.
 struct LeaseWait {
@@ -10,13 +12,16 @@ struct LeaseWait {
     self.patience = patience
   }
 
-  /// - Throws: `busy`, `timedOut`.
+  /// - Throws: `busy`, `timedOut`; `interrupted` where a library's wait was called off.
   mutating func pause() throws(LockError) {
     switch patience {
     case .never where shortest.hasPassed: throw .busy
     case .until where patience.isOver: throw .timedOut
     case .never, .until, .forever: break
     }
+    #if !hasFeature(Embedded)
+      if csystem_was_called_off() { throw .interrupted }
+    #endif
     pauses = min(pauses + 1, 20)
     Span.microseconds(pauses * 500).pause()
   }

@@ -1,0 +1,271 @@
+#if !hasFeature(Embedded)
+  /// A lock of the kernel's on a file, for tasks and for threads. A value: nothing is opened before it is taken.
+  ///
+  /// The tasks and threads of this process who want one lock stand in line, first come, first served, readers
+  /// together; the first one waits at the kernel, among other processes. Who waits in line needs no thread and no
+  /// descriptor, and nobody who waits keeps a thread of Swift concurrency.
+  ///
+  /// ```swift
+  /// try await FileLock("/run/lock/job").withLock { try await migrate() }
+  /// ```
+  ///
+  /// When a process dies its lock is free, unless a child has inherited the descriptor.
+  public struct FileLock: Sendable, Hashable {
+    public typealias Mode = KernelMode
+    public typealias Access = Sharing
+
+    /// Two spellings of one name are one lock here, but for `..` and links: those are other names of the file, which
+    /// wait for each other at the kernel, or throw `alreadyHeld` in `posix` mode.
+    public var path: ByteString
+    /// `flock` is what flock(1) takes; `ofd` excludes what fcntl(2) and lockf(3) take.
+    public var mode: Mode
+    /// For the modes `ofd` and `posix`.
+    public var range = ByteRange.wholeFile
+    public var creation = Creation.ifMissing(permissions: nil, group: nil)
+    /// Remove the file at release, if it is empty and nobody else has locked it by then.
+    public var removesFile = false
+
+    public init(_ path: String, mode: Mode = .flock) {
+      self.init(ByteString(path), mode: mode)
+    }
+
+    public init(_ path: ByteString, mode: Mode = .flock) {
+      self.path = path
+      self.mode = mode
+    }
+
+    var key: LockKey { LockKey(.kernel(mode), path, range) }
+
+    private func attempt(_ access: Access, _ patience: Patience, owns: Bool) -> Attempt {
+      var request = LockRequest(
+        path: path, kind: .kernel(mode, range: range), sharing: access, patience: patience)
+      request.creation = creation
+      request.removesFile = removesFile
+      return Attempt(key, request, owns: owns)
+    }
+  }
+
+  // MARK: - For tasks
+
+  extension FileLock {
+    /// Runs `body` under the lock, in the isolation of the caller.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait for the lock at most; the body may take as long as it likes.
+    /// - Throws: what `body` throws; `LockError`, of which `timedOut`, and `alreadyHeld` where this task runs a body
+    ///   under the lock already; `CancellationError`, when the task was cancelled before it had the lock. Later, the
+    ///   body sees that.
+    nonisolated(nonsending)
+      public func withLock<Result: ~Copyable>(
+        _ access: Access = .exclusive, timeout: Duration? = nil,
+        _ body: (borrowing Held) async throws -> Result
+      ) async throws -> Result
+    {
+      let held = Held(try await Self.take(timeout) { attempt(access, $0, owns: true) })
+      let result: Result
+      do {
+        result = try await body(held)
+      } catch {
+        try? await held.release()
+        throw error
+      }
+      try? await held.release()
+      return result
+    }
+
+    /// The same, for a body that needs no descriptor.
+    nonisolated(nonsending)
+      public func withLock<Result: ~Copyable>(
+        _ access: Access = .exclusive, timeout: Duration? = nil,
+        _ body: () async throws -> Result
+      ) async throws -> Result
+    {
+      try await withLock(access, timeout: timeout) { (_: borrowing Held) in try await body() }
+    }
+
+    /// The same, if the lock can be had at once; nil if not.
+    nonisolated(nonsending)
+      public func withLockIfAvailable<Result: ~Copyable>(
+        _ access: Access = .exclusive, _ body: () async throws -> Result
+      ) async throws -> Result?
+    {
+      let grip: Grip
+      do {
+        grip = try await attempt(access, .never, owns: true).perform()
+      } catch LockError.busy {
+        return nil
+      }
+      let held = Held(grip)
+      let result: Result
+      do {
+        result = try await body()
+      } catch {
+        try? await held.release()
+        throw error
+      }
+      try? await held.release()
+      return result
+    }
+
+    /// Takes the lock, which is released with the end of what is returned.
+    ///
+    /// - Parameters:
+    ///   - timeout: how long to wait at most; nil: for ever.
+    /// - Throws: `LockError`; `CancellationError`, and then nothing is held.
+    nonisolated(nonsending)
+      public func acquire(_ access: Access = .exclusive, timeout: Duration? = nil) async throws
+      -> Held
+    {
+      Held(try await Self.take(timeout) { attempt(access, $0, owns: false) })
+    }
+
+    /// The same, until a point in time on `clock`.
+    nonisolated(nonsending)
+      public func acquire<C: Clock>(
+        _ access: Access = .exclusive, until deadline: C.Instant, clock: C = .continuous
+      ) async throws -> Held
+    {
+      Held(try await attempt(access, .forever, owns: false).perform(until: deadline, clock))
+    }
+
+    /// - Returns: nil where the lock cannot be had at once.
+    nonisolated(nonsending)
+      public func tryAcquire(_ access: Access = .exclusive) async throws -> Held?
+    {
+      do {
+        return Held(try await attempt(access, .never, owns: false).perform())
+      } catch LockError.busy {
+        return nil
+      }
+    }
+
+    /// Who has a lock on the file, and who waits for one. Takes no lock.
+    ///
+    /// - Throws: as `inspectLocks(at:)`.
+    nonisolated(nonsending)
+      public func inspect() async throws(LockError) -> LockInspection
+    {
+      let path = path
+      return try await WaitingThreads.attempt { () throws(LockError) in try inspectLocks(at: path) }
+    }
+  }
+
+  // MARK: - For threads
+
+  extension FileLock {
+    /// As `withLock`, and blocks the thread; in the same line.
+    @available(*, noasync, message: "blocks the thread: await withLock instead")
+    public func withLockBlocking<Result: ~Copyable>(
+      _ access: Access = .exclusive, timeout: Duration? = nil,
+      _ body: (borrowing Held) throws -> Result
+    ) throws -> Result {
+      let patience = timeout.map { Patience.within($0) } ?? .forever
+      let held = Held(try attempt(access, patience, owns: true).performBlocking())
+      let result: Result
+      do {
+        result = try body(held)
+      } catch {
+        try? held.grip.end()
+        throw error
+      }
+      try? held.grip.end()
+      return result
+    }
+
+    /// As `acquire`, and blocks the thread; in the same line.
+    @available(*, noasync, message: "blocks the thread: await acquire instead")
+    public func acquireBlocking(
+      _ access: Access = .exclusive, timeout: Duration? = nil
+    ) throws(LockError) -> Held {
+      let patience = timeout.map { Patience.within($0) } ?? .forever
+      return Held(try attempt(access, patience, owns: false).performBlocking())
+    }
+
+    /// - Returns: nil where the lock cannot be had at once.
+    @available(*, noasync, message: "may block the thread: await tryAcquire instead")
+    public func tryAcquireBlocking(
+      _ access: Access = .exclusive
+    ) throws(LockError) -> Held? {
+      do throws(LockError) {
+        return Held(try attempt(access, .never, owns: false).performBlocking())
+      } catch .busy {
+        return nil
+      }
+    }
+  }
+
+  // MARK: - What is held
+
+  extension FileLock {
+    /// The lock while it is held. It cannot be copied, and is released at the end of its life.
+    public struct Held: ~Copyable, Sendable {
+      let grip: Grip
+
+      init(_ grip: Grip) { self.grip = grip }
+
+      deinit { try? grip.end() }
+
+      /// For a child, which keeps the lock with it in the modes `flock` and `ofd`. Nobody else closes it.
+      public var descriptor: CInt { grip.descriptor! }
+
+      /// Releases the lock.
+      ///
+      /// - Throws: an error of closing the file, or of its removal; the lock is not held in any case.
+      public consuming func release() async throws(LockError) {
+        let grip = grip
+        try await WaitingThreads.attempt { () throws(LockError) in try grip.end() }
+      }
+
+      /// As `release`, and blocks the thread.
+      @available(*, noasync, message: "blocks the thread: await release instead")
+      public consuming func releaseBlocking() throws(LockError) { try grip.end() }
+    }
+
+    nonisolated(nonsending)
+      static func take(
+        _ timeout: Duration?, _ attempt: (Patience) -> Attempt
+      ) async throws -> Grip
+    {
+      guard let timeout else { return try await attempt(.forever).perform() }
+      if timeout > .zero {
+        return try await attempt(.forever).perform(until: .now + timeout, .continuous)
+      }
+      do {
+        return try await attempt(.never).perform()
+      } catch LockError.busy {
+        throw LockError.timedOut
+      }
+    }
+  }
+
+  extension Attempt {
+    /// Waits until a point in time at most.
+    func perform<C: Clock>(until deadline: C.Instant, _ clock: C) async throws -> Grip {
+      let timer = Task {
+        try await clock.sleep(until: deadline, tolerance: nil)
+        stop(.timedOut)
+      }
+      defer { timer.cancel() }
+      return try await perform()
+    }
+  }
+
+  extension ByteString: Hashable {
+    public func hash(into hasher: inout Hasher) { hasher.combine(Array(bytes)) }
+  }
+
+  extension ByteRange: Hashable {
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(start)
+      hasher.combine(length)
+    }
+  }
+
+  extension FileLock {
+    public func hash(into hasher: inout Hasher) {
+      hasher.combine(path)
+      hasher.combine(mode)
+      hasher.combine(range)
+    }
+  }
+#endif
