@@ -61,30 +61,11 @@ import Testing
   }
 
   /// Like one of NFS whose server is gone.
-  @Test(
-    .enabled(
-      if: geteuid() == 0 && FileManager.default.isExecutableFile(atPath: "/usr/bin/bindfs"),
-      "needs root and bindfs"))
+  @Test(.needsSilentFileSystem)
   func aFileSystemThatDoesNotAnswerStopsNobodyElse() throws {
-    try FileManager.default.createDirectory(
-      atPath: scratch.folder + "/dead", withIntermediateDirectories: false)
-    let server = Process()
-    server.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    server.arguments = ["bindfs", "-f", scratch.folder, scratch.folder + "/dead"]
-    try server.run()
-    defer {
-      kill(server.processIdentifier, SIGCONT)
-      umount2(scratch.folder + "/dead", Int32(MNT_DETACH))
-      server.terminate()
-      server.waitUntilExit()
-    }
+    let fileSystem = try SilentFileSystem(in: scratch)
     let dead = scratch.path("dead/lock")
-    try scratch.write("", to: "lock")
-    let deadline = Deadline.seconds(20)
-    while (try? FileStatus(at: dead, followingLinks: true)) == nil, !deadline.hasPassed {
-      Deadline.milliseconds(5).sleep()
-    }
-    kill(server.processIdentifier, SIGSTOP)
+    fileSystem.fallSilent()
     let isOver = Counter()
     Thread.detachNewThread {
       _ = errorOfAcquiring(Self.request(dead, byte: 0))
@@ -94,7 +75,8 @@ import Testing
     Deadline.milliseconds(50).sleep()
     try acquire(Self.request(scratch.path("other"), byte: 0)).release()
     #expect(isOver.value == 0)
-    kill(server.processIdentifier, SIGCONT)
+    fileSystem.answer()
+    let deadline = Deadline.seconds(20)
     while isOver.value == 0, !deadline.hasPassed { Deadline.milliseconds(5).sleep() }
     #expect(isOver.value == 1)
   }

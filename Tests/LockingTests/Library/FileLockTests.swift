@@ -303,6 +303,27 @@ import Testing
     #expect(descriptors(into: scratch.folder).count == 1)
   }
 
+  /// Its thread is in open(2), which no signal ends, and gives back what it wins when the server answers.
+  @Test(.needsSilentFileSystem)
+  func whoIsCancelledAtASilentServerGoesOn() async throws {
+    let fileSystem = try SilentFileSystem(in: scratch)
+    let lock = lock(.flock, "dead/lock")
+    fileSystem.fallSilent()
+    let tasks = (0..<2).map { _ in Task { try await lock.withLock {} } }
+    try await Task.sleep(for: .milliseconds(50))
+    for task in tasks { task.cancel() }
+    for task in tasks {
+      await #expect(throws: CancellationError.self) { try await task.value }
+    }
+    try await self.lock(.flock, "other").withLock {}
+    #expect(WaitingLine.count == 1)
+    fileSystem.answer()
+    #expect(await eventually { WaitingLine.count == 0 })
+    try await lock.withLock {}
+    let held = descriptors(into: scratch.folder)
+    #expect(held == [])
+  }
+
   @Test func thoseWhoWaitKeepNoThreadOfTheTasks() async throws {
     let foreign = (0..<100).map { Foreign(scratch.path("lock\($0)"), .flock) }
     for one in foreign { one.take() }
