@@ -208,7 +208,7 @@ SECONDS ?= 60
 fuzz:
 	SECONDS_EACH=$(SECONDS) fuzz/run
 
-# The library's tests with the thread sanitizer.
+# The tests of Locking with the thread sanitizer, which cannot follow the children that Launching starts.
 sanitize:
 	$(SWIFT) test --sanitize=thread --scratch-path .build-tsan --filter LockingTests
 

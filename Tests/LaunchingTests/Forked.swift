@@ -97,7 +97,7 @@ func waitsWithoutNews(_ process: Int32) -> Bool {
     .allSatisfy { status.contains($0) }
 }
 
-private func status(_ process: Int32) -> String {
+func status(_ process: Int32) -> String {
   let name = "/proc/" + ByteString(decimal: process) + "/status"
   let text = try? FileDescriptor.open(name, O_RDONLY).readAll(limit: 1 << 14)
   return String(decoding: text ?? [], as: UTF8.self)

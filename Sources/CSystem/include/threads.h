@@ -1,8 +1,10 @@
-// threads.c: threads that may block, and what wakes them. Not in the static binary.
+// What the libraries for ordinary Swift take, and the static binary does not have; threads.c: threads that may block, and
+// what wakes them.
 #ifndef SWLOCK_THREADS_H
 #define SWLOCK_THREADS_H
 
 #include "libc.h"
+#include <sys/epoll.h>
 
 #ifndef SWLOCK_STATIC
 
@@ -22,6 +24,29 @@ bool csystem_wait_at_gate(csystem_gate *gate, const struct timespec *deadline);
 
 // Sends a thread of this process its signal for wakeups now and each millisecond, by a timer that is to be deleted.
 int csystem_pester_thread(pid_t thread, int *timer);
+
+// epoll(7), for reading; `key` comes back when there is something to be read, or the other end is gone.
+static inline int csystem_make_epoll(void) { return epoll_create1(EPOLL_CLOEXEC); }
+static inline int csystem_epoll_add(int epoll, int descriptor, uint64_t key) {
+  struct epoll_event event = {.events = EPOLLIN, .data = {.u64 = key}};
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+static inline int csystem_epoll_remove(int epoll, int descriptor) {
+  return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
+// The key of one that can be read; -1 after a signal.
+static inline int csystem_epoll_wait(int epoll, uint64_t *key) {
+  struct epoll_event event;
+  int count = epoll_wait(epoll, &event, 1, -1);
+  if (count > 0) *key = event.data.u64;
+  return count;
+}
+
+// The numbers of setrlimit(2), which C libraries have as enumerations or as macros.
+static inline int csystem_limit_of_cpu_time(void) { return RLIMIT_CPU; }
+static inline int csystem_limit_of_address_space(void) { return RLIMIT_AS; }
+static inline int csystem_limit_of_file_size(void) { return RLIMIT_FSIZE; }
+static inline int csystem_limit_of_open_files(void) { return RLIMIT_NOFILE; }
 
 static inline pid_t csystem_thread(void) { return (pid_t)syscall(SYS_gettid); }
 

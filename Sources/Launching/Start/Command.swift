@@ -8,6 +8,13 @@ public struct Command {
   public var inheritedDescriptors: [Int32] = []
   /// A descriptor of this process that becomes the command's standard output.
   public var standardOutput: Int32?
+  #if !hasFeature(Embedded)
+    /// Descriptors of this process above 2 that become the command's 0, 1 and 2; none: it has those of this process.
+    var standardDescriptors: [Int32] = []
+    /// Whether it has no other descriptors than those and `inheritedDescriptors`; without a setup, which has an option
+    /// of its own. From Linux 5.11 on.
+    var closesOtherDescriptors = false
+  #endif
   /// A signal for the command when the process that started it dies (prctl(2), PR_SET_PDEATHSIG).
   public var parentDeathSignal: Int32?
   public var group: ProcessGroup = .inherited
@@ -70,7 +77,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   case setgroups, setgid, setuid, chdir
   case sigaction, sigtimedwait, waitpid
   case mmap, timer, open, lookForChildren
-  case socketpair, setsid, pidfdOpen, signalfd, poll
+  case socketpair, setsid, pidfdOpen, signalfd, poll, kill
   case unshareUser, unshareMount, unshareIPC, unshareUTS, unshareNet, unsharePID
   case userMap, propagation, mountProc, setHostName, loopback, namespaceInit
 
@@ -106,6 +113,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
     case .pidfdOpen: "pidfd_open"
     case .signalfd: "signalfd"
     case .poll: "poll"
+    case .kill: "kill"
     case .unshareUser: "unshare user"
     case .unshareMount: "unshare mount"
     case .unshareIPC: "unshare ipc"

@@ -7,6 +7,10 @@ struct Preparation {
   private let environment: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let inherited: [Int32]
   private let standardOutput: Int32?
+  #if !hasFeature(Embedded)
+    private let standardDescriptors: [Int32]
+    private let closesOtherDescriptors: Bool
+  #endif
   private let parentDeathSignal: Int32?
   private let parent: Int32
   private let group: Command.ProcessGroup
@@ -25,6 +29,10 @@ struct Preparation {
     environment = command.environment.address
     inherited = command.inheritedDescriptors
     standardOutput = command.standardOutput
+    #if !hasFeature(Embedded)
+      standardDescriptors = command.standardDescriptors
+      closesOtherDescriptors = command.closesOtherDescriptors
+    #endif
     parentDeathSignal = command.parentDeathSignal
     parent = parentDeathSignal == nil ? 0 : getpid()
     group = command.group
@@ -65,6 +73,14 @@ struct Preparation {
       // The parent may have died before that, and nobody would tell.
       if parentHasDied(parent) { return }
     }
+    #if !hasFeature(Embedded)
+      if closesOtherDescriptors,
+        csystem_close_range_on_exec(UInt32(STDERR_FILENO) + 1, UInt32.max) != 0
+      {
+        _ = fail(.closeRange)
+        return
+      }
+    #endif
     if setup == nil {
       for descriptor in inherited where csystem_fcntl(descriptor, F_SETFD, 0) != 0 {
         _ = fail(.fcntl)
@@ -75,6 +91,14 @@ struct Preparation {
       _ = fail(.dup2)
       return
     }
+    #if !hasFeature(Embedded)
+      for (number, descriptor) in standardDescriptors.enumerated() {
+        if dup2(descriptor, Int32(number)) < 0 {
+          _ = fail(.dup2)
+          return
+        }
+      }
+    #endif
     if !setSignals() {
       _ = fail(.sigprocmask)
       return

@@ -4,17 +4,17 @@
   /// A value that one thread at a time looks at (pthread_mutex_lock(3)).
   ///
   /// Not `Synchronization.Mutex`: what that one orders the thread sanitizer does not see.
-  final class Guarded<Value: ~Copyable>: @unchecked Sendable {
+  package final class Guarded<Value: ~Copyable>: @unchecked Sendable {
     private let gate = csystem_make_gate()
     private var value: Value
 
-    init(_ value: consuming sending Value) {
+    package init(_ value: consuming sending Value) {
       self.value = value
     }
 
     deinit { csystem_destroy_gate(gate) }
 
-    func withLock<Result: ~Copyable, Failure: Error>(
+    package func withLock<Result: ~Copyable, Failure: Error>(
       _ body: (inout Value) throws(Failure) -> Result
     ) throws(Failure) -> Result {
       csystem_lock_gate(gate)
@@ -25,7 +25,7 @@
     /// Blocks this thread until `condition` holds, which is looked at after each `announce`.
     ///
     /// - Returns: false once the deadline has passed.
-    func wait(until deadline: Deadline?, for condition: (borrowing Value) -> Bool) -> Bool {
+    package func wait(until deadline: Deadline?, for condition: (borrowing Value) -> Bool) -> Bool {
       csystem_lock_gate(gate)
       defer { csystem_unlock_gate(gate) }
       var time = timespec()
@@ -41,6 +41,6 @@
     }
 
     /// The value has changed.
-    func announce() { csystem_wake_at_gate(gate) }
+    package func announce() { csystem_wake_at_gate(gate) }
   }
 #endif

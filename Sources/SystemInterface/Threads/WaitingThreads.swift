@@ -4,8 +4,8 @@
   /// Threads on which calls block that may take long: never those of Swift concurrency, of which there are few.
   ///
   /// One is made when none is idle. Some stay for a while, since the next call mostly comes soon.
-  enum WaitingThreads {
-    typealias Work = @Sendable () -> Void
+  package enum WaitingThreads {
+    package typealias Work = @Sendable () -> Void
 
     /// One that has nothing to do, or has been given something.
     private final class Idle: Sendable {
@@ -21,11 +21,11 @@
     private static let mostIdle = 4
     private static let longestIdle = Span.seconds(2)
     /// For tests: threads that were made.
-    static let made = Guarded(0)
+    package static let made = Guarded(0)
     private static let hears: Void = { _ = csystem_hear_wakeups() }()
 
     /// - Throws: an error of pthread_create(3).
-    static func run(_ work: @escaping Work) throws(Errno) {
+    package static func run(_ work: @escaping Work) throws(Errno) {
       hears
       if let one = idle.withLock({ $0.popLast() }) {
         one.work.withLock { $0 = work }
@@ -68,22 +68,11 @@
       }
     }
 
-    /// The same, with a result that may be an error of a lock's.
-    static func attempt<Value: Sendable>(
-      _ body: @escaping @Sendable () throws(LockError) -> Value
-    ) async throws(LockError) -> Value {
-      try await call { () -> Result<Value, LockError> in
-        do throws(LockError) {
-          return .success(try body())
-        } catch {
-          return .failure(error)
-        }
-      }.get()
-    }
-
     /// Runs `body` there; whether the task is cancelled makes no difference. Where there can be no thread, it runs
     /// here.
-    static func call<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+    package static func call<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async
+      -> Value
+    {
       // Through a mutex, since the thread sanitizer does not see what orders a continuation.
       let value = Guarded<Value?>(nil)
       await withCheckedContinuation { continuation in

@@ -1,0 +1,221 @@
+import CSystem
+import Foundation
+import SystemInterface
+import TestSupport
+import Testing
+
+@testable import Launching
+
+/// Programs, for tasks.
+@Suite(.takingTurns) struct ProgramTests {
+  private func shell(_ script: String) -> Program { Program("sh", "-c", script) }
+
+  private func collect(_ script: String) async throws -> String {
+    try await shell(script).run(output: .collected(limit: 1 << 20)).text
+  }
+
+  /// A folder of its own; to be removed.
+  private func folder() throws -> String {
+    let folder = NSTemporaryDirectory() + "swlock-" + UUID().uuidString
+    try FileManager.default.createDirectory(
+      atPath: folder, withIntermediateDirectories: false)
+    return folder
+  }
+
+  // MARK: - Its end
+
+  @Test func itsEndIsToldAndWhatItWrote() async throws {
+    let result = try await shell("echo out; echo err >&2; exit 3").run(
+      output: .collected(limit: 100), errors: .collected(limit: 100))
+    #expect(result.termination == .exited(code: 3))
+    #expect(result.text == "out\n")
+    #expect(result.errors == Array("err\n".utf8))
+    #expect(!result.timedOut && !result.wasCut)
+    let killed = try await shell("kill -9 $$").run()
+    #expect(killed.termination == .signalled(number: SIGKILL, coreDumped: false))
+  }
+
+  @Test func whatCannotBeStartedIsAnErrorThatNamesTheStep() async throws {
+    await #expect(throws: LaunchError(step: .exec, errno: .missing)) {
+      _ = try await Program("/missing").run()
+    }
+    await #expect(throws: LaunchError(step: .open, errno: .missing)) {
+      var program = shell("true")
+      program.input = .file("/missing")
+      _ = try await program.start()
+    }
+    await #expect(throws: LaunchError(step: .chdir, errno: .missing)) {
+      var program = shell("true")
+      program.folder = "/missing"
+      _ = try await program.run()
+    }
+    #expect(try Program.find("sh").bytes.suffix(3).elementsEqual("/sh".utf8))
+    #expect(throws: Errno.missing) { _ = try Program.find("missing") }
+  }
+
+  @Test func manyMayWaitAndEachIsTold() async throws {
+    var program = shell("read line; exit 7")
+    let pipe = try SystemInterface.Pipe()
+    program.input = .descriptor(pipe.reading.number)
+    let running = try await program.start()
+    #expect(try running.poll() == nil)
+    let waiters = (0..<50).map { _ in Task { try await running.termination() } }
+    let quitter = Task { try await running.termination() }
+    quitter.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await quitter.value }
+    #expect(write(pipe.writing.number, "\n", 1) == 1)
+    for waiter in waiters {
+      let termination = try await waiter.value
+      #expect(termination == .exited(code: 7))
+    }
+    #expect(try await running.termination() == .exited(code: 7))
+    #expect(try running.poll() == .exited(code: 7))
+    try running.send(SIGTERM)
+  }
+
+  @Test func hundredsAtOnceAreAllReaped() async throws {
+    let codes = try await withThrowingTaskGroup(of: CInt.self) { group in
+      for number in 0..<200 {
+        group.addTask {
+          let result = try await shell("echo \(number); exit \(number % 100)").run(
+            output: .collected(limit: 100))
+          #expect(result.text == "\(number)\n")
+          return result.termination.exitStatus
+        }
+      }
+      return try await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(codes.sorted() == (0..<200).map { CInt($0 % 100) }.sorted())
+    #expect(kill(-1, 0) == 0 && waitpid(-1, nil, WNOHANG) == -1)
+  }
+
+  @Test func childrenOfOthersAreLeftToThem() async throws {
+    let other = try start(Command(["sh", "-c", "exit 5"]))
+    _ = try await shell("true").run()
+    #expect(try other.wait() == .exited(code: 5))
+  }
+
+  // MARK: - Ending it
+
+  @Test func itsTimeIsLimited() async throws {
+    let result = try await shell("echo begun; sleep 1000").run(
+      output: .collected(limit: 100), timeout: .milliseconds(300))
+    #expect(result.timedOut)
+    #expect(result.termination == .signalled(number: SIGTERM, coreDumped: false))
+    #expect(result.text == "begun\n")
+  }
+
+  @Test func whoIgnoresTermIsKilledAfterTheGrace() async throws {
+    var program = shell("trap '' TERM; echo begun; while :; do sleep 0.01; done")
+    program.grace = .milliseconds(50)
+    let result = try await program.run(
+      output: .collected(limit: 100), timeout: .milliseconds(300))
+    #expect(result.timedOut)
+    #expect(result.termination == .signalled(number: SIGKILL, coreDumped: false))
+    #expect(result.text == "begun\n")
+  }
+
+  @Test func aCancelledTaskEndsTheWholeGroup() async throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    var program = shell("sh -c 'trap : TERM; echo $$ > pid; while :; do sleep 0.01; done' & wait")
+    program.folder = ByteString(folder)
+    let task = Task { [program] in try await program.run() }
+    var child: Int32?
+    while child == nil {
+      child = (try? String(contentsOfFile: folder + "/pid", encoding: .utf8)).flatMap {
+        Int32($0.dropLast())
+      }
+      try await Task.sleep(for: .milliseconds(1))
+    }
+    task.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await task.value }
+    while kill(child!, 0) == 0, !status(child!).contains("State:\tZ") {
+      try await Task.sleep(for: .milliseconds(1))
+    }
+  }
+
+  @Test func aStoppedProgramIsEnded() async throws {
+    let running = try await shell("kill -STOP $$; sleep 1000").start()
+    while !isStopped(running.identifier) { try await Task.sleep(for: .milliseconds(1)) }
+    #expect(try await running.end() == .signalled(number: SIGTERM, coreDumped: false))
+  }
+
+  @Test func whatIsLeftOfAProgramThatHasEndedKeepsNobody() async throws {
+    let result = try await shell("sleep 30 & echo $!").run(output: .collected(limit: 100))
+    #expect(result.termination == .exited(code: 0))
+    let left = try #require(Int32(result.text.dropLast()))
+    #expect(kill(left, SIGKILL) == 0)
+  }
+
+  // MARK: - What it has
+
+  @Test func itHasNoDescriptorBesidesThoseThatItInherits() async throws {
+    let pipe = try SystemInterface.Pipe()
+    // One that an exec does not close.
+    let open = dup(pipe.reading.number)
+    defer { close(open) }
+    #expect(try await collect("ls /proc/self/fd | tr '\\n' ' '") == "0 1 2 3 ")
+    var program = shell("echo /proc/self/fd/* | tr ' ' '\\n' | grep -c /\(open)$")
+    program.inherits = [open]
+    #expect(try await program.run(output: .collected(limit: 100)).text == "1\n")
+    program.setup.niceness = 1
+    #expect(try await program.run(output: .collected(limit: 100)).text == "1\n")
+    program.inherits = []
+    #expect(try await program.run(output: .collected(limit: 100)).text == "0\n")
+  }
+
+  @Test func itReadsAndWritesWhereItIsTold() async throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let path = ByteString(folder + "/out")
+    var program = shell("cat; echo error >&2")
+    try "text\n".write(toFile: folder + "/in", atomically: false, encoding: .utf8)
+    program.input = .file(ByteString(folder + "/in"))
+    _ = try await program.run(output: .file(path), errors: .discarded)
+    _ = try await program.run(
+      output: .file(path, appending: true), errors: .file(path, appending: true))
+    let text = try String(contentsOfFile: folder + "/out", encoding: .utf8)
+    #expect(text == "text\ntext\nerror\n")
+    #expect(try await collect("cat; readlink /proc/self/fd/0") == "/dev/null\n")
+  }
+
+  @Test func moreThanIsCollectedIsReadAndDropped() async throws {
+    let result = try await shell("head -c 10000000 /dev/zero").run(output: .collected(limit: 1000))
+    #expect(result.termination == .exited(code: 0))
+    #expect(result.output.count == 1000)
+    #expect(result.wasCut)
+    let all = try await shell("head -c 1000000 /dev/zero").run(output: .collected(limit: 1_000_000))
+    #expect(all.output.count == 1_000_000 && !all.wasCut)
+  }
+
+  @Test func itsSetupIsDone() async throws {
+    var program = shell("pwd; echo $NAME; umask; ulimit -n; nice")
+    program.folder = "/"
+    program.environment = [EnvironmentVariable("NAME", "value")]
+    program.setup.creationMask = 0o27
+    program.setup.limits = [.openFiles(50)]
+    let own = try await collect("nice")
+    program.setup.niceness = 2
+    let text = try await program.run(output: .collected(limit: 1000)).text
+    let nice = min((Int(own.dropLast()) ?? 0) + 2, 19)
+    #expect(text == "/\nvalue\n0027\n50\n\(nice)\n")
+  }
+
+  @Test func itIsALeaderWithDefaultSignals() async throws {
+    let text = try await collect("ps -o pgid= -p $$; echo $$; grep Sig[IB] /proc/self/status")
+    let lines = text.split(separator: "\n").map { $0.filter { $0 != " " } }
+    #expect(lines[0] == lines[1])
+    #expect(lines[2] == "SigBlk:\t0000000000000000")
+    #expect(lines[3] == "SigIgn:\t0000000000000000")
+  }
+
+  /// A signal for the death of the starting thread would come long before.
+  @Test func itEndsWithThisProcessAndNotWithAThreadOfIt() async throws {
+    var program = shell("sleep 0.3; exit 4")
+    program.endsWithThisProcess = true
+    let running = program
+    let result = try await Task.detached { try await running.start() }.value
+    #expect(try await result.termination() == .exited(code: 4))
+  }
+}
