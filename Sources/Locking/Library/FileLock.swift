@@ -51,7 +51,9 @@
     /// Runs `body` under the lock, in the isolation of the caller.
     ///
     /// - Parameters:
-    ///   - timeout: how long to wait for the lock at most; the body may take as long as it likes.
+    ///   - access: whether others may share it.
+    ///   - timeout: how long to wait for the lock at most; nil: for ever.
+    ///   - body: what runs under it; it may take as long as it likes.
     /// - Throws: what `body` throws; `LockError`, of which `timedOut`, and `alreadyHeld` where this task runs a body
     ///   under the lock already; `CancellationError`, when the task was cancelled before it had the lock. Later, the
     ///   body sees that.
@@ -110,6 +112,7 @@
     /// Takes the lock, which is released with the end of what is returned.
     ///
     /// - Parameters:
+    ///   - access: whether others may share it.
     ///   - timeout: how long to wait at most; nil: for ever.
     /// - Throws: `LockError`; `CancellationError`, and then nothing is held.
     nonisolated(nonsending)

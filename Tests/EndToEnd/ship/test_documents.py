@@ -208,7 +208,8 @@ def test_the_library_is_used_as_it_can_be(folder, block):
         pytest.skip("needs swift build")
     source = folder / "main.swift"
     source.write_text(f"{block}\nfunc work() {{}}\n")
-    words = ["swiftc", "-typecheck", "-swift-version", "6", "-I", modules, source]
+    # What may not be copied is checked after the types.
+    words = ["swiftc", "-emit-sil", "-o", os.devnull, "-swift-version", "6", "-I", modules, source]
     words += ["-Xcc", f"-fmodule-map-file={built}/CSystem.build/module.modulemap"]
     result = subprocess.run(words, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
