@@ -21,6 +21,7 @@ public struct Errno: Error, Equatable, Sendable {
   public static var tooManyOpenFilesOnSystem: Errno { Errno(ENFILE) }
   public static var outOfRange: Errno { Errno(ERANGE) }
   public static var valueTooLarge: Errno { Errno(EOVERFLOW) }
+  public static var timedOut: Errno { Errno(ETIMEDOUT) }
   public static var inputOutput: Errno { Errno(EIO) }
   public static var noProcess: Errno { Errno(ESRCH) }
   public static var noChild: Errno { Errno(ECHILD) }

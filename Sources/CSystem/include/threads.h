@@ -22,6 +22,10 @@ void csystem_wake_at_gate(csystem_gate *gate);
 // CLOCK_MONOTONIC, has passed. NULL: none.
 bool csystem_wait_at_gate(csystem_gate *gate, const struct timespec *deadline);
 
+// Forks a child that has the file systems of `paths` on disk, one after another (syncfs(2)), and writes the place of each
+// that is done and its error number, or 0, to `writer`, which is above 2. It has nothing else open.
+pid_t csystem_begin_synchronization(char *const *paths, int count, int writer);
+
 // Sends a thread of this process its signal for wakeups now and each millisecond, by a timer that is to be deleted.
 int csystem_pester_thread(pid_t thread, int *timer);
 

@@ -103,6 +103,15 @@
       }
     }
 
+    /// Ends all waits for it, with `CancellationError`.
+    func giveUp() {
+      let waiters = state.withLock { state in
+        defer { state.waiters = [:] }
+        return state.waiters
+      }
+      for waiter in waiters.values { waiter.resume() }
+    }
+
     /// How it ended; nil while it runs.
     ///
     /// - Throws: as `termination`.

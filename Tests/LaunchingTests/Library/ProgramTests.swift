@@ -218,4 +218,23 @@ import Testing
     let result = try await Task.detached { try await running.start() }.value
     #expect(try await result.termination() == .exited(code: 4))
   }
+
+  // MARK: - File systems
+
+  @Test func fileSystemsAreBroughtToDisk() async throws {
+    let missing = SynchronizationFailure(path: "/missing", errno: .missing)
+    let failures = try await synchronizeFileSystems(
+      of: ["/", "/missing", "/dev"], timeout: .seconds(60))
+    #expect(failures == [missing])
+    #expect(try await synchronizeFileSystems(of: []) == [])
+    let task = Task { try await synchronizeFileSystems(of: ["/"]) }
+    task.cancel()
+    await #expect(throws: CancellationError.self) { _ = try await task.value }
+  }
+
+  @Test func aDiskThatHangsKeepsNobody() async throws {
+    // No time at all is as good as a disk that hangs.
+    let late = try await synchronizeFileSystems(of: ["/", "/dev"], timeout: .zero)
+    #expect(late.allSatisfy { $0.errno == .timedOut })
+  }
 }
