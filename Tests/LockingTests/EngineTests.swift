@@ -29,6 +29,7 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
     #expect(grant.token == "42")
     #expect(grant.until == BootTime(sinceZero: .seconds(7) + .nanoseconds(1)))
     #expect(grant.variables == ["A=b c", "_x9="])
+    #expect(news("held 1 1 A=1 AB=2 A=3 B")?.grant?.variables == ["AB=2", "A=3"])
     #expect(news("held - 1")?.grant?.token == nil)
   }
 
@@ -122,6 +123,8 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
     }
     // Half a line is none.
     #expect(link.take() == nil)
+    // A process that another test has just forked has it open as well.
+    shutdown(far, Int32(SHUT_RDWR))
     close(far)
     #expect(link.take()?.event == .gone)
     #expect(link.take()?.event == .gone)

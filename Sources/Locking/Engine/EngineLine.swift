@@ -43,14 +43,22 @@ struct EngineNews {
   var until: BootTime? { Self.time(rest) }
 
   var grant: EngineGrant? {
-    var words = fields
+    let words = fields
     guard words.count >= 2, let until = Self.time(words[1]) else { return nil }
     let token = unescaped(words[0])
     if token.isEmpty { return nil }
-    words.removeFirst(2)
+    var variables: [ByteString] = []
+    for word in words.dropFirst(2) {
+      let variable = unescaped(word)
+      guard let sign = variable.bytes.firstIndex(of: ascii("=")), variable.isVariable else {
+        continue
+      }
+      // Of two with one name the last one counts: programs differ in which they would take.
+      variables.removeAll { $0.hasPrefix(ByteString(variable.bytes[...sign])) }
+      variables.append(variable)
+    }
     return EngineGrant(
-      token: token == "-" ? nil : token, until: until,
-      variables: words.map { unescaped($0) }.filter { $0.isVariable })
+      token: token == "-" ? nil : token, until: until, variables: variables)
   }
 
   var failure: EngineTrouble? {
