@@ -40,6 +40,13 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
     #expect(news(line)?.grant == nil)
   }
 
+  @Test func timesAreNoLongerThanCanBeCountedWith() {
+    let long = "9223372036854775807"
+    #expect(news("until \(long)")?.until == BootTime(sinceZero: .nanoseconds(1 << 62)))
+    let longest: Int64 = (1 << 62) / 1_000_000_000
+    #expect(news("lock shared 1 \(long) x")?.entry?.secondsLeft == longest)
+  }
+
   @Test(arguments: ["until", "until x", "until -1", "until 1 2", "until 99999999999999999999"])
   func aTimeThatIsNoneIsNone(_ line: String) {
     #expect(news(line)?.until == nil)

@@ -73,7 +73,8 @@ struct EngineNews {
     let words = fields
     guard words.count >= 3, let kind = EngineEntry.Kind(unescaped(words[0])) else { return nil }
     return EngineEntry(
-      kind, token: unescaped(words[1]), secondsLeft: words[2].number(),
+      kind, token: unescaped(words[1]),
+      secondsLeft: words[2].number().map { min($0, Self.longestTime / 1_000_000_000) },
       text: words.count > 3 ? unescaped(rest[words[3].startIndex...]) : "")
   }
 
@@ -81,9 +82,12 @@ struct EngineNews {
     rest.split(separator: ascii(" "), omittingEmptySubsequences: false)
   }
 
+  /// In nanoseconds, 146 years: a longer one is cut, so that something can be added.
+  private static let longestTime: Int64 = 1 << 62
+
   private static func time(_ digits: ArraySlice<UInt8>) -> BootTime? {
     guard let number: Int64 = digits.number() else { return nil }
-    return BootTime(sinceZero: .nanoseconds(number))
+    return BootTime(sinceZero: .nanoseconds(min(number, longestTime)))
   }
 }
 

@@ -65,6 +65,20 @@ def test_a_release_that_does_not_name_the_engine_is_told(engine):
     owner.kill()
 
 
+def test_the_longest_times_do_no_harm(engine):
+    long = 2**63 - 1
+    engine.program.write_text(
+        f"#!/bin/sh\n[ $1 = lock ] && echo held 1 {long} && read x && echo released\n"
+        f"echo lock slots:{long} 5 {long} host=h pid={long} user=u since={long} command=c; echo done\n"
+    )
+    for words in [], ["--json"]:
+        result = engine.run("status", *words, "job")
+        assert (result.returncode, result.stderr) == (0, b""), result
+    assert engine.run("run", "job", "true").returncode == 0
+    assert engine.run("acquire", "--owner", "none", "job").returncode == 0
+    assert engine.run("release", "--any", "job").returncode == 0
+
+
 def test_status_says_that_a_lifetime_has_passed(engine):
     program = "#!/bin/sh\necho lock exclusive 5 0 host=h pid=1 user=u since=1 command=c; echo done\n"
     engine.program.write_text(program)
