@@ -77,7 +77,7 @@ def test_root_takes_no_engine_that_others_can_write_to(engine):
         os.chown(changed, 1, 1)
         assert has_failed(engine.run("run", "job", "true"), 77, b"can replace " + os.fsencode(changed))
         os.chown(changed, before.st_uid, before.st_gid)
-    assert not engine.helpers()
+    engine.nothing_left()
 
 
 @needs_root
