@@ -306,5 +306,5 @@ deb: packaged build/swlock $(ENGINES:%=build/swlock-%)
 	scripts/make-deb $(VERSION) "$(DISTDIR)" $(ENGINES)
 
 clean:
-	rm -rf build .build .build-embedded .build-fuzz .build-python Engines/etcd/.build*
+	rm -rf build .build .build-embedded .build-fuzz .build-python .build-etcd .build-etcd-go Engines/etcd/.build*
 	rm -f $(ETCD_MESSAGES) $(ETCD)/CMessages/include/*

@@ -46,7 +46,13 @@ import Testing
   ])
   func misspeltNameIsRecognized(_ word: String, _ meant: String) {
     let found = suggestion(for: ByteString(word), from: optionTable.map { $0.long })
-    #expect(found.map { "\($0)" } == meant)
+    #expect(found == ByteString(meant))
+  }
+
+  @Test(arguments: [("etc", "etcd"), ("etdc", "etcd"), ("redsi", "redis")])
+  func namesThatAreFoundAreSuggestedAsWell(_ word: String, _ meant: String) {
+    let names = ["flock", "redis", "etcd"].map { ByteString($0) }
+    #expect(suggestion(for: ByteString(word), among: names) == ByteString(meant))
   }
 
   @Test(arguments: ["zzz", "x", "frobnicate"])

@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import seam
-from cluster import deposed_leaders_revoke, until
+from cluster import until
 from holding import kept_for, lost_in_time, renewed_beyond
 
 
@@ -34,20 +34,22 @@ def test_leader_killed(pair, cluster):
 
 
 def test_leader_stopped(pair, cluster):
+    """A leader that was stopped, and goes on when there is another, may still have the leases revoked which it thinks have
+    expired. The key is gone then, whatever a client does: who has it is told so at once, and the next one may have it
+    some milliseconds earlier. Since 3.4.31 and 3.5.13 etcd asks first whether it leads, but not one that has ticked in
+    the last 0.3 s, as after a stop: of seven times it was so three times with 3.5.16."""
     leader = cluster.leader()
     cluster.nodes[leader].stop()
     kept_for(pair[0], 8)
     cluster.nodes[leader].go_on()
     holder, waiter = pair
-    if deposed_leaders_revoke():
-        # It may revoke the lease: that server's fault, which must be told at once. It need not, so there are two outcomes.
-        end = seam.boottime() + 2 * 10**9
-        while seam.boottime() < end and not holder.said("lost"):
-            holder.read(0.1)
-        if holder.said("lost"):
-            assert "deleted" in holder.said("lost")[0].text
-            waiter.held()
-            return
+    end = seam.boottime() + 2 * 10**9
+    while seam.boottime() < end and not holder.said("lost"):
+        holder.read(0.1)
+    if holder.said("lost"):
+        assert "deleted" in holder.said("lost")[0].text
+        waiter.held()
+        return
     kept_for(holder, 1)
     gives_back(holder, waiter)
 

@@ -29,6 +29,7 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
     #expect(grant.token == "42")
     #expect(grant.until == BootTime(sinceZero: .seconds(7) + .nanoseconds(1)))
     #expect(grant.variables == ["A=b c", "_x9="])
+    #expect(news("held 1 1 A=1 AB=2 A=3 B")?.grant?.variables == ["AB=2", "A=3"])
     #expect(news("held - 1")?.grant?.token == nil)
   }
 
@@ -37,6 +38,13 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
   ])
   func aGrantThatIsNotWholeIsNone(_ line: String) {
     #expect(news(line)?.grant == nil)
+  }
+
+  @Test func timesAreNoLongerThanCanBeCountedWith() {
+    let long = "9223372036854775807"
+    #expect(news("until \(long)")?.until == BootTime(sinceZero: .nanoseconds(1 << 62)))
+    let longest: Int64 = (1 << 62) / 1_000_000_000
+    #expect(news("lock shared 1 \(long) x")?.entry?.secondsLeft == longest)
   }
 
   @Test(arguments: ["until", "until x", "until -1", "until 1 2", "until 99999999999999999999"])
@@ -122,6 +130,8 @@ private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.u
     }
     // Half a line is none.
     #expect(link.take() == nil)
+    // A process that another test has just forked has it open as well.
+    shutdown(far, Int32(SHUT_RDWR))
     close(far)
     #expect(link.take()?.event == .gone)
     #expect(link.take()?.event == .gone)

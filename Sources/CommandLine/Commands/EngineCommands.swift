@@ -43,6 +43,14 @@ extension Release {
     options.lock.say("released \(name)")
   }
 
+  /// The engine whose lock of this name that process keeps for these owners, where no mode was named.
+  func engine(keptBy number: Int32, _ owners: Owners) -> EngineName? {
+    guard let kept = ObservedProcess(number).flatMap({ KeptLock(claimedBy: $0) }),
+      kept.path == options.path, kept.isFor(owners)
+    else { return nil }
+    return kept.mode.engine
+  }
+
   /// Ends `keeper`, which gives its lock back first.
   ///
   /// - Returns: why it could not.

@@ -6,7 +6,8 @@ internal import SystemInterface
 // A lock of an engine's that `acquire` took: a process keeps the socket, and takes what the engine says.
 
 /// What a keeper tells `release` of a lock that it could not give back. Nobody but its parent learns how a process
-/// ended, so it shows this by its name, and stays until `release` has seen it and kills it.
+/// ended, so it shows this by its name, and stays until `release` has seen it and kills it; for 2 s, since another one
+/// may have sent the signal.
 enum KeeperReport: CaseIterable {
   case lost, unreleased
 
@@ -25,10 +26,10 @@ enum KeeperReport: CaseIterable {
     }
   }
 
-  /// For longer than `release` waits.
+  /// `release` looks twenty times a second.
   fileprivate func show() {
     csystem_name_process(name.utf8Start)
-    _ = try? waitUntilReadable([], by: .after(.seconds(15)))
+    _ = try? waitUntilReadable([], by: .after(.seconds(2)))
   }
 
   /// Of `keeper`, if it has one yet.

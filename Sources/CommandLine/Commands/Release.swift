@@ -128,8 +128,12 @@ struct Release {
       throw Failure(.systemCall, .unable(to: "release", path, "its keeper cannot be looked at"))
     }
     let reason = holder.map { Message("it is held by \($0.process.phrase)") }
+    let mode = keepers.lazy.compactMap { engine(keptBy: $0, owners) }.first
+    let addition = Message.phrase(", but with -m ", mode.map { "\($0.text)" })
     throw options.lock.expected(
-      .hardlink("release", path, .notHeld, reason ?? options.lock.notHeldReason(owners, nil)))
+      .hardlink(
+        "release", path, .notHeld,
+        "\(reason ?? options.lock.notHeldReason(owners, nil))\(addition)"))
   }
 
   func end(_ keeper: ObservedProcess, _ path: ByteString) throws(Failure) {

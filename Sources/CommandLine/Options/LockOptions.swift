@@ -65,6 +65,12 @@ final class LockOptions {
       try arguments.engineTerms(name)
     }
 
+    if engine == nil, let path = arguments.paths.first, path.hasPrefix("etcd:") {
+      let name = ByteString(path.bytes.dropFirst(5))
+      throw arguments.usage(
+        "\(path) is a file name here; for a lock in etcd: -m etcd \(quoted: name); for a file: ./\(path)"
+      )
+    }
     if style == .portage, arguments.lifetime != nil {
       throw arguments.usage("locks of --style portage have no lifetime")
     }

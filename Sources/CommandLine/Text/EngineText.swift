@@ -21,7 +21,11 @@ extension EngineEntry {
       case .slots(let number): "slots:\(number)"
       }
     let time = Message.phrase(", asked ", age.map { "\(spanText(.seconds($0))) ago" })
-    let left = Message.phrase(", ", secondsLeft.map { "\(spanText(.seconds($0))) left" })
+    let left = Message.phrase(
+      ", ",
+      secondsLeft.map {
+        $0 > 0 ? "\(spanText(.seconds($0))) left" : "does not answer: its lifetime has passed"
+      })
     text.append("    \(role)\(phrase)\n             \(name), token \(token)\(time)\(left)\n")
   }
 }

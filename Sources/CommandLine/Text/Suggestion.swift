@@ -1,12 +1,17 @@
 internal import SystemInterface
 
 /// The one of `candidates` that `word` was probably meant to be.
-func suggestion(for word: ByteString, from candidates: [StaticString]) -> StaticString? {
-  var best: StaticString?
+func suggestion(for word: ByteString, from candidates: [StaticString]) -> ByteString? {
+  suggestion(for: word, among: candidates.map { ByteString(stringLiteral: $0) })
+}
+
+/// The same of names that are not known beforehand.
+func suggestion(for word: ByteString, among candidates: [ByteString]) -> ByteString? {
+  var best: ByteString?
   var smallest = 3
   for candidate in candidates {
-    let name = candidate.utf8
-    if word.count >= 3, name.starts(with: word.bytes) { return candidate }
+    let name = candidate.bytes
+    if word.count >= 3, candidate.hasPrefix(word) { return candidate }
     let distance = editDistance(Array(word.bytes.prefix(64)), Array(name))
     // Two changes make almost any short word out of any other.
     if distance < smallest, distance * 3 <= name.count {

@@ -43,14 +43,22 @@ struct EngineNews {
   var until: BootTime? { Self.time(rest) }
 
   var grant: EngineGrant? {
-    var words = fields
+    let words = fields
     guard words.count >= 2, let until = Self.time(words[1]) else { return nil }
     let token = unescaped(words[0])
     if token.isEmpty { return nil }
-    words.removeFirst(2)
+    var variables: [ByteString] = []
+    for word in words.dropFirst(2) {
+      let variable = unescaped(word)
+      guard let sign = variable.bytes.firstIndex(of: ascii("=")), variable.isVariable else {
+        continue
+      }
+      // Of two with one name the last one counts: programs differ in which they would take.
+      variables.removeAll { $0.hasPrefix(ByteString(variable.bytes[...sign])) }
+      variables.append(variable)
+    }
     return EngineGrant(
-      token: token == "-" ? nil : token, until: until,
-      variables: words.map { unescaped($0) }.filter { $0.isVariable })
+      token: token == "-" ? nil : token, until: until, variables: variables)
   }
 
   var failure: EngineTrouble? {
@@ -65,7 +73,8 @@ struct EngineNews {
     let words = fields
     guard words.count >= 3, let kind = EngineEntry.Kind(unescaped(words[0])) else { return nil }
     return EngineEntry(
-      kind, token: unescaped(words[1]), secondsLeft: words[2].number(),
+      kind, token: unescaped(words[1]),
+      secondsLeft: words[2].number().map { min($0, Self.longestTime / 1_000_000_000) },
       text: words.count > 3 ? unescaped(rest[words[3].startIndex...]) : "")
   }
 
@@ -73,9 +82,12 @@ struct EngineNews {
     rest.split(separator: ascii(" "), omittingEmptySubsequences: false)
   }
 
+  /// In nanoseconds, 146 years: a longer one is cut, so that something can be added.
+  private static let longestTime: Int64 = 1 << 62
+
   private static func time(_ digits: ArraySlice<UInt8>) -> BootTime? {
     guard let number: Int64 = digits.number() else { return nil }
-    return BootTime(sinceZero: .nanoseconds(number))
+    return BootTime(sinceZero: .nanoseconds(min(number, longestTime)))
   }
 }
 

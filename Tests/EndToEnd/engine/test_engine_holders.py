@@ -41,6 +41,57 @@ def test_release_says_that_the_engine_did_not_answer(engine):
     owner.kill()
 
 
+def test_a_keeper_that_another_ends_does_not_stay_for_long(engine):
+    engine.faults("keep")
+    owner = engine.swlock.begin(["sleep", "60"])
+    assert engine.run("acquire", "--owner", str(owner.pid), "job").returncode == 0
+    (keeper,) = keepers_of(engine)
+    started = time.monotonic()
+    os.kill(keeper, signal.SIGTERM)
+    wait_until(lambda: not is_alive(keeper))
+    # 5 s for the engine, and 2 s for a release that might have sent it.
+    assert 6 < time.monotonic() - started < 9
+    owner.kill()
+
+
+def test_a_release_that_does_not_name_the_engine_is_told(engine):
+    owner = engine.swlock.begin(["sleep", "60"])
+    words = ["--owner", str(owner.pid), "job"]
+    assert engine.run("acquire", *words).returncode == 0
+    result = engine.swlock.run("release", *words)
+    assert has_failed(result, 76, b"it is not held by pid %d, but with -m folder" % owner.pid)
+    assert engine.run("release", *words).returncode == 0
+    assert b"-m folder" not in engine.swlock.run("release", *words).stderr
+    owner.kill()
+
+
+def test_the_longest_times_do_no_harm(engine):
+    long = 2**63 - 1
+    engine.program.write_text(
+        f"#!/bin/sh\n[ $1 = lock ] && echo held 1 {long} && read x && echo released\n"
+        f"echo lock slots:{long} 5 {long} host=h pid={long} user=u since={long} command=c; echo done\n"
+    )
+    for words in [], ["--json"]:
+        result = engine.run("status", *words, "job")
+        assert (result.returncode, result.stderr) == (0, b""), result
+    assert engine.run("run", "job", "true").returncode == 0
+    assert engine.run("acquire", "--owner", "none", "job").returncode == 0
+    assert engine.run("release", "--any", "job").returncode == 0
+
+
+def test_status_says_that_a_lifetime_has_passed(engine):
+    program = "#!/bin/sh\necho lock exclusive 5 0 host=h pid=1 user=u since=1 command=c; echo done\n"
+    engine.program.write_text(program)
+    result = engine.run("status", "job")
+    assert b"held" in result.stdout and b"token 5" in result.stdout
+    assert result.stdout.endswith(b", does not answer: its lifetime has passed\n")
+
+
+def test_a_name_that_nobody_has_is_free_and_nothing_is_broken(engine):
+    assert engine.run("break", "job").returncode == 0
+    assert engine.run("break", "--force", "job").returncode == 0
+
+
 @pytest.mark.parametrize("loss", ["die", "forget"])
 def test_release_says_that_the_lock_was_lost(engine, loss):
     owner = engine.swlock.begin(["sleep", "60"])

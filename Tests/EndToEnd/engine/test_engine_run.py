@@ -41,6 +41,13 @@ def test_an_inherited_token_is_not_taken_for_the_locks_own(engine):
     assert (result.returncode, result.stdout) == (0, b"<>\n")
 
 
+def test_of_a_variable_that_is_given_twice_the_last_one_counts(engine):
+    (engine.program).write_text("#!/bin/sh\necho held - 9000000000000000000 A=1 AB=2 A=3; read x; echo released\n")
+    result = engine.run("run", "job", "--", "env")
+    assert (result.stdout.count(b"A=3\n"), result.stdout.count(b"A=1\n")) == (1, 0), result
+    assert b"\nAB=2\n" in result.stdout
+
+
 def test_secrets_are_in_no_arguments_environment_or_message(engine):
     environment = engine.environment | {"ETCDCTL_USER": "me:s3cret", "ETCDCTL_PASSWORD": "s3cret"}
     look = "cat /proc/*/cmdline /proc/$PPID/environ /proc/self/environ | tr '\\0' '\\n' | grep -c s3[c]ret"

@@ -23,13 +23,10 @@ def missing():
     return None
 
 
-def deposed_leaders_revoke():
-    """etcd before 3.4.31 and 3.5.13: a leader that was stopped, and goes on when there is another, still has the
-    leases revoked which it thinks have expired. The key is gone then, whatever a client does: who has it is told so
-    at once, and the next one may have it some milliseconds earlier."""
-    text = subprocess.run(["etcd", "--version"], capture_output=True, text=True, check=True).stdout
-    version = tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", text).groups())
-    return version < (3, 4, 31) or (3, 5, 0) <= version < (3, 5, 13)
+def version(etcd):
+    """Of that program, as numbers."""
+    text = subprocess.run([etcd, "--version"], capture_output=True, text=True, check=True).stdout
+    return tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", text).groups())
 
 
 def free_ports(count):
@@ -94,10 +91,14 @@ class Node:
 
 
 class Cluster:
-    """`count` nodes. `tls`: arguments for the client side; then `authorities`, `certificate` and `key` are etcdctl's."""
+    """`count` nodes. `tls`: arguments for the client side; then `authorities`, `certificate` and `key` are etcdctl's.
+    `programs`: where etcd and etcdctl are, if it is not $PATH. `wrapper`: what executes node 0."""
 
-    def __init__(self, folder, count=3, extra=(), tls=(), client=None):
+    def __init__(self, folder, count=3, extra=(), tls=(), client=None, programs=None, wrapper=()):
         self.folder = pathlib.Path(folder)
+        self._path = os.pathsep.join(filter(None, (programs and str(programs), os.environ["PATH"])))
+        etcd = shutil.which("etcd", path=self._path)
+        self.version = version(etcd)
         self.client = dict(client or {})
         self._forgotten = set()
         scheme = "https" if tls else "http"
@@ -108,7 +109,8 @@ class Cluster:
         self.nodes = [
             Node(
                 [
-                    "etcd",
+                    *(() if index else wrapper),
+                    etcd,
                     *("--name", f"n{index}", "--data-dir", f"{folder}/{index}"),
                     *("--listen-client-urls", self.urls[index], "--advertise-client-urls", self.urls[index]),
                     *("--listen-peer-urls", f"http://127.0.0.1:{peers[index]}"),
@@ -138,7 +140,8 @@ class Cluster:
 
     def environment(self, endpoints=None, **more):
         kept = {name: value for name, value in os.environ.items() if not name.startswith("ETCDCTL_")}
-        return kept | {"ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": endpoints or self.endpoints} | self.client | more
+        kept |= {"PATH": self._path, "ETCDCTL_API": "3", "ETCDCTL_ENDPOINTS": endpoints or self.endpoints}
+        return kept | self.client | more
 
     def etcdctl(self, *words, check=True, endpoints=None, stdin=None, **more):
         done = subprocess.run(

@@ -70,6 +70,21 @@ class Commands:
     def start_section(self, name, seconds, *options):
         return self.start("run", "--lifetime", "5s", *options, name, "--", "bash", self.section, str(seconds))
 
+    def start_etcdctl(self, name, ttl, seconds):
+        """A section under `etcdctl lock`, in a group of its own."""
+        process = subprocess.Popen(
+            ["etcdctl", "lock", "--ttl", str(ttl), name, "--", "bash", self.section, str(seconds)],
+            env=self.environment,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self._started.append(process)
+        return process
+
     def start_loop(self, name, turns):
         """One section after the other."""
         script = 'for i in $(seq "$1"); do "$2" run -m etcd "$3" -- bash "$4" 0.01 || exit; done'

@@ -82,9 +82,15 @@ class Engine:
     def close(self):
         self.socket.close()
 
+    def _readable(self, limit):
+        # select(2) has no more than 1,024 descriptors.
+        poll = select.poll()
+        poll.register(self.socket, select.POLLIN)
+        return poll.poll(max(0, limit) * 1000)
+
     def read(self, limit):
         """The lines that come until there are any, or `limit` seconds have passed."""
-        if self.ended or not select.select([self.socket], [], [], max(0, limit))[0]:
+        if self.ended or not self._readable(limit):
             return []
         try:
             data = self.socket.recv(65536)

@@ -20,9 +20,16 @@ import Testing
     #expect(
       try settings(["ETCDCTL_ENDPOINTS": named]).endpoints
         == ["http://a:1", "http://b:2", "https://c:3", "http://[::1]:4"])
+    let readable = "/dev/null"
+    for name in ["ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY"] {
+      #expect(
+        try settings(["ETCDCTL_ENDPOINTS": named, name: readable]).endpoints
+          == ["https://a:1", "http://b:2", "https://c:3", "https://[::1]:4"])
+    }
+    // That is not to do TLS, but how.
     #expect(
       try settings(["ETCDCTL_ENDPOINTS": named, "ETCDCTL_INSECURE_SKIP_TLS_VERIFY": "true"])
-        .endpoints[0] == "https://a:1")
+        .endpoints[0] == "http://a:1")
   }
 
   @Test func endpointsWithoutAPortHaveEtcdsOwn() throws {

@@ -64,7 +64,7 @@ struct Settings: Sendable {
       user = Bytes(named[..<(colon ?? named.endIndex)])
       if let colon { password = Bytes(named[(colon + 1)...]) }
     }
-    let secure = authorities != nil || certificate != nil || key != nil || skipsVerification
+    let secure = authorities != nil || certificate != nil || key != nil
     endpoints = []
     let named = variable("ETCDCTL_ENDPOINTS") ?? Bytes(text: "127.0.0.1:2379")
     for part in named.split(separator: 0x2c) {
@@ -83,7 +83,8 @@ struct Settings: Sendable {
     }
   }
 
-  /// Without a scheme it is TLS if there is anything to do TLS with, as for etcdctl; without a port it is etcd's.
+  /// Without a scheme it is TLS if there is a certificate or an authority, as for etcdctl; without a port, which
+  /// etcdctl does not take, it is etcd's.
   private static func url(of endpoint: Bytes, secure: Bool) throws(Failure) -> String {
     var address = endpoint
     var scheme = secure ? "https" : "http"

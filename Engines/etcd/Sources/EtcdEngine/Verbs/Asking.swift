@@ -31,17 +31,16 @@ extension Client {
   }
 
   /// What a key in the queue is, in a line: `lock KIND TOKEN SECONDS TEXT`. SECONDS are those that
-  /// its lease has left, or `-`; TEXT is what its swlock says of itself, with the lease.
+  /// its lease has left, 0 if it has expired, or `-`; TEXT is what its swlock says of itself, with the lease.
   func line(
     of claim: KeyValue, about name: Bytes, asksSeconds: Bool = true
   ) throws(Failure) -> SeamLine {
     let value = ClaimValue(claim.value)
     var seconds = "-"
     if asksSeconds, claim.lease != 0,
-      let answer = LeaseAnswer(try ask(.timeToLive(lease: claim.lease), about: name)),
-      answer.ttl >= 0
+      let answer = LeaseAnswer(try ask(.timeToLive(lease: claim.lease), about: name))
     {
-      seconds = String(answer.ttl)
+      seconds = String(max(0, answer.ttl))
     }
     return SeamLine("lock").with((value.kind ?? .exclusive).text).with(claim.created).with(seconds)
       .with(value.text(lease: claim.lease))
