@@ -130,14 +130,14 @@ build/swlock-etcd: $(ETCD_MESSAGES) $(ETCD_SOURCES) $(wildcard $(ETCD)/CLibrary/
 	touch $(ETCD_OBJECTS)/Empty.swift
 	$(TOOLCHAIN)swiftc $(ETCD_SWIFT) -module-name EtcdEngine -emit-module \
 		-o $(ETCD_OBJECTS)/EtcdEngine.swiftmodule $(ETCD_OBJECTS)/Empty.swift
-	for file in $(ETCD_MESSAGES) $(ETCD)/CLibrary/CLibrary.c; do \
+	for file in $(ETCD_MESSAGES) $(ETCD)/CLibrary/*.c; do \
 		$(TOOLCHAIN)clang -Os -ffunction-sections -fdata-sections -I$(ETCD)/CMessages/include \
 			-I$(ETCD)/CLibrary/include -c $$file -o $(ETCD_OBJECTS)/$$(basename $$file).o || exit; \
 	done
 	$(TOOLCHAIN)swiftc $(ETCD_SWIFT) -I$(ETCD_OBJECTS) -module-name swlock_etcd -c $(ETCD_SOURCES) \
 		-o $(ETCD_OBJECTS)/swift.o
 	$(TOOLCHAIN)clang -fuse-ld=lld -pie -Wl,--gc-sections -Wl,--icf=all -Wl,-O2 -Wl,-s -Wl,--as-needed \
-		$(ETCD_OBJECTS)/*.o -l:libprotobuf-c.a -lcurl -lm -o $@.new
+		-Wl,--export-dynamic-symbol=_gnutls_global_init_skip $(ETCD_OBJECTS)/*.o -l:libprotobuf-c.a -lcurl -lm -o $@.new
 	mv $@.new $@
 
 # The list of functions that the linker puts side by side, anew. One that is old does no harm but to speed.

@@ -39,6 +39,9 @@ unsigned int clibrary_version(void);
 /* errno, which is a macro. */
 int clibrary_errno(void);
 
+/* madvise(2), MADV_DONTNEED, for the code of all libraries: what is used from now on comes back, from the page cache. */
+void clibrary_give_code_back(void);
+
 /* What main would have: glibc passes it to constructors. */
 int clibrary_argument_count(void);
 char **clibrary_arguments(void);

@@ -13,6 +13,11 @@ struct Settings: Sendable {
   var user: Bytes?
   var password: Bytes
 
+  static func isSecure(_ endpoint: String) -> Bool { endpoint.utf8.starts(with: "https:".utf8) }
+
+  /// Whether any endpoint wants TLS.
+  var usesTLS: Bool { endpoints.contains { Self.isSecure($0) } }
+
   /// Of the environment and `/etc/swlock/etcd.env`.
   static func current() throws(Failure) -> Settings {
     var variables: [Bytes: Bytes] = [:]

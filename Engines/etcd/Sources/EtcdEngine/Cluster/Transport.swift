@@ -11,6 +11,8 @@ final class Transport {
 
   init(_ settings: Settings) {
     self.settings = settings
+    // libcurl has OpenSSL read its configuration in any case: a millisecond for nothing.
+    if !settings.usesTLS { setenv("OPENSSL_CONF", "/dev/null", 1) }
     curl_global_init(Int(CURL_GLOBAL_ALL))
     guard let multi = curl_multi_init() else { fatalError("curl_multi_init") }
     self.multi = multi
@@ -26,7 +28,7 @@ final class Transport {
     asksInHandshake: Bool, asksNames: Bool
   ) -> Call {
     let url = settings.endpoints[endpoint]
-    let secure = url.utf8.starts(with: "https".utf8)
+    let secure = Settings.isSecure(url)
     var headers = ["content-type: application/grpc", "te: trailers", "expect:", "accept:"]
     // A watch at a node without a leader would be silent for ever.
     if request.method == .watch { headers.append("hasleader: true") }

@@ -1,3 +1,5 @@
+internal import CLibrary
+
 /// When the lease is renewed, and what of that has been seen to count.
 struct Renewal {
   /// When to renew it again.
@@ -13,8 +15,17 @@ struct Renewal {
 extension LockSession {
   func renewIfDue(_ now: Boottime) {
     if client.isAsking(.renewal) || now < renewal.next { return }
+    settle()
     renewal.unproven = nil
     client.request(.keepAlive(lease: lease), in: .renewal)
+  }
+
+  /// Most of what starting has taken, for 30 libraries and their tables of symbols, is not needed again.
+  /// Once, and not by the many that wait or are held for a moment only.
+  private func settle() {
+    if hasSettled { return }
+    hasSettled = true
+    clibrary_give_code_back()
   }
 
   /// A leader that was deposed may answer a keep-alive that does not count. So the own key is read
@@ -84,6 +95,7 @@ extension LockSession {
   /// many that are held for a moment only.
   func watchOwnKey(_ now: Boottime) {
     guard let from = watchesFrom, now >= from else { return }
+    settle()
     watchesFrom = nil
     watched = key
     client.request(

@@ -39,6 +39,8 @@ final class LockSession {
   var announcedTrouble = false
   var hasWaited = false
   var hasToldEnd = false
+  /// What starting has needed was given back.
+  var hasSettled = false
   /// The revocation was asked for.
   var isRevoking = false
   /// When leaving is given up.
