@@ -4,7 +4,8 @@
   /// A program to run, for tasks: a value, of which nothing is started yet.
   ///
   /// Either it runs, or it never began, and the error names the step. It gets the descriptors 0, 1 and 2, those that
-  /// are to be inherited and no other, default dispositions of all signals, and a process group of its own.
+  /// are to be inherited and no other, default dispositions of all signals, and a process group of its own. One starts
+  /// after the other: a program whose file is on a server that does not answer keeps others from starting.
   ///
   /// ```swift
   /// let result = try await Program("make", "check").run(output: .collected(limit: 1 << 20), timeout: .seconds(600))
@@ -41,7 +42,7 @@
     public enum Input: Sendable {
       /// /dev/null
       case null
-      /// This process's.
+      /// This process's. A terminal stops the program that reads from it, which is in the background (SIGTTIN).
       case inherited
       case file(ByteString)
       case descriptor(CInt)

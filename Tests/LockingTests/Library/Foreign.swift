@@ -67,12 +67,13 @@ func descriptors(into folder: String) -> [String] {
 }
 
 /// How many threads of this process wait for a lock of the kernel's.
-func threadsThatWait() -> Int {
+func threadsThatWait() -> Int { threads(in: "lock") + threads(in: "setlk") }
+
+/// How many threads of this process wait in a function of the kernel whose name has that in it.
+func threads(in function: String) -> Int {
   let threads = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
   return threads.count {
-    let call = try? String(contentsOfFile: "/proc/self/task/\($0)/wchan", encoding: .utf8)
-    return call?.contains("lock_inode") == true || call?.contains("lock_file") == true
-      || call?.contains("setlk") == true || call?.contains("flock") == true
-      || call?.contains("locks_") == true
+    let place = try? String(contentsOfFile: "/proc/self/task/\($0)/wchan", encoding: .utf8)
+    return place?.contains(function) == true
   }
 }

@@ -52,10 +52,10 @@ import Testing
   }
 
   @Test func itIsRefreshedWhileTheBodyRuns() async throws {
-    let lock = lock(lifetime: .milliseconds(600))
+    let lock = lock(lifetime: .seconds(3))
     try await lock.withLock {
       let other = Task { try await isFree(lock) }
-      try await Task.sleep(for: .seconds(2))
+      try await Task.sleep(for: .seconds(4))
       let state = try await lock.status().state
       #expect(state == .ours)
       let wasFree = try await other.value
@@ -76,7 +76,7 @@ import Testing
     }
     #expect(hasEnded.now == 1)
     #expect(try files == [])
-    try await lock.withLock {}
+    try await self.lock().withLock {}
   }
 
   @Test func aLossThatTheReleaseFindsIsALoss() async throws {
