@@ -73,13 +73,7 @@ pid_t csystem_begin_synchronization(char *const *paths, int count, int writer) {
 }
 
 int csystem_pester_thread(pid_t thread, int *timer) {
-  struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = csystem_wakeup_signal()};
-#ifdef __GLIBC__
-  event._sigev_un._tid = thread;
-#else
-  event.sigev_notify_thread_id = thread;
-#endif
-  if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, timer) != 0) return -1;
+  if (csystem_create_timer(CLOCK_MONOTONIC, csystem_wakeup_signal(), thread, timer) != 0) return -1;
   struct itimerspec times = {.it_value = {0, 1}, .it_interval = {0, 1000000}};
   return csystem_set_timer(*timer, 0, &times);
 }

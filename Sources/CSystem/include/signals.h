@@ -18,13 +18,14 @@ static inline int csystem_reset_signal(int signal) {
   return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
 }
 
+static inline pid_t csystem_thread(void) { return (pid_t)syscall(SYS_gettid); }
 // To the calling thread: not pthread_kill(3), which may not know its number after a clone(2).
 static inline int csystem_signal_thread(int signal) {
-  return (int)syscall(SYS_tgkill, getpid(), syscall(SYS_gettid), signal);
+  return (int)syscall(SYS_tgkill, getpid(), csystem_thread(), signal);
 }
 // The same while `other` is not pending, as near to each other as the two system calls can be. Whether it was sent.
 static inline int csystem_signal_thread_unless_pending(int signal, int other) {
-  pid_t process = getpid(), thread = (pid_t)syscall(SYS_gettid);
+  pid_t process = getpid(), thread = csystem_thread();
   sigset_t pending;
   sigpending(&pending);
   return !sigismember(&pending, other) && syscall(SYS_tgkill, process, thread, signal) == 0;
@@ -58,24 +59,25 @@ static inline int csystem_signal_descriptor(const sigset_t *signals) {
 static inline pid_t csystem_signal_sender(const siginfo_t *information) {
   return information->si_pid;
 }
-// Timers on CLOCK_MONOTONIC that send `signal` to the calling thread only. The system calls
+// Timers that send `signal` to one thread of this process only. The system calls
 // themselves: glibc's wrappers bring its threads with them into a static binary.
-static inline int csystem_create_timer(int clock, int signal, int *timer) {
+static inline int csystem_create_timer(int clock, int signal, pid_t thread, int *timer) {
   struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = signal};
 #ifdef __GLIBC__
-  event._sigev_un._tid = (pid_t)syscall(SYS_gettid);
+  event._sigev_un._tid = thread;
 #else
-  event.sigev_notify_thread_id = (pid_t)syscall(SYS_gettid);
+  event.sigev_notify_thread_id = thread;
 #endif
   return (int)syscall(SYS_timer_create, clock, &event, timer);
 }
 
+// Of the calling thread, on CLOCK_MONOTONIC.
 static inline int csystem_create_thread_timer(int signal, int *timer) {
-  return csystem_create_timer(CLOCK_MONOTONIC, signal, timer);
+  return csystem_create_timer(CLOCK_MONOTONIC, signal, csystem_thread(), timer);
 }
 // The same on CLOCK_BOOTTIME, which goes on while the machine is suspended.
 static inline int csystem_create_boot_timer(int signal, int *timer) {
-  return csystem_create_timer(CLOCK_BOOTTIME, signal, timer);
+  return csystem_create_timer(CLOCK_BOOTTIME, signal, csystem_thread(), timer);
 }
 static inline int csystem_set_timer(int timer, int flags, const struct itimerspec *times) {
   return (int)syscall(SYS_timer_settime, timer, flags, times, NULL);

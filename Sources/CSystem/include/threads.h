@@ -52,8 +52,6 @@ static inline int csystem_limit_of_address_space(void) { return RLIMIT_AS; }
 static inline int csystem_limit_of_file_size(void) { return RLIMIT_FSIZE; }
 static inline int csystem_limit_of_open_files(void) { return RLIMIT_NOFILE; }
 
-static inline pid_t csystem_thread(void) { return (pid_t)syscall(SYS_gettid); }
-
 // From here on this thread's waits are called off while `*word` is not 0, and by nothing else; NULL: no more.
 void csystem_hear_calls(volatile const int *word);
 static inline void csystem_set_word(volatile int *word) { __atomic_store_n(word, 1, __ATOMIC_RELEASE); }

@@ -122,7 +122,7 @@
 
     // MARK: - Signals
 
-    /// Sends it a signal; does nothing once it has ended (pidfd_send_signal(2)).
+    /// Sends it a signal; does nothing once it has ended (kill(2)).
     ///
     /// - Throws: `LaunchError` with the step `kill`.
     public func send(_ signal: CInt) throws(LaunchError) {

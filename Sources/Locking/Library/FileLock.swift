@@ -63,16 +63,8 @@
         _ body: (borrowing Held) async throws -> Result
       ) async throws -> Result
     {
-      let held = Held(try await Self.take(timeout) { attempt(access, $0, owns: true) })
-      let result: Result
-      do {
-        result = try await body(held)
-      } catch {
-        try? await held.release()
-        throw error
-      }
-      try? await held.release()
-      return result
+      let grip = try await Self.take(timeout) { attempt(access, $0, owns: true) }
+      return try await Self.run(body, under: Held(grip))
     }
 
     /// The same, for a body that needs no descriptor.
@@ -97,10 +89,17 @@
       } catch LockError.busy {
         return nil
       }
-      let held = Held(grip)
+      return try await Self.run({ (_: borrowing Held) in try await body() }, under: Held(grip))
+    }
+
+    nonisolated(nonsending)
+      private static func run<Result: ~Copyable>(
+        _ body: (borrowing Held) async throws -> Result, under held: consuming Held
+      ) async throws -> Result
+    {
       let result: Result
       do {
-        result = try await body()
+        result = try await body(held)
       } catch {
         try? await held.release()
         throw error
