@@ -53,9 +53,10 @@ class Commands:
             **options,
         )
 
-    def start(self, command, *words):
+    def _begin(self, words):
+        """In a group of its own; ended with the test."""
         process = subprocess.Popen(
-            [self.swlock, command, "-m", "etcd", *words],
+            words,
             env=self.environment,
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
@@ -66,24 +67,16 @@ class Commands:
         )
         self._started.append(process)
         return process
+
+    def start(self, command, *words):
+        return self._begin([self.swlock, command, "-m", "etcd", *words])
 
     def start_section(self, name, seconds, *options):
         return self.start("run", "--lifetime", "5s", *options, name, "--", "bash", self.section, str(seconds))
 
     def start_etcdctl(self, name, ttl, seconds):
         """A section under `etcdctl lock`, in a group of its own."""
-        process = subprocess.Popen(
-            ["etcdctl", "lock", "--ttl", str(ttl), name, "--", "bash", self.section, str(seconds)],
-            env=self.environment,
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        self._started.append(process)
-        return process
+        return self._begin(["etcdctl", "lock", "--ttl", str(ttl), name, "--", "bash", self.section, str(seconds)])
 
     def start_loop(self, name, turns):
         """One section after the other."""
