@@ -26,24 +26,18 @@ def _needed():
 
 
 @pytest.fixture(scope="session")
-def _cluster(_needed, tmp_path_factory):
-    cluster = clusters.Cluster(tmp_path_factory.mktemp("cluster"))
-    yield cluster
-    cluster.close()
+def _shared(_needed, tmp_path_factory):
+    shared = clusters.SharedCluster(tmp_path_factory)
+    yield shared
+    shared.close()
 
 
 @pytest.fixture
-def cluster(_cluster):
+def cluster(_shared):
     """Three nodes, healthy and with a leader at the beginning, whatever the last test did."""
-    for index, node in enumerate(_cluster.nodes):
-        if node.runs:
-            node.go_on()
-        else:
-            _cluster.restart(index)
-    _cluster.wait_until_healthy()
-    _cluster.leader()
-    _cluster.forget_leases()
-    return _cluster
+    cluster = _shared.recovered()
+    cluster.forget_leases()
+    return cluster
 
 
 @pytest.fixture
@@ -54,7 +48,7 @@ def own_cluster(_needed, tmp_path):
     def make(count=1, **more):
         folder = tmp_path / f"cluster{len(made)}"
         folder.mkdir()
-        made.append(clusters.Cluster(folder, count, **more))
+        made.append(clusters.Cluster(clusters.data_folder(folder), count, **more))
         return made[-1]
 
     yield make

@@ -69,10 +69,7 @@ def test_all_nodes_killed_for_a_second(lock, cluster):
     for node in cluster.nodes:
         node.kill()
     kept_for(holder, 1)
-    for index in range(3):
-        cluster.nodes[index].start()
-    for index in range(3):
-        cluster.restart(index)
+    cluster.restart(0, 1, 2)
     renewed_beyond(holder, seam.boottime() + 8 * 10**9)
     holder.release()
 

@@ -18,12 +18,12 @@ PROGRAMS = PROJECT / ".build-etcd" / "usr" / "bin"
 
 
 @pytest.fixture(scope="module")
-def _cluster(_needed, tmp_path_factory):
+def _shared(_needed, tmp_path_factory):
     if not (PROGRAMS / "etcd").exists() or not (PROGRAMS / "etcdctl").exists():
         pytest.skip("no newer etcd: scripts/install-etcd-tools")
-    cluster = clusters.Cluster(tmp_path_factory.mktemp("newer"), programs=PROGRAMS)
-    yield cluster
-    cluster.close()
+    shared = clusters.SharedCluster(tmp_path_factory, PROGRAMS)
+    yield shared
+    shared.close()
 
 
 def test_it_is_newer(cluster):

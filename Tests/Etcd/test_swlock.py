@@ -169,8 +169,7 @@ def test_without_a_quorum_the_command_has_ended_when_the_lock_can_be_anothers(co
     for index in 0, 1:
         cluster.nodes[index].kill()
     assert holder.wait(30) == 76
-    for index in 0, 1:
-        cluster.restart(index)
+    cluster.restart(0, 1)
     assert commands.start_section(name, 0.1).wait(60) == 0
     assert not commands.log("overlap")
 

@@ -1,16 +1,20 @@
 """An etcd cluster on loopback, its nodes killed, stopped and started as the tests want; and etcdctl for it."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 import urllib.request
+import warnings
 
 START = 30  # seconds, on a busy machine
 
@@ -29,18 +33,34 @@ def version(etcd):
     return tuple(int(part) for part in re.search(r"(\d+)\.(\d+)\.(\d+)", text).groups())
 
 
+# Ports below those that the kernel hands out, a range for each worker: what a killed node listened on looks free, and
+# no other cluster may take it meanwhile.
+RANGE = 1500
+_worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 8
+_ports = (20000 + _worker * RANGE + number % RANGE for number in itertools.count(random.randrange(RANGE)))
+
+
 def free_ports(count):
-    """Ports of loopback which nobody has now, below those that the kernel hands out."""
+    """Ports of loopback which nobody has now, and which nobody here was given lately."""
     with contextlib.ExitStack() as stack:
         ports = []
         while len(ports) < count:
             probe = stack.enter_context(socket.socket())
             try:
-                probe.bind(("127.0.0.1", 20000 + int.from_bytes(os.urandom(2)) % 12000))
+                probe.bind(("127.0.0.1", next(_ports)))
             except OSError:
                 continue
             ports.append(probe.getsockname()[1])
         return ports
+
+
+def data_folder(other):
+    """For the data of a cluster: in memory where there is enough, else `other`. What else the disk does meanwhile is not
+    what is tested: a node that waits for it for a second takes part in nothing."""
+    with contextlib.suppress(OSError):
+        if shutil.disk_usage("/dev/shm").free > 4 << 30:
+            return pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="swlock-etcd-"))
+    return other
 
 
 def until(condition, limit=START, pause=0.02):
@@ -133,6 +153,7 @@ class Cluster:
         for node in self.nodes:
             if node.runs:
                 node.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
     def endpoints(self):
@@ -164,9 +185,40 @@ class Cluster:
             return False
 
     def wait_until_healthy(self):
-        for index, node in enumerate(self.nodes):
+        self._wait_for([index for index, node in enumerate(self.nodes) if node.runs])
+
+    def restart(self, *indexes):
+        """Killed nodes, again; one that ends, since it cannot open its ports yet, tries once more."""
+        self._wait_for(indexes)
+
+    def recover(self):
+        """Whatever was done to them, all nodes are healthy then, and one of them leads."""
+        for node in self.nodes:
             if node.runs:
-                until(lambda index=index: self.healthy(index), 60)
+                node.go_on()
+        self._wait_for(range(len(self.nodes)))
+        self.leader()
+
+    def _wait_for(self, indexes):
+        def answer():
+            for index in indexes:
+                if not self.nodes[index].runs:
+                    self.nodes[index].start()
+            return all(map(self.healthy, indexes))
+
+        try:
+            until(answer, 60, 0.1)
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}\n{self._account()}") from None
+
+    def _account(self):
+        """How each node is, and the end of what it wrote."""
+        lines = []
+        for index, node in enumerate(self.nodes):
+            lines += [f"n{index}: {'runs' if node.runs else 'ended'}, {'' if self.healthy(index) else 'not '}healthy"]
+            with contextlib.suppress(OSError):
+                lines += (self.folder / f"{index}.log").read_text(errors="replace").splitlines()[-10:]
+        return "\n".join(lines)
 
     def metrics(self, index):
         with urllib.request.urlopen(f"http://127.0.0.1:{self._metrics[index]}/metrics", timeout=10) as answer:
@@ -199,17 +251,6 @@ class Cluster:
 
         return until(find)[0]
 
-    def restart(self, index):
-        """A killed node, again; one that cannot open its ports yet tries once more."""
-        node = self.nodes[index]
-
-        def answers():
-            if not node.runs:
-                node.start()
-            return self.healthy(index)
-
-        until(answers, 60, 0.1)
-
     def keys(self, name):
         """The keys of a lock, by arrival."""
         found = self.etcdctl(
@@ -233,3 +274,23 @@ class Cluster:
 
     def revision(self):
         return json.loads(self.etcdctl("get", "x", "-w", "json"))["header"]["revision"]
+
+
+class SharedCluster:
+    """The cluster that tests share, and a new one once that does not recover."""
+
+    def __init__(self, tmp_path_factory, programs=None):
+        self._new = lambda: Cluster(data_folder(tmp_path_factory.mktemp("cluster")), programs=programs)
+        self._cluster = self._new()
+
+    def recovered(self):
+        try:
+            self._cluster.recover()
+        except TimeoutError as error:
+            warnings.warn(f"a cluster is given up: {error}", stacklevel=1)
+            self.close()
+            self._cluster = self._new()
+        return self._cluster
+
+    def close(self):
+        self._cluster.close()
