@@ -15,7 +15,13 @@ OBJCOPY ?= objcopy
 # The C library of the shipped binary: musl, whose start costs a fraction of glibc's, where its compiler is
 # (Debian: musl-tools), and glibc where it is not.
 MUSL_GCC ?= musl-gcc
-LIBC ?= $(if $(shell command -v $(MUSL_GCC)),musl,glibc)
+LIBC ?= $(if $(CROSS)$(shell command -v $(MUSL_GCC)),musl,glibc)
+# The processor that the binary is for, as Debian calls it: this machine's, whose binaries are right below build, or
+# another one, that has a folder there. For that musl is unpacked in .build-cross, scripts/install-arm64-tools.
+OWN := $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m)))
+ARCH ?= $(OWN)
+CROSS := $(filter-out $(OWN),$(ARCH))
+BUILD := build$(CROSS:%=/%)
 # Where the packages go, and what they are called by.
 DISTDIR ?= build/dist
 # So many files of tests at once: most tests wait.
@@ -26,7 +32,8 @@ VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/Comm
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/quick scripts/record-functions scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
 	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
-	scripts/install-bench-tools scripts/install-nfs-tools scripts/install-etcd-tools Engines/etcd/Fuzz/run fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
+	scripts/install-bench-tools scripts/install-nfs-tools scripts/install-etcd-tools scripts/install-arm64-tools scripts/unpack-debian \
+	Engines/etcd/Fuzz/run fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
 MAN := $(patsubst %.in,%,$(wildcard man/*.in))
 GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlock.fish
@@ -50,21 +57,43 @@ EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -
 	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -mergeable-traps -Xllvm -inline-threshold=0 \
 	-Xllvm -sil-inline-overall-caller-block-limit=0 -Xllvm -sil-disable-pass=closure-specialize \
 	-Xfrontend -entry-point-function-name -Xfrontend swlock_main \
-	$(addprefix -Xcc ,$(SYSROOT)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
-OBJECTS := .build-embedded/$(LIBC)
+	$(SWIFT_TARGET) $(addprefix -Xcc ,$(SYSROOT) $(TARGET)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
+OBJECTS := .build-embedded/$(LIBC)$(CROSS:%=-%)
 # With musl, Swift and C see its headers only: layouts and constants differ. Its compiler knows where they are,
 # and the linker is told what that would link.
 ifeq ($(LIBC),musl)
 HASH := \#
 MUSL_HEADERS = $(dir $(lastword $(shell $(MUSL_GCC) -M -include features.h -x c /dev/null)))
 MUSL_FILES = $(dir $(filter %crt1.o,$(shell $(MUSL_GCC) -static '-$(HASH)$(HASH)$(HASH)' -x c /dev/null 2>&1)))
-SYSROOT := --sysroot=$(CURDIR)/$(OBJECTS)/sysroot
+BUILTINS = $(shell $(TOOLCHAIN)clang --rtlib=compiler-rt -print-libgcc-file-name)
+SYSROOT = --sysroot=$(CURDIR)/$(OBJECTS)/sysroot
 BEFORE = -nostdlib $(MUSL_FILES)crt1.o $(MUSL_FILES)crti.o
-AFTER = $(MUSL_FILES)libc.a $(shell $(TOOLCHAIN)clang --rtlib=compiler-rt -print-libgcc-file-name) $(MUSL_FILES)crtn.o
+AFTER = $(MUSL_FILES)libc.a $(BUILTINS) $(MUSL_FILES)crtn.o
+endif
+# The compiler has Embedded Swift's own library for other processors without a system only; the headers are those of
+# Linux with musl. An atomic operation is a few instructions that each of these processors has, no call.
+ifneq ($(CROSS),)
+ifneq ($(CROSS),arm64)
+$(error ARCH=$(ARCH) is neither this machine (which is $(OWN)) nor arm64)
+endif
+ifneq ($(LIBC)$(ENGINES),musl)
+$(error ARCH=$(ARCH) is built with musl and without engines)
+endif
+NOT_CROSS := $(filter-out all dist deb install uninstall clean arm64-test $(BUILD)/%,$(MAKECMDGOALS))
+ifneq ($(NOT_CROSS),)
+$(error make $(NOT_CROSS) is for this machine only, not for ARCH=$(ARCH))
+endif
+CROSS_FILES := .build-cross/$(CROSS)/usr
+MUSL_HEADERS = $(CURDIR)/$(CROSS_FILES)/include/aarch64-linux-musl
+MUSL_FILES = $(CROSS_FILES)/lib/aarch64-linux-musl/
+BUILTINS = $(wildcard $(CROSS_FILES)/lib/gcc/aarch64-linux-gnu/*/libgcc.a)
+TARGET := --target=aarch64-linux-musl -mno-outline-atomics
+SWIFT_TARGET := -target aarch64-none-none-elf
+OBJCOPY := $(TOOLCHAIN)llvm-objcopy
 endif
 # What the plain paths use stands side by side, on few pages; so do the headers, constants and data. Constants and
 # code are one segment, so that the kernel maps what is around a page of either at once, and the data begin a page.
-LINK = $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
+LINK = $(TARGET) $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
 	-Wl,--icf=all -Wl,-z,separate-loadable-segments -Wl,--no-rosegment -Wl,-z,norelro -Wl,-O2 \
 	-Wl,--symbol-ordering-file=scripts/functions.order \
 	-Wl,--no-warn-symbol-ordering $(OBJECTS)/*.o $(AFTER)
@@ -84,15 +113,17 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
-.PHONY: all build/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
+.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
 
-all: build/swlock
+all: $(BUILD)/swlock
 
 # Whichever was built last is what everything here installs and tests.
-build/swlock: build/$(LIBC)/swlock
+$(BUILD)/swlock: $(BUILD)/$(LIBC)/swlock
 	@cmp -s $< $@ || ln -f $< $@
 
-build/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
+$(BUILD)/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
+	$(if $(CROSS),@[ -e "$(BUILTINS)" ] || \
+		{ echo 'ARCH=$(ARCH) needs musl for that: run scripts/install-$(ARCH)-tools' >&2; exit 1; })
 	rm -rf $(OBJECTS)
 	mkdir -p $(OBJECTS)/empty $(@D)
 	$(if $(SYSROOT),mkdir -p $(OBJECTS)/sysroot/usr && ln -s $(MUSL_HEADERS) $(OBJECTS)/sysroot/usr/include)
@@ -102,7 +133,7 @@ build/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
 			$(OBJECTS)/empty/Empty.swift || exit; \
 	done
 	for file in $(notdir $(wildcard Sources/CSystem/*.c)); do \
-		$(TOOLCHAIN)clang $(SYSROOT) -Os -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
+		$(TOOLCHAIN)clang $(SYSROOT) $(TARGET) -Os -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
 			-c Sources/CSystem/$$file -o $(OBJECTS)/$$file.o || exit; \
 	done
 	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -module-name swlock -Iempty -c $(SHIPPED:%=../../%)
@@ -265,10 +296,10 @@ bench: build/swlock
 	bench/order build/swlock build/ORDER.md
 	$(if $(QUICK),,cd build && cat PERFORMANCE.md WAITING.md PEERS.md HARDLINK.md STATUS.md CLEANUP.md ORDER.md >../docs/PERFORMANCE.md)
 
-install: build/swlock $(ENGINES:%=build/swlock-%)
+install: $(BUILD)/swlock $(ENGINES:%=build/swlock-%)
 	scripts/personalities check "$(DESTDIR)$(BINDIR)/swlock" "$(DESTDIR)$(PERSONALITYDIR)" \
 		$(PERSONALITIES)
-	install -D -T -m 755 build/swlock "$(DESTDIR)$(BINDIR)/swlock"
+	install -D -T -m 755 $(BUILD)/swlock "$(DESTDIR)$(BINDIR)/swlock"
 	for engine in $(ENGINES); do \
 		install -D -T -m 755 build/swlock-$$engine "$(DESTDIR)$(ENGINEDIR)/$$engine" || exit; \
 	done
@@ -298,13 +329,13 @@ packaged:
 		{ echo 'packages are built with musl: apt-get install musl-tools' >&2; exit 1; }
 
 # The same of the same sources, byte by byte.
-dist: packaged build/swlock
-	scripts/make-dist $(VERSION) "$(DISTDIR)"
+dist: packaged $(BUILD)/swlock
+	ARCH=$(ARCH) scripts/make-dist $(VERSION) "$(DISTDIR)"
 
 # ENGINES=etcd: one for that as well.
-deb: packaged build/swlock $(ENGINES:%=build/swlock-%)
-	scripts/make-deb $(VERSION) "$(DISTDIR)" $(ENGINES)
+deb: packaged $(BUILD)/swlock $(ENGINES:%=build/swlock-%)
+	ARCH=$(ARCH) scripts/make-deb $(VERSION) "$(DISTDIR)" $(ENGINES)
 
 clean:
-	rm -rf build .build .build-embedded .build-fuzz .build-python .build-etcd .build-etcd-go Engines/etcd/.build*
+	rm -rf build .build .build-embedded .build-fuzz .build-python .build-etcd .build-cross .build-etcd-go Engines/etcd/.build*
 	rm -f $(ETCD_MESSAGES) $(ETCD)/CMessages/include/*

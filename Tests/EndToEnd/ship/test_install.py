@@ -50,10 +50,11 @@ def built():
 def make(target, check=True, **variables):
     """Runs make as a user would who has neither its variables nor another make around it."""
     own = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "PERSONALITIES", "PERSONALITYDIR")
-    own += ("PREFIX", "DESTDIR", "BINDIR", "DATADIR", "ZSHDIR", "DISTDIR")
+    own += ("PREFIX", "DESTDIR", "BINDIR", "DATADIR", "ZSHDIR", "DISTDIR", "ARCH")
     env = {name: value for name, value in os.environ.items() if name not in own}
     words = [f"{name}={value}" for name, value in variables.items()]
-    command = ["make", "-C", PROJECT, "-o", "build/swlock", target, *words]
+    present = ["-o", "build/swlock", "-o", "build/arm64/swlock"]
+    command = ["make", "-C", PROJECT, *present, target, *words]
     result = subprocess.run(command, env=env, capture_output=True, timeout=60)
     assert result.returncode == 0 or not check, result
     return result

@@ -21,13 +21,14 @@ pytestmark = needs_make
 needs_dpkg = needs_tool("dpkg-deb")
 
 
-def package(target, place, **environment):
+def package(target, place, architecture=None, **environment):
     """Makes it in `place`, and returns the file."""
+    words = {"ARCH": architecture} if architecture else {}
     environment = {"SOURCE_DATE_EPOCH": EPOCH, **environment}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        make(target, DISTDIR=place)
+        make(target, DISTDIR=place, **words)
     (file,) = [path for path in place.iterdir() if path.name != "SHA256SUMS"]
     return file
 
@@ -37,12 +38,13 @@ def version():
     return result.stdout.split()[1].decode()
 
 
-def twice(target, folder):
+def twice(target, folder, architecture=None):
     """What it makes in two places, each time in other circumstances."""
-    first = package(target, folder / "one", TZ="UTC", LC_ALL="C", HOME="/")
+    first = package(target, folder / "one", architecture, TZ="UTC", LC_ALL="C", HOME="/")
     mask = os.umask(0o077)
     try:
-        second = package(target, folder / "two ’s", TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+        place = folder / "two ’s"
+        second = package(target, place, architecture, TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
     finally:
         os.umask(mask)
     return first, second
@@ -93,6 +95,50 @@ def test_without_a_date_that_of_the_last_commit_is_taken(folder):
     command = [PROJECT / "scripts/source-date"]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": ""}
     assert subprocess.run(command, env=environment, capture_output=True).stdout == date
+
+
+# Other processors
+
+ARM64 = PROJECT / "build/arm64/swlock"
+needs_arm64 = pytest.mark.skipif(not ARM64.exists(), reason="needs make ARCH=arm64")
+
+
+@needs_arm64
+def test_the_tarball_for_arm64_has_the_binary_for_that(folder):
+    first, second = twice("dist", folder, "arm64")
+    assert first.name == f"swlock-{version()}-linux-aarch64.tar.gz"
+    assert first.read_bytes() == second.read_bytes()
+    subprocess.run(["tar", "xf", first, "-C", folder], check=True)
+    root = folder / first.name.removesuffix(".tar.gz")
+    assert set(files_in(root)) == set(FILES) | DOCUMENTS | EXAMPLES
+    assert (root / "bin/swlock").read_bytes() == ARM64.read_bytes()
+
+
+@needs_arm64
+@needs_dpkg
+def test_the_debian_package_for_arm64_has_the_binary_for_that(folder):
+    first, second = twice("deb", folder, "arm64")
+    assert first.name == f"swlock_{version()}-1_arm64.deb"
+    assert first.read_bytes() == second.read_bytes()
+    assert fields(first)["Architecture"] == "arm64"
+    subprocess.run(["dpkg-deb", "-x", first, folder / "root"], check=True)
+    assert (folder / "root/usr/bin/swlock").read_bytes() == ARM64.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ({"target": "all", "ARCH": "foo"}, b"ARCH=foo is neither this machine (which is "),
+        ({"target": "test", "ARCH": "arm64"}, b"make test is for this machine only"),
+        ({"target": "deb", "ARCH": "arm64", "ENGINES": "etcd"}, b"without engines"),
+        ({"target": "all", "ARCH": "arm64", "LIBC": "glibc"}, b"with musl"),
+    ],
+)
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs x86-64")
+def test_what_cannot_be_made_for_another_processor_is_said_in_one_line(words, said):
+    result = make(**words, check=False)
+    assert result.returncode == 2
+    assert said in result.stderr and result.stderr.count(b"\n") == 1
 
 
 # The Debian package
