@@ -27,12 +27,12 @@ DISTDIR ?= build/dist
 # So many files of tests at once: most tests wait.
 JOBS ?= 3
 PYTEST := .build-python/bin/pytest -p no:cacheprovider --numprocesses $(JOBS) --dist loadfile
-VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
+SOURCE_VERSION := $(shell sed -n 's/^package let version.*"\(.*\)"$$/\1/p' Sources/CommandLine/EntryPoint.swift)
 
 SOURCES := $(shell find Sources -name '*.swift' -o -name '*.[ch]') Package.swift
 SCRIPTS := .ci/run scripts/quick scripts/record-functions scripts/reference scripts/install-test-tools scripts/check-binary scripts/personalities \
-	scripts/make-dist scripts/make-deb scripts/source-date scripts/checksums scripts/prove-package \
-	scripts/install-bench-tools scripts/install-nfs-tools scripts/install-etcd-tools scripts/install-arm64-tools scripts/unpack-debian \
+	scripts/make-dist scripts/make-deb scripts/make-rpm scripts/make-release scripts/source-date scripts/checksums scripts/prove-package \
+	scripts/install-bench-tools scripts/install-release-tools scripts/install-nfs-tools scripts/install-etcd-tools scripts/install-arm64-tools scripts/unpack-debian \
 	Engines/etcd/Fuzz/run fuzz/run Tests/NFS/guest Tests/NFS/tools/count \
 	Tests/NFS/tools/work Tests/NFS/tools/impatient
 MAN := $(patsubst %.in,%,$(wildcard man/*.in))
@@ -79,7 +79,7 @@ endif
 ifneq ($(LIBC)$(ENGINES),musl)
 $(error ARCH=$(ARCH) is built with musl and without engines)
 endif
-NOT_CROSS := $(filter-out all dist deb install uninstall clean arm64-test $(BUILD)/%,$(MAKECMDGOALS))
+NOT_CROSS := $(filter-out all version dist deb rpm install uninstall clean arm64-test $(BUILD)/%,$(MAKECMDGOALS))
 ifneq ($(NOT_CROSS),)
 $(error make $(NOT_CROSS) is for this machine only, not for ARCH=$(ARCH))
 endif
@@ -113,7 +113,7 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
-.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb clean
+.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb rpm release release-test version clean
 
 all: $(BUILD)/swlock
 
@@ -330,11 +330,29 @@ packaged:
 
 # The same of the same sources, byte by byte.
 dist: packaged $(BUILD)/swlock
-	ARCH=$(ARCH) scripts/make-dist $(VERSION) "$(DISTDIR)"
+	ARCH=$(ARCH) scripts/make-dist $(SOURCE_VERSION) "$(DISTDIR)"
 
 # ENGINES=etcd: one for that as well.
 deb: packaged $(BUILD)/swlock $(ENGINES:%=build/swlock-%)
-	ARCH=$(ARCH) scripts/make-deb $(VERSION) "$(DISTDIR)" $(ENGINES)
+	ARCH=$(ARCH) scripts/make-deb $(SOURCE_VERSION) "$(DISTDIR)" $(ENGINES)
+
+rpm: packaged $(BUILD)/swlock
+	ARCH=$(ARCH) scripts/make-rpm $(SOURCE_VERSION) "$(DISTDIR)"
+
+# All of that, for both processors, with the sources and the notes: VERSION is what is about to be released.
+VERSION ?= $(SOURCE_VERSION)
+release:
+	scripts/install-test-tools
+	scripts/install-release-tools
+	scripts/make-release "$(VERSION)" "$(DISTDIR)"
+
+# Twice, and what is in it.
+release-test: build/swlock
+	scripts/install-test-tools
+	SWLOCK_RELEASE=1 $(PYTEST) --numprocesses 0 Tests/EndToEnd/ship/test_release.py
+
+version:
+	@echo $(SOURCE_VERSION)
 
 clean:
 	rm -rf build .build .build-embedded .build-fuzz .build-python .build-etcd .build-cross .build-etcd-go Engines/etcd/.build*

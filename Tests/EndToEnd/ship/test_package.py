@@ -19,6 +19,10 @@ EXAMPLES = {f"examples/{path.name}" for path in (PROJECT / "examples").iterdir()
 
 pytestmark = needs_make
 needs_dpkg = needs_tool("dpkg-deb")
+needs_rpm = needs_tool("rpmbuild")
+every_package = pytest.mark.parametrize(
+    "target", ["dist", pytest.param("deb", marks=needs_dpkg), pytest.param("rpm", marks=needs_rpm)]
+)
 
 
 def package(target, place, architecture=None, **environment):
@@ -50,7 +54,7 @@ def twice(target, folder, architecture=None):
     return first, second
 
 
-@pytest.mark.parametrize("target", ["dist", pytest.param("deb", marks=needs_dpkg)])
+@every_package
 def test_the_same_binary_makes_the_same_package_byte_by_byte(folder, target):
     first, second = twice(target, folder)
     assert first.name == second.name
@@ -58,7 +62,7 @@ def test_the_same_binary_makes_the_same_package_byte_by_byte(folder, target):
     assert version() in first.name
 
 
-@pytest.mark.parametrize("target", ["dist", pytest.param("deb", marks=needs_dpkg)])
+@every_package
 def test_the_checksums_are_those_of_the_packages(folder, target):
     file = package(target, folder / "made")
     text = (folder / "made/SHA256SUMS").read_text()
@@ -208,12 +212,60 @@ def test_the_debian_package_installs_and_leaves_nothing_when_it_is_purged(folder
     assert b"swlock" not in (base / "status").read_bytes()
 
 
+# The RPM package
+
+
+def queried(file, form):
+    return subprocess.run(["rpm", "-qp", "--qf", form, file], capture_output=True, check=True, text=True).stdout
+
+
+@needs_rpm
+@pytest.mark.parametrize(
+    ("architecture", "machine"), [(None, os.uname().machine), pytest.param("arm64", "aarch64", marks=needs_arm64)]
+)
+def test_the_rpm_package_has_everything_and_depends_on_nothing(folder, architecture, machine):
+    file = package("rpm", folder / "made", architecture)
+    assert file.name == f"swlock-{version()}-1.{machine}.rpm"
+    assert queried(file, "%{VERSION} %{ARCH} %{LICENSE} %{BUILDTIME}") == f"{version()} {machine} MIT {EPOCH}"
+    assert {name.partition("(")[0] for name in queried(file, "[%{REQUIRENAME}\n]").split()} == {"rpmlib"}
+    assert "(none)" in queried(file, "%{PREIN} %{POSTIN} %{PREUN} %{POSTUN}")
+    documents, licenses = "usr/share/doc/swlock", "usr/share/licenses/swlock/LICENSE"
+    wanted = {path if not path.startswith("share/man") else f"{path}.gz" for path in FILES}
+    wanted = {f"usr/{path}" for path in wanted} | {"usr/libexec/swlock/bin/flock", "usr/libexec/swlock/bin/lockrun"}
+    wanted |= {f"{documents}/{name}" for name in ("README.md", "CHANGELOG.md", *EXAMPLES)} | {licenses}
+    modes = dict(line.rsplit(" ", 1) for line in queried(file, "[%{FILENAMES} %{FILEMODES:perms}\n]").splitlines())
+    assert {name[1:] for name, mode in modes.items() if mode[0] != "d"} == wanted
+    assert modes["/usr/bin/swlock"] == "-rwxr-xr-x"
+    assert set(queried(file, "[%{FILEUSERNAME} %{FILEGROUPNAME}\n]").split()) == {"root"}
+
+
+@needs_root
+@needs_rpm
+def test_the_rpm_package_installs_and_leaves_nothing_when_it_is_erased(folder):
+    file = package("rpm", folder / "made")
+    root = folder / "root"
+    (root / "usr/share/doc").mkdir(parents=True)
+    command = ["rpm", "--root", root, "--dbpath", "/db", "--noscripts"]
+    environment = {**os.environ, "HOME": "/"}
+    install = [*command, "--install", "--ignorearch", file]
+    if subprocess.run(["rpm", "--force-debian", "--version"], capture_output=True).returncode == 0:
+        install.insert(1, "--force-debian")
+    subprocess.run(install, check=True, capture_output=True, env=environment)
+    place = root / "usr/libexec/swlock/bin/flock"
+    assert subprocess.run([place, "--version"], capture_output=True).stdout.startswith(b"flock ")
+    erase = [*install[: install.index("--install")], "--erase", "swlock"]
+    subprocess.run(erase, check=True, capture_output=True, env=environment)
+    assert [path for path in root.rglob("*") if path.is_file() and root / "db" not in path.parents] == []
+    assert not any("swlock" in path.name for path in root.rglob("*"))
+
+
 @needs_root
 @needs_tool("debootstrap")
 @pytest.mark.skipif("SWLOCK_SLOW" not in os.environ, reason="needs SWLOCK_SLOW=1, and a mirror")
 @pytest.mark.timeout(1800)
-def test_the_debian_package_is_used_in_a_fresh_debian(folder):
-    file = package("deb", folder / "made")
+@pytest.mark.parametrize("target", ["deb", pytest.param("rpm", marks=needs_rpm)])
+def test_the_package_is_used_in_a_fresh_debian(folder, target):
+    file = package(target, folder / "made")
     command = [PROJECT / "scripts/prove-package", file]
     result = subprocess.run(command, capture_output=True, timeout=1700)
     assert result.returncode == 0, result
