@@ -37,7 +37,9 @@ let package = Package(
     .executableTarget(
       name: "contender", dependencies: ["CSystem", "Locking"], path: "bench/Contender",
       swiftSettings: settings),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: settings),
+    .target(
+      name: "TestSupport", dependencies: ["CSystem"], path: "Tests/TestSupport",
+      swiftSettings: settings),
     .testTarget(
       name: "LockingTests", dependencies: ["CSystem", "Locking", "SystemInterface", "TestSupport"],
       swiftSettings: settings),

@@ -63,7 +63,8 @@ import Testing
   /// Like one of NFS whose server is gone.
   @Test(.needsSilentFileSystem)
   func aFileSystemThatDoesNotAnswerStopsNobodyElse() throws {
-    let fileSystem = try SilentFileSystem(in: scratch)
+    try scratch.write("")
+    let fileSystem = try SilentFileSystem(in: scratch.folder)
     let dead = scratch.path("dead/lock")
     fileSystem.fallSilent()
     let isOver = Counter()

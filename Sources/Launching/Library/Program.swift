@@ -4,8 +4,9 @@
   /// A program to run, for tasks: a value, of which nothing is started yet.
   ///
   /// Either it runs, or it never began, and the error names the step. It gets the descriptors 0, 1 and 2, those that
-  /// are to be inherited and no other, default dispositions of all signals, and a process group of its own. One starts
-  /// after the other: a program whose file is on a server that does not answer keeps others from starting.
+  /// are to be inherited and no other, default dispositions of all signals, and a process group of its own. A program
+  /// whose file, or folder, is on a server that does not answer takes a thread until it does, and keeps nobody else from
+  /// starting one.
   ///
   /// ```swift
   /// let result = try await Program("make", "check").run(output: .collected(limit: 1 << 20), timeout: .seconds(600))
@@ -164,34 +165,19 @@
     private func start(
       _ output: Output, _ errors: Output
     ) async throws(LaunchError) -> Started {
-      // To open a file may take long, and nobody else's start shall wait for that.
-      let files = try await WaitingThreads.call { [input] () -> Swift.Result<Files, LaunchError> in
-        do throws(LaunchError) {
-          return .success(try Files(input, output, errors))
-        } catch {
-          return .failure(error)
-        }
+      // To open a file may take long, and that is no work for the threads below.
+      let files = try await WaitingThreads.call { [input] in
+        Swift.Result { () throws(LaunchError) in try Files(input, output, errors) }
       }.get()
-      let started = Guarded<Swift.Result<Started, LaunchError>?>(nil)
-      await withCheckedContinuation { continuation in
-        let work: LastingThread.Work = { [self] in
-          do throws(LaunchError) {
-            let own = try begin(files)
-            started.withLock { $0 = .success(own) }
-          } catch {
-            started.withLock { $0 = .failure(error) }
-          }
-          continuation.resume()
+      let started: Swift.Result<Started, LaunchError>
+      do throws(Errno) {
+        started = try await LastingThreads.starting.call { [self] in
+          Swift.Result { () throws(LaunchError) in try begin(files) }
         }
-        do throws(Errno) {
-          try LastingThread.starting.run(work)
-        } catch {
-          let failure = LaunchError(step: .clone, errno: error)
-          started.withLock { $0 = .failure(failure) }
-          continuation.resume()
-        }
+      } catch {
+        throw LaunchError(step: .clone, errno: error)
       }
-      return try started.withLock { $0.take()! }.get()
+      return try started.get()
     }
 
     private func begin(_ files: Files) throws(LaunchError) -> Started {
@@ -208,7 +194,7 @@
     private func command(_ files: Files) -> Command {
       var command = Command(
         CStringVector(arguments), environment: .environment(setting: environment))
-      command.inheritedDescriptors = inherits
+      command.inheritedDescriptors = ascending(inherits)
       command.group = .newInBackground
       if endsWithThisProcess { command.parentDeathSignal = SIGKILL }
       if let own = processSetup {
@@ -222,15 +208,12 @@
       return command
     }
 
-    // A range above all numbers that there can be.
-    private static let closesOnExec = csystem_close_range_on_exec(UInt32.max, UInt32.max) == 0
-
     /// Nil where there is nothing to be set up: then nothing of this process is copied.
     private var processSetup: ProcessSetup? {
       let isPlain =
         folder == nil && setup.niceness == nil && setup.ioPriority == nil
         && setup.namespaces == Namespaces() && setup.limits.isEmpty
-        && setup.credentials == Credentials() && setup.creationMask == nil && Self.closesOnExec
+        && setup.credentials == Credentials() && setup.creationMask == nil
       if isPlain { return nil }
       let own = ProcessSetup()
       own.folder = folder

@@ -5,8 +5,15 @@ internal import CSystem
 func closeDescriptors(
   from lowest: Int32 = STDERR_FILENO + 1, besides kept: [Int32] = []
 ) throws(LaunchError) {
+  try closeDescriptors(from: lowest, besidesAscending: ascending(kept))
+}
+
+/// The same of numbers that are in order: needs no memory.
+func closeDescriptors(
+  from lowest: Int32 = STDERR_FILENO + 1, besidesAscending kept: [Int32]
+) throws(LaunchError) {
   var first = lowest
-  for number in ascending(kept) where number >= first {
+  for number in kept where number >= first {
     if number > first { try close(first...(number - 1)) }
     first = number + 1
   }

@@ -9,7 +9,7 @@ struct Preparation {
   private let standardOutput: Int32?
   #if !hasFeature(Embedded)
     private let standardDescriptors: [Int32]
-    private let closesOtherDescriptors: Bool
+    var closesOtherDescriptors: Bool
   #endif
   private let parentDeathSignal: Int32?
   private let parent: Int32
@@ -32,6 +32,7 @@ struct Preparation {
     #if !hasFeature(Embedded)
       standardDescriptors = command.standardDescriptors
       closesOtherDescriptors = command.closesOtherDescriptors
+      assert(!closesOtherDescriptors || inherited == ascending(inherited))
     #endif
     parentDeathSignal = command.parentDeathSignal
     parent = parentDeathSignal == nil ? 0 : getpid()
@@ -73,14 +74,6 @@ struct Preparation {
       // The parent may have died before that, and nobody would tell.
       if parentHasDied(parent) { return }
     }
-    #if !hasFeature(Embedded)
-      if closesOtherDescriptors,
-        csystem_close_range_on_exec(UInt32(STDERR_FILENO) + 1, UInt32.max) != 0
-      {
-        _ = fail(.closeRange)
-        return
-      }
-    #endif
     if setup == nil {
       for descriptor in inherited where csystem_fcntl(descriptor, F_SETFD, 0) != 0 {
         _ = fail(.fcntl)
@@ -95,6 +88,15 @@ struct Preparation {
       for (number, descriptor) in standardDescriptors.enumerated() {
         if dup2(descriptor, Int32(number)) < 0 {
           _ = fail(.dup2)
+          return
+        }
+      }
+      // Closed, not only to be closed by the exec: that may hang, and they may be locks, or ends of pipes.
+      if closesOtherDescriptors {
+        do throws(LaunchError) {
+          try closeDescriptors(besidesAscending: inherited)
+        } catch {
+          self.error = error
           return
         }
       }

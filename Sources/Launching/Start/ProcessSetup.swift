@@ -24,11 +24,11 @@ public final class ProcessSetup {
   public var credentials = Credentials()
   /// The file mode creation mask (umask(2)).
   public var creationMask: UInt32?
-  /// The working directory (chdir(2)), entered as the user that the command is.
-  public var folder: ByteString?
   /// Whether every descriptor above 2 is closed that neither `descriptors` nor
   /// `Command.inheritedDescriptors` names.
   public var closesOtherDescriptors = false
+  /// The working directory (chdir(2)), entered as the user that the command is.
+  public var folder: ByteString?
   /// The program's file, where that is not the first argument.
   public var executable: ByteString?
   /// Whether a program without a slash is looked up in the command's own $PATH. Otherwise it is a path.
@@ -130,8 +130,9 @@ extension ProcessSetup {
       try become(credentials)
     }
     if let creationMask { umask(creationMask) }
-    if let folder { try check(.chdir, folder.withCString { chdir($0) }) }
+    // Before what may hang: they may be locks, or ends of pipes.
     if closesOtherDescriptors { try closeAll(besides: inherited, kept) }
+    if let folder { try check(.chdir, folder.withCString { chdir($0) }) }
   }
 
   /// All sources are moved out of the way first, so that a number may be another one's source.

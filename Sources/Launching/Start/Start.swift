@@ -95,6 +95,17 @@ public func replaceProcess(with command: Command) -> LaunchError {
   csystem_join_sentry()
   var preparation = Preparation(command)
   if command.signals == .inherited { preparation.inheritedMask = .current }
+  #if !hasFeature(Embedded)
+    // This process has them yet if there is no such program.
+    if preparation.closesOtherDescriptors {
+      preparation.closesOtherDescriptors = false
+      do throws(LaunchError) {
+        try closeDescriptorsOnExec()
+      } catch {
+        return error
+      }
+    }
+  #endif
   withExtendedLifetime(command) { preparation.becomeInPlace() }
   return preparation.error ?? LaunchError(step: .exec, errno: .invalid)
 }

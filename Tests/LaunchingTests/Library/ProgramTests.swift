@@ -10,6 +10,19 @@ import Testing
 @Suite(.takingTurns) struct ProgramTests {
   private func shell(_ script: String) -> Program { Program("sh", "-c", script) }
 
+  /// How many children of this process wait for an answer of a FUSE server, or for another one that does.
+  private func hangingChildren() -> Int {
+    let tasks = (try? FileManager.default.contentsOfDirectory(atPath: "/proc/self/task")) ?? []
+    let children = tasks.flatMap { task in
+      let text = try? String(contentsOfFile: "/proc/self/task/\(task)/children", encoding: .utf8)
+      return text?.split(separator: " ") ?? []
+    }
+    return children.count { child in
+      let place = try? String(contentsOfFile: "/proc/\(child)/wchan", encoding: .utf8)
+      return ["request_wait_answer", "fuse_lock_inode", "d_alloc_parallel"].contains(place)
+    }
+  }
+
   private func collect(_ script: String) async throws -> String {
     try await shell(script).run(output: .collected(limit: 1 << 20)).text
   }
@@ -94,6 +107,48 @@ import Testing
     #expect(try other.wait() == .exited(code: 5))
   }
 
+  // MARK: - A server that does not answer
+
+  /// Neither what begins after it, nor anything that this process has open, waits for a start that hangs.
+  @Test(.needsSilentFileSystem, arguments: [false, true])
+  func aStartThatHangsKeepsNothing(isInFolder: Bool) async throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    for number in 0..<3 {
+      let path = "\(folder)/\(number)"
+      if isInFolder {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: false)
+      } else {
+        try "#!/bin/sh\n".write(toFile: path, atomically: false, encoding: .utf8)
+        try #require(chmod(path, 0o755) == 0)
+      }
+    }
+    let fileSystem = try SilentFileSystem(in: folder)
+    fileSystem.fallSilent()
+    var ends: (reading: CInt, writing: CInt) = (-1, -1)
+    try #require(csystem_pipe(&ends.reading, &ends.writing) == 0)
+    defer { close(ends.reading) }
+    // More than there are threads for it at first.
+    let hanging = (0..<3).map { number in
+      let place = "\(folder)/dead/\(number)"
+      var program = isInFolder ? shell("true") : Program(place)
+      if isInFolder { program.folder = ByteString(place) }
+      return Task { [program] in try await program.run() }
+    }
+    while hangingChildren() < 3 { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(try await collect("echo goes on") == "goes on\n")
+    var other = shell("true")
+    other.setup.niceness = 1
+    #expect(try await other.run().termination == .exited(code: 0))
+    // Their copies of this end are closed already.
+    close(ends.writing)
+    var byte: UInt8 = 0
+    #expect(try waitUntilReadable([ends.reading], by: .seconds(60)) != nil)
+    #expect(read(ends.reading, &byte, 1) == 0)
+    fileSystem.answer()
+    for one in hanging { #expect(try await one.value.termination == .exited(code: 0)) }
+  }
+
   // MARK: - Ending it
 
   @Test func itsTimeIsLimited() async throws {
@@ -159,6 +214,16 @@ import Testing
     #expect(try await program.run(output: .collected(limit: 100)).text == "1\n")
     program.inherits = []
     #expect(try await program.run(output: .collected(limit: 100)).text == "0\n")
+  }
+
+  @Test func afterAnExecThatFailedEverythingIsStillOpen() throws {
+    let pipe = try SystemInterface.Pipe()
+    let before = try openDescriptors()
+    #expect(throws: LaunchError(step: .exec, errno: .missing)) {
+      try Program("/missing").replaceProcess()
+    }
+    #expect(try openDescriptors() == before)
+    #expect(write(pipe.writing.number, "x", 1) == 1)
   }
 
   @Test func itReadsAndWritesWhereItIsTold() async throws {

@@ -307,7 +307,8 @@ import Testing
   /// Its thread is in open(2), which no signal ends, and gives back what it wins when the server answers.
   @Test(.needsSilentFileSystem)
   func whoIsCancelledAtASilentServerGoesOn() async throws {
-    let fileSystem = try SilentFileSystem(in: scratch)
+    try scratch.write("")
+    let fileSystem = try SilentFileSystem(in: scratch.folder)
     let lock = lock(.flock, "dead/lock")
     fileSystem.fallSilent()
     let tasks = (0..<2).map { _ in Task { try await lock.withLock {} } }
