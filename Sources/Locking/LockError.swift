@@ -8,8 +8,7 @@ public enum LockError: Error, Equatable, Sendable {
   case busy
   /// The same, at the end of the patience.
   case timedOut
-  /// The same, when only other programs that may be about to remove the lock were still waited for
-  /// (`HardlinkPolicy.settle`).
+  /// The same, when only other programs that may be about to remove the lock were still waited for.
   case unsettled
   /// This process has a POSIX lock on the file already; one more descriptor would drop it.
   case alreadyHeld
@@ -17,7 +16,7 @@ public enum LockError: Error, Equatable, Sendable {
   case refused(Refusal)
   /// Locks at that path do not exclude, or the range was asked of a mode without ranges.
   case unsupported(Unsupported)
-  /// `interruption` became readable during the wait, or the wait for a lock of the kernel's was called off.
+  /// The wait was called off.
   case interrupted
   /// In `hardlink` mode: the lock is not held for this owner, or not any more.
   case notHeld

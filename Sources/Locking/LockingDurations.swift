@@ -28,26 +28,4 @@
       hardlink.clockSlop = Span(clockSlop)
     }
   }
-
-  extension HardlinkLocation {
-    @_disfavoredOverload
-    package func refresh(of owner: LockOwner?, lifetime: Duration) throws(LockError) {
-      try refresh(of: owner, lifetime: Span(lifetime))
-    }
-
-    @_disfavoredOverload
-    package func transfer(
-      of owner: LockOwner?, to heir: LockOwner, lifetime: Duration
-    ) throws(LockError) {
-      try transfer(of: owner, to: heir, lifetime: Span(lifetime))
-    }
-  }
-
-  extension HardlinkCleanUpOptions {
-    /// - Parameter olderThan: leave alone what was changed later than that long ago.
-    package init(olderThan: Duration) {
-      self.init()
-      self.olderThan = Span(olderThan)
-    }
-  }
 #endif

@@ -98,17 +98,3 @@ package final class FreeWait {
     watch.sleep(span)
   }
 }
-
-/// Waits until all `paths` are free, as `FreeWait` does.
-///
-/// - Throws: `busy`, `timedOut`; as `FreeWait.look()`.
-package func waitUntilFree(
-  _ paths: [ByteString], _ condition: FreeCondition, _ patience: Patience = .forever
-) throws(LockError) {
-  let wait = FreeWait(paths, condition)
-  while try wait.look() != nil {
-    if patience == .never { throw .busy }
-    if patience.isOver { throw .timedOut }
-    wait.sleep(patience.bounding(.longest))
-  }
-}

@@ -22,9 +22,9 @@
     public var creation = Creation.ifMissing(permissions: nil, group: nil)
     /// Remove the file at release, if it is empty and nobody else has locked it by then.
     public var removesFile = false
-    /// Wait in order of arrival among processes, too, all of whom do (`swlock run --queue`); who would be one more than
-    /// so many that wait finds the lock busy. Nil: as the kernel has it. In mode `flock`, where the readers of this
-    /// process take turns then; of those who wait in its line, other processes see the first.
+    /// How many may wait, in order of arrival, also among processes that do so (`swlock run --queue`): whoever would be
+    /// one more finds the lock busy. `Int.max`: any number; nil: no order but the kernel's. In mode `flock`, where the
+    /// readers of this process take turns then. Of those who wait here other processes see the first.
     public var queueLimit: Int?
 
     /// The lock at a path. One that is no text is set as `path`.
