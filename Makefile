@@ -113,7 +113,7 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
-.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference bench install uninstall packaged dist deb rpm release release-test version clean
+.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference api api-baseline bench install uninstall packaged dist deb rpm release release-test version clean
 
 all: $(BUILD)/swlock
 
@@ -248,6 +248,7 @@ check: lint docs-check
 	shellcheck $(SCRIPTS) completions/swlock.bash
 	mandoc -T lint -W warning $(MAN)
 	scripts/reference build/reference
+	scripts/api check
 	scripts/check-binary build/swlock
 
 # The protocol of the hard-link locks, with spin. MODEL=full takes every run: hours, and up to 12 GB.
@@ -275,6 +276,15 @@ picture: build/swlock
 reference:
 	$(SWIFT) build
 	scripts/reference build/reference
+
+# The list of what is public, anew; and what a release is compared with from then on, once it is out.
+api:
+	$(SWIFT) build
+	scripts/api write
+
+api-baseline:
+	$(SWIFT) build
+	scripts/api release
 
 docs-check:
 	$(SWIFT) run --quiet swlock-docs --check .

@@ -2,7 +2,7 @@ internal import CSystem
 internal import SystemInterface
 
 /// swlock's version, as `--version` shows it.
-package let version: StaticString = "0.1.0"
+package let version: StaticString = "0.2.0"
 
 /// swlock, from argv to exit status: does what the process's arguments say, and returns its exit status.
 package func runSwlock() -> Int32 {

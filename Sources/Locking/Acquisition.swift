@@ -12,7 +12,7 @@ let maximumRestarts = 100
 ///
 /// - Returns: the lock, which is held until it is released or its life ends.
 /// - Throws: `LockError`; then nothing is held, and nothing is left but perhaps an empty lock file.
-public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
+package func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
   if request.path.isEmpty { throw .refused(.emptyPath) }
   var request = request
   if let fallback = request.fallback, reasonForFallback(of: request) != nil {
@@ -39,7 +39,7 @@ public func acquire(_ request: LockRequest) throws(LockError) -> HeldLock {
 ///   - willTake: called before each wait, with the place of the request that may be waited for.
 /// - Returns: the locks, as one, whose path and descriptor are those of the first request.
 /// - Throws: which request failed, and why. Then nothing is held.
-public func acquire(
+package func acquire(
   _ requests: [LockRequest], willTake: (Int) -> Void = { _ in }
 ) throws(FailedRequest) -> HeldLock {
   let hold = try SeveralAcquisition(requests).perform(willTake)
@@ -47,12 +47,12 @@ public func acquire(
 }
 
 /// Why several locks were not taken.
-public struct FailedRequest: Error, Equatable, Sendable {
+package struct FailedRequest: Error, Equatable, Sendable {
   /// The place of the request that failed.
-  public let index: Int
-  public let error: LockError
+  package let index: Int
+  package let error: LockError
 
-  public init(index: Int, error: LockError) {
+  package init(index: Int, error: LockError) {
     self.index = index
     self.error = error
   }

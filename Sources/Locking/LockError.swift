@@ -1,19 +1,22 @@
 /// Why a lock was not taken, or not released. Whoever gets one of these from `acquire` holds
 /// nothing.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum LockError: Error, Equatable, Sendable {
   /// Another process has a lock that excludes this one, and there was no patience to wait.
   case busy
   /// The same, at the end of the patience.
   case timedOut
-  /// The same, when only other programs that may be about to remove the lock were still waited for
-  /// (`HardlinkPolicy.settle`).
+  /// The same, when only other programs that may be about to remove the lock were still waited for.
   case unsettled
   /// This process has a POSIX lock on the file already; one more descriptor would drop it.
   case alreadyHeld
+  /// What stands at the path is not used as a lock file.
   case refused(Refusal)
   /// Locks at that path do not exclude, or the range was asked of a mode without ranges.
   case unsupported(Unsupported)
-  /// `interruption` became readable during the wait, or the wait for a lock of the kernel's was called off.
+  /// The wait was called off.
   case interrupted
   /// In `hardlink` mode: the lock is not held for this owner, or not any more.
   case notHeld
@@ -22,12 +25,12 @@ public enum LockError: Error, Equatable, Sendable {
   /// An engine said why, or nothing at all. On the heap, since this error is thrown in many places.
   indirect case engine(EngineTrouble)
   /// A system call failed.
-  case system(LockStep, Errno)
+  case system(LockStep, ErrorNumber)
 }
 
 extension LockError {
   /// Whether somebody else has the lock, or may have it.
-  public var isLoss: Bool {
+  package var isLoss: Bool {
     switch self {
     case .lost, .notHeld, .engine(.lost): true
     default: false
@@ -35,13 +38,13 @@ extension LockError {
   }
 
   /// Whether the lock is there until its time has passed, and will not be renewed.
-  public var endsLock: Bool { self == .engine(.died) }
+  package var endsLock: Bool { self == .engine(.died) }
 
   /// Whether nothing went wrong, and nothing is new.
-  public var isNoNews: Bool { self == .engine(.silent) }
+  package var isNoNews: Bool { self == .engine(.silent) }
 
   /// Whether the lock was not free, and not waited for.
-  public var isBusy: Bool {
+  package var isBusy: Bool {
     switch self {
     case .busy, .engine(.busy): true
     default: false
@@ -50,8 +53,13 @@ extension LockError {
 }
 
 /// What stands at the path, and is never used as a lock file.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum Refusal: Equatable, Sendable {
+  /// There is no path.
   case emptyPath
+  /// It is one of these.
   case fifo, socket
   /// A character device; block devices can be locked.
   case device
@@ -77,12 +85,17 @@ public enum Refusal: Equatable, Sendable {
 }
 
 /// What is in the way of a `hardlink` lock.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum Obstacle: Equatable, Sendable {
   /// As many a lock file of another kind is.
   case emptyFile
+  /// Any other file.
   case otherFile
   /// A file in portage's style, with a link that is no placeholder.
   case linkedFile
+  /// It is one of these.
   case directory, symbolicLink
   /// A FIFO, a socket or a device.
   case special
@@ -97,7 +110,12 @@ public enum Obstacle: Equatable, Sendable {
   }
 }
 
+/// What this lock, or this place, does not go with.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum Unsupported: Equatable, Sendable {
+  /// Only the modes `ofd` and `posix` lock ranges.
   case rangeInFlockMode
   /// Slots are whole, exclusive locks of the modes `ofd` and `posix`, 1 to 4096 of them.
   case slots
@@ -128,22 +146,30 @@ public enum Unsupported: Equatable, Sendable {
 }
 
 /// The step that failed, by the name of its system call.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum LockStep: Equatable, Sendable {
+  /// These calls; `touch` is futimens(2).
   case lstat, read, write, link, rename, mkdir, touch
   /// Opening the lock's folder.
   case folder
   /// Looking for the process that is to hold the lock.
   case owner
+  /// Opening, or making, the lock file.
   case open, create, fchown, fchmod, linkat
+  /// Locking, or waiting for that.
   case flock, fcntl, timer, poll
   /// Asking the kernel whether somebody has the file open.
   case lease
+  /// Looking at the file; `lockTable` is /proc/locks.
   case fstat, stat, fstatfs, mountTable, lockTable
+  /// Removing, or closing, the file.
   case unlink, close
   /// A thread that waits, and what interrupts it.
   case thread, pipe
 
-  public var name: StaticString {
+  package var name: StaticString {
     switch self {
     case .lstat: "lstat"
     case .read: "read"

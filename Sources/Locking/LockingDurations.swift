@@ -2,47 +2,30 @@
 #if !hasFeature(Embedded)
   extension Patience {
     /// To wait so long, from now on.
-    public static func within(_ duration: Duration) -> Patience { .until(.after(duration)) }
+    package static func within(_ duration: Duration) -> Patience { .until(.after(duration)) }
   }
 
   extension HeldLock {
     /// How long the lock may still be relied upon unless it is refreshed, not less than nothing; nil for a
     /// lock without a lifetime.
-    public var timeLeft: Duration? {
+    package var timeLeft: Duration? {
       deadline.map { max(.zero, $0 - .now).duration }
     }
+  }
+
+  extension HardlinkClaim {
+    /// How long its lifetime lasts, negative when it has passed; nil: for ever.
+    public var timeLeft: Duration? { remaining?.duration }
   }
 
   extension FluflPolicy {
     /// - Parameters:
     ///   - lifetime: nil: without an end.
     ///   - clockSlop: how long after the end of its lifetime a claim is still respected.
-    public init(lifetime: Duration?, clockSlop: Duration = .seconds(10)) {
+    package init(lifetime: Duration?, clockSlop: Duration = .seconds(10)) {
       self.init()
       self.lifetime = lifetime.map { Span($0) }
       hardlink.clockSlop = Span(clockSlop)
-    }
-  }
-
-  extension HardlinkLocation {
-    @_disfavoredOverload
-    public func refresh(of owner: LockOwner?, lifetime: Duration) throws(LockError) {
-      try refresh(of: owner, lifetime: Span(lifetime))
-    }
-
-    @_disfavoredOverload
-    public func transfer(
-      of owner: LockOwner?, to heir: LockOwner, lifetime: Duration
-    ) throws(LockError) {
-      try transfer(of: owner, to: heir, lifetime: Span(lifetime))
-    }
-  }
-
-  extension HardlinkCleanUpOptions {
-    /// - Parameter olderThan: leave alone what was changed later than that long ago.
-    public init(olderThan: Duration) {
-      self.init()
-      self.olderThan = Span(olderThan)
     }
   }
 #endif

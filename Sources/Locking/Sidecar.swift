@@ -1,5 +1,5 @@
 /// How the lock file that stands for another file or folder is named.
-public enum SidecarNaming: Equatable, Sendable {
+package enum SidecarNaming: Equatable, Sendable {
   /// `.NAME.swlock`
   case swlock
   /// `.NAME.portage_lockfile`, which portage's lockfile(wantnewlockfile) uses.
@@ -9,7 +9,7 @@ public enum SidecarNaming: Equatable, Sendable {
 extension ByteString {
   /// The path of the lock file beside this file or folder, in the same folder; nil for a path
   /// without a name of its own (`/`, `.`, `..`).
-  public func sidecar(_ naming: SidecarNaming) -> ByteString? {
+  package func sidecar(_ naming: SidecarNaming) -> ByteString? {
     let (_, name) = splitPath
     if name.isEmpty || name == "." || name == ".." { return nil }
     let folder = ByteString(withoutTrailingSlashes.bytes.dropLast(name.count))
@@ -17,7 +17,7 @@ extension ByteString {
   }
 
   /// Whether it is a name that `sidecar` gives to what only swlock locks.
-  public var isSidecar: Bool {
+  package var isSidecar: Bool {
     let suffix: StaticString = ".swlock"
     return bytes.first == ascii(".") && bytes.dropFirst(2).suffix(7).elementsEqual(suffix.utf8)
   }

@@ -1,24 +1,24 @@
 /// Pauses that grow, for one who looks again and again.
-public struct Backoff {
+package struct Backoff {
   private let longest: Span
   private let shortest: Span
   private var current: Span
   private var jitter = Jitter()
 
-  public init(from shortest: Span, to longest: Span) {
+  package init(from shortest: Span, to longest: Span) {
     self.shortest = shortest
     self.longest = max(shortest, longest)
     current = shortest
   }
 
-  public mutating func reset() { current = shortest }
+  package mutating func reset() { current = shortest }
 
   /// Between half and all of a pause that doubles each time.
-  public mutating func next() -> Span {
+  package mutating func next() -> Span {
     let pause = current
     current = min(longest, current * 2)
     return pause / 2 + random(upTo: pause / 2)
   }
 
-  public mutating func random(upTo limit: Span) -> Span { jitter.span(upTo: limit) }
+  package mutating func random(upTo limit: Span) -> Span { jitter.span(upTo: limit) }
 }

@@ -8,18 +8,19 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
   /// The bytes, and one zero byte after them.
   private var storage: [UInt8]
 
+  /// Those bytes, up to a zero byte.
   public init<Bytes: Sequence>(_ bytes: Bytes) where Bytes.Element == UInt8 {
     let storage = bytes.withContiguousStorageIfAvailable { ByteString($0).storage }
     self.init(storage: storage ?? ByteString(Array(bytes)[...]).storage)
   }
 
   /// The same, without a generic function's detours.
-  public init(_ bytes: ArraySlice<UInt8>) {
+  package init(_ bytes: ArraySlice<UInt8>) {
     self = bytes.withUnsafeBufferPointer { ByteString($0) }
   }
 
   /// Copies the bytes as C does, not one by one.
-  public init(_ bytes: UnsafeBufferPointer<UInt8>) {
+  package init(_ bytes: UnsafeBufferPointer<UInt8>) {
     var count = bytes.count
     if let start = bytes.baseAddress, let zero = memchr(start, 0, count) {
       count = UnsafeRawPointer(zero) - UnsafeRawPointer(start)
@@ -45,36 +46,39 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
     self.storage = storage
   }
 
+  /// The text in UTF-8, up to a zero character.
   public init(_ string: String) {
     self.init(string.utf8)
   }
 
+  /// The literal, which has no zero character.
   @inline(__always)
   public init(stringLiteral value: StaticString) {
     self.init(cString: value.cString)
   }
 
   /// `number` in base 10.
-  public init(decimal number: some FixedWidthInteger) {
+  package init(decimal number: some FixedWidthInteger) {
     self.init(decimalDigits(UInt64(number.magnitude)))
     if number < 0 { storage.insert(ascii("-"), at: 0) }
   }
 
   @inline(never)
-  public init(cString: UnsafePointer<CChar>) {
+  package init(cString: UnsafePointer<CChar>) {
     let length = strlen(cString)
     self = cString.withMemoryRebound(to: UInt8.self, capacity: length) { bytes in
       ByteString(UnsafeBufferPointer(start: bytes, count: length), length)
     }
   }
 
+  /// Without the zero byte.
   public var bytes: ArraySlice<UInt8> { storage[..<count] }
-  public var count: Int { storage.count - 1 }
-  public var isEmpty: Bool { count == 0 }
+  package var count: Int { storage.count - 1 }
+  package var isEmpty: Bool { count == 0 }
 
   /// For `switch`: compares the bytes, and makes no ByteString of the pattern.
   @inline(__always)
-  public static func ~= (pattern: StaticString, string: ByteString) -> Bool {
+  package static func ~= (pattern: StaticString, string: ByteString) -> Bool {
     string.isSame(as: pattern.cString)
   }
 
@@ -85,7 +89,7 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 
   /// Calls `body` with the string as C reads it, zero byte included.
   @inline(__always)
-  public func withCString<Result, Failure: Error>(
+  package func withCString<Result, Failure: Error>(
     _ body: (UnsafePointer<CChar>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try storage.withUnsafeBufferPointer { (buffer) throws(Failure) -> Result in
@@ -96,7 +100,7 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 }
 
 extension ByteString {
-  public static func + (left: ByteString, right: ByteString) -> ByteString {
+  package static func + (left: ByteString, right: ByteString) -> ByteString {
     left.storage.withUnsafeBufferPointer { former in
       right.storage.withUnsafeBufferPointer { latter in
         ByteString(former, left.count, UnsafeBufferPointer(rebasing: latter[..<right.count]))
@@ -104,21 +108,21 @@ extension ByteString {
     }
   }
 
-  public func hasPrefix(_ prefix: ByteString) -> Bool {
+  package func hasPrefix(_ prefix: ByteString) -> Bool {
     count >= prefix.count
       && withCString { start in prefix.withCString { memcmp(start, $0, prefix.count) == 0 } }
   }
 
-  public func contains(_ byte: UInt8) -> Bool {
+  package func contains(_ byte: UInt8) -> Bool {
     bytes.contains(byte)
   }
 
   /// Whether the path starts at the root, and not at the working folder.
-  public var isAbsolute: Bool { bytes.first == ascii("/") }
+  package var isAbsolute: Bool { bytes.first == ascii("/") }
 
   /// The path cut into folder and last component, trailing slashes ignored; the folder of a bare
   /// name is `.`. `name` is empty for the root.
-  public var splitPath: (folder: ByteString, name: ByteString) {
+  package var splitPath: (folder: ByteString, name: ByteString) {
     var end = bytes.endIndex
     while end > 0, storage[end - 1] == ascii("/") { end -= 1 }
     var start = end
@@ -131,14 +135,14 @@ extension ByteString {
   }
 
   /// The path without slashes at its end. With one, lstat(2) follows a link.
-  public var withoutTrailingSlashes: ByteString {
+  package var withoutTrailingSlashes: ByteString {
     var end = bytes.endIndex
     while end > 1, storage[end - 1] == ascii("/") { end -= 1 }
     return ByteString(storage[..<end])
   }
 
   /// Where the path leads, all links followed (realpath(3)); nil where it leads nowhere.
-  public var resolved: ByteString? {
+  package var resolved: ByteString? {
     withCString { path in
       guard let resolved = realpath(path, nil) else { return nil }
       defer { free(resolved) }
@@ -147,7 +151,7 @@ extension ByteString {
   }
 
   /// This path made absolute with the working folder (getcwd(3)); unchanged where there is none.
-  public var absolutePath: ByteString {
+  package var absolutePath: ByteString {
     if isAbsolute { return self }
     guard let folder = getcwd(nil, 0) else { return self }
     defer { free(folder) }
@@ -156,40 +160,47 @@ extension ByteString {
   }
 }
 
+#if !hasFeature(Embedded)
+  extension ByteString: Hashable, CustomStringConvertible {
+    /// As text; what is not UTF-8 is replaced.
+    public var description: String { String(decoding: bytes, as: UTF8.self) }
+  }
+#endif
+
 /// The bytes of a C string, without its zero byte.
-public struct CStringBytes: Sequence, IteratorProtocol {
+package struct CStringBytes: Sequence, IteratorProtocol {
   private var position: UnsafePointer<CChar>
 
-  public init(_ cString: UnsafePointer<CChar>) {
+  package init(_ cString: UnsafePointer<CChar>) {
     position = cString
   }
 
-  public mutating func next() -> UInt8? {
+  package mutating func next() -> UInt8? {
     let byte = UInt8(bitPattern: position.pointee)
     if byte == 0 { return nil }
     position += 1
     return byte
   }
 
-  public var underestimatedCount: Int { strlen(position) }
+  package var underestimatedCount: Int { strlen(position) }
 }
 
 /// The code of one ASCII character.
 @inline(__always)
-public func ascii(_ character: Unicode.Scalar) -> UInt8 {
+package func ascii(_ character: Unicode.Scalar) -> UInt8 {
   UInt8(truncatingIfNeeded: character.value)
 }
 
 extension StaticString {
   /// The bytes of the literal.
-  public var utf8: UnsafeBufferPointer<UInt8> {
+  package var utf8: UnsafeBufferPointer<UInt8> {
     UnsafeBufferPointer(start: utf8Start, count: utf8CodeUnitCount)
   }
 
   /// The literal as C reads it, which has no zero byte in it then. It takes one register of a call, and a
   /// StaticString three.
   @inline(__always)
-  public var cString: UnsafePointer<CChar> {
+  package var cString: UnsafePointer<CChar> {
     assert(!utf8.contains(0))
     return UnsafeRawPointer(utf8Start).assumingMemoryBound(to: CChar.self)
   }

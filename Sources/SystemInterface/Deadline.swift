@@ -1,30 +1,30 @@
 internal import CSystem
 
 /// A point in time on CLOCK_MONOTONIC. Setting the machine's clock does not move it.
-public struct Deadline: PointInTime {
-  public let sinceZero: Span
+package struct Deadline: PointInTime {
+  package let sinceZero: Span
 
-  public init(sinceZero: Span) {
+  package init(sinceZero: Span) {
     self.sinceZero = sinceZero
   }
 
   /// This moment, which has passed as soon as it is looked at.
-  public static var now: Deadline { Deadline(sinceZero: clock(CLOCK_MONOTONIC)) }
+  package static var now: Deadline { Deadline(sinceZero: clock(CLOCK_MONOTONIC)) }
 
   /// The point that is so far from now.
-  public static func after(_ span: Span) -> Deadline { now + span }
-  public static func seconds(_ count: Int64) -> Deadline { after(.seconds(count)) }
-  public static func milliseconds(_ count: Int64) -> Deadline { after(.milliseconds(count)) }
+  package static func after(_ span: Span) -> Deadline { now + span }
+  package static func seconds(_ count: Int64) -> Deadline { after(.seconds(count)) }
+  package static func milliseconds(_ count: Int64) -> Deadline { after(.milliseconds(count)) }
 
   /// Sleeps until then, whatever signals are handled meanwhile (clock_nanosleep(2)).
-  public func sleep() {
+  package func sleep() {
     let time = sinceZero.timeSpecification
     var until = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
     while clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nil) == EINTR {}
   }
 
-  public var hasPassed: Bool { remaining == .zero }
+  package var hasPassed: Bool { remaining == .zero }
 
   /// How long it is until then; zero when it has passed.
-  public var remaining: Span { max(.zero, self - .now) }
+  package var remaining: Span { max(.zero, self - .now) }
 }

@@ -1,5 +1,5 @@
 /// `value` in base 10, as ASCII.
-public func decimalDigits(_ value: UInt64) -> [UInt8] {
+package func decimalDigits(_ value: UInt64) -> [UInt8] {
   var digits: [UInt8] = []
   var rest = value
   repeat {
@@ -12,7 +12,7 @@ public func decimalDigits(_ value: UInt64) -> [UInt8] {
 /// The same into memory that is there already, of 20 bytes: also in a signal handler.
 ///
 /// - Returns: how many digits there are.
-public func writeDigits(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) -> Int {
+package func writeDigits(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) -> Int {
   var divisor: UInt64 = 1
   while value / divisor >= 10 { divisor *= 10 }
   var count = 0
@@ -26,7 +26,7 @@ public func writeDigits(_ value: UInt64, to text: UnsafeMutablePointer<UInt8>) -
 
 extension Span {
   /// Into memory of 24 bytes: so many seconds, with up to three digits behind the point. Less than none is none.
-  public func writeSeconds(to text: UnsafeMutablePointer<UInt8>) -> Int {
+  package func writeSeconds(to text: UnsafeMutablePointer<UInt8>) -> Int {
     let milliseconds = UInt64(max(0, wholeMilliseconds))
     var count = writeDigits(milliseconds / 1000, to: text)
     var rest = milliseconds % 1000
@@ -48,7 +48,7 @@ extension Span {
 extension Sequence where Element == UInt8 {
   /// The number that these ASCII digits spell, `a` to `f` among them; nil for anything else, for nothing,
   /// and for a number that does not fit.
-  public func number<Number: FixedWidthInteger>(radix: UInt64 = 10) -> Number? {
+  package func number<Number: FixedWidthInteger>(radix: UInt64 = 10) -> Number? {
     unsigned(radix: radix).flatMap { Number(exactly: $0) }
   }
 
@@ -70,7 +70,8 @@ extension ArraySlice where Element == UInt8 {
   /// The bytes before the next `separator`, or all that are left, which are taken off with the separator;
   /// nil where there was none behind the last ones.
   @inline(never)
-  public static func takeField(of rest: inout ArraySlice?, before separator: UInt8) -> ArraySlice? {
+  package static func takeField(of rest: inout ArraySlice?, before separator: UInt8) -> ArraySlice?
+  {
     guard let bytes = rest else { return nil }
     guard let end = bytes.firstIndex(of: separator) else {
       rest = nil
@@ -82,7 +83,7 @@ extension ArraySlice where Element == UInt8 {
 }
 
 /// What an ASCII digit stands for, the lower-case letters of base 16 included.
-public func digitValue(_ byte: UInt8) -> UInt64? {
+package func digitValue(_ byte: UInt8) -> UInt64? {
   switch byte {
   case ascii("0")...ascii("9"): UInt64(byte - ascii("0"))
   case ascii("a")...ascii("f"): UInt64(byte - ascii("a") + 10)
@@ -91,7 +92,7 @@ public func digitValue(_ byte: UInt8) -> UInt64? {
 }
 
 /// Whether it is a decimal digit.
-public func isDigit(_ byte: UInt8) -> Bool { byte &- ascii("0") < 10 }
+package func isDigit(_ byte: UInt8) -> Bool { byte &- ascii("0") < 10 }
 
 /// Whether it is one of base 16, in lower case.
-public func isHexadecimal(_ byte: UInt8) -> Bool { digitValue(byte) != nil }
+package func isHexadecimal(_ byte: UInt8) -> Bool { digitValue(byte) != nil }

@@ -4,11 +4,11 @@ internal import CSystem
 ///
 /// What `open` returns is close-on-exec and never 0, 1 or 2, so that a process started with closed
 /// standard descriptors does not read or write a lock file by mistake.
-public struct FileDescriptor: ~Copyable, Sendable {
-  public private(set) var number: Int32
+package struct FileDescriptor: ~Copyable, Sendable {
+  package private(set) var number: Int32
 
   /// Takes over an open descriptor.
-  public init(taking number: Int32) {
+  package init(taking number: Int32) {
     self.number = number
   }
 
@@ -19,7 +19,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
   /// Opens `path` (open(2)) with O_CLOEXEC added to `flags`.
   ///
   /// Where descriptor 0, 1 or 2 was closed, /dev/null is opened on it.
-  public static func open(
+  package static func open(
     _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     let number = try path.withCString { (path) throws(Errno) in
@@ -30,7 +30,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Opens the file `name` in the open folder `folder` (openat(2)), otherwise as above.
-  public static func open(
+  package static func open(
     _ name: ByteString, in folder: Int32, _ flags: Int32, permissions: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     let number = try name.withCString { (name) throws(Errno) in
@@ -41,7 +41,7 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// Opens `path` (open(2)) for a program to inherit: the lowest free number, not close-on-exec.
-  public static func openInheritable(
+  package static func openInheritable(
     _ path: ByteString, _ flags: Int32, permissions: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     FileDescriptor(
@@ -68,24 +68,24 @@ public struct FileDescriptor: ~Copyable, Sendable {
   }
 
   /// It stays open until here at least, whatever the optimizer thinks of its last use.
-  public func keepOpen() {}
+  package func keepOpen() {}
 
   /// Closes now, and says what close(2) says; the descriptor is gone in any case.
-  public consuming func close() throws(Errno) {
+  package consuming func close() throws(Errno) {
     let closing = number
     number = -1
     if CSystem.close(closing) != 0, Errno.current != .interrupted { throw Errno.current }
   }
 
   /// Gives the descriptor away without closing it.
-  public consuming func leak() -> Int32 {
+  package consuming func leak() -> Int32 {
     let leaked = number
     number = -1
     return leaked
   }
 
   /// Reads to the end, at most `limit` bytes (read(2)).
-  public func readAll(limit: Int) throws(Errno) -> [UInt8] {
+  package func readAll(limit: Int) throws(Errno) -> [UInt8] {
     var content: [UInt8] = []
     var chunk = [UInt8](repeating: 0, count: 4096)
     while content.count < limit {
@@ -99,12 +99,12 @@ public struct FileDescriptor: ~Copyable, Sendable {
 }
 
 /// Has `descriptor` closed in every program that is executed from here on (fcntl(2), FD_CLOEXEC).
-public func closeOnExec(_ descriptor: Int32) throws(Errno) {
+package func closeOnExec(_ descriptor: Int32) throws(Errno) {
   try retryingOnInterrupt { csystem_fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
 }
 
 /// Writes all of `bytes` to `descriptor` (write(2)), however many calls that takes.
-public func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
+package func writeAll(_ bytes: [UInt8], to descriptor: Int32) throws(Errno) {
   var written = 0
   while written < bytes.count {
     written += try bytes.withUnsafeBufferPointer { (buffer) throws(Errno) -> Int in

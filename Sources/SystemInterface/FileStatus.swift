@@ -1,39 +1,39 @@
 internal import CSystem
 
 /// Which file: device and inode number. Two open files with the same identity are the same file.
-public struct FileIdentity: Equatable, Sendable {
-  public let device: UInt64
-  public let inode: UInt64
+package struct FileIdentity: Equatable, Sendable {
+  package let device: UInt64
+  package let inode: UInt64
 
-  public init(device: UInt64, inode: UInt64) {
+  package init(device: UInt64, inode: UInt64) {
     self.device = device
     self.inode = inode
   }
 }
 
 /// What stat(2) tells of a file, as far as a lock cares.
-public struct FileStatus: Sendable {
-  public enum Kind: Sendable {
+package struct FileStatus: Sendable {
+  package enum Kind: Sendable {
     case regular, directory, symbolicLink, fifo, socket, blockDevice, characterDevice
   }
 
-  public let identity: FileIdentity
-  public let kind: Kind
-  public let owner: UInt32
+  package let identity: FileIdentity
+  package let kind: Kind
+  package let owner: UInt32
   /// The lower nine bits of the mode.
-  public let permissions: UInt32
-  public let linkCount: UInt64
-  public let size: Int64
+  package let permissions: UInt32
+  package let linkCount: UInt64
+  package let size: Int64
   /// When the content was written last, or what futimens(2) made of that, and when the file itself
   /// was changed last, on the clock of its file system.
-  public let modificationTime: WallTime
-  public let changeTime: WallTime
+  package let modificationTime: WallTime
+  package let changeTime: WallTime
   /// The whole seconds of `modificationTime` as the file system has them, also where that does not fit.
-  public let modificationSeconds: Int64
+  package let modificationSeconds: Int64
   /// When it was read last, or what futimens(2) made of that: the same of `st_atim`.
-  public let accessSeconds: Int64
+  package let accessSeconds: Int64
   /// A folder where everybody may create files but remove only their own, such as /tmp.
-  public let isStickyAndWorldWritable: Bool
+  package let isStickyAndWorldWritable: Bool
 
   init(_ raw: stat) {
     identity = FileIdentity(device: UInt64(raw.st_dev), inode: UInt64(raw.st_ino))
@@ -63,14 +63,14 @@ public struct FileStatus: Sendable {
   }
 
   /// fstat(2)
-  public init(of descriptor: Int32) throws(Errno) {
+  package init(of descriptor: Int32) throws(Errno) {
     var raw = stat()
     try retryingOnInterrupt { fstat(descriptor, &raw) }
     self.init(raw)
   }
 
   /// stat(2), or lstat(2) when links are not to be followed.
-  public init(at path: ByteString, followingLinks: Bool) throws(Errno) {
+  package init(at path: ByteString, followingLinks: Bool) throws(Errno) {
     var raw = stat()
     try path.withCString { (path) throws(Errno) in
       _ = try retryingOnInterrupt { followingLinks ? stat(path, &raw) : lstat(path, &raw) }
@@ -81,7 +81,7 @@ public struct FileStatus: Sendable {
 
 extension FileStatus {
   /// lstat(2) of the file `name` in the open folder `folder` (fstatat(2)).
-  public init(of name: ByteString, in folder: Int32) throws(Errno) {
+  package init(of name: ByteString, in folder: Int32) throws(Errno) {
     var raw = stat()
     try name.withCString { (name) throws(Errno) in
       _ = try retryingOnInterrupt { fstatat(folder, name, &raw, AT_SYMLINK_NOFOLLOW) }
@@ -95,7 +95,7 @@ extension FileStatus {
 /// forgotten with it.
 ///
 /// - Parameter name: of a file in the open folder `descriptor`, links not followed; empty: what is open.
-public func askServer(for name: ByteString = "", in descriptor: Int32) throws(Errno) {
+package func askServer(for name: ByteString = "", in descriptor: Int32) throws(Errno) {
   do throws(Errno) {
     try askOnce(for: name, in: descriptor)
   } catch .staleHandle where !name.isEmpty {
@@ -140,7 +140,7 @@ private func forgetDelegation(of name: ByteString, in folder: Int32) {
 }
 
 /// Throws unless this process's real user may read and write the file (access(2)).
-public func checkReadableAndWritable(_ path: ByteString) throws(Errno) {
+package func checkReadableAndWritable(_ path: ByteString) throws(Errno) {
   try path.withCString { (path) throws(Errno) in
     _ = try retryingOnInterrupt { access(path, R_OK | W_OK) }
   }

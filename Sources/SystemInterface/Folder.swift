@@ -3,67 +3,67 @@ internal import CSystem
 /// An open folder, and what can be done with the files in it by name.
 ///
 /// Whatever happens to the working folder or to the path that led here, it stays the same folder.
-public struct Folder: ~Copyable {
+package struct Folder: ~Copyable {
   private let descriptor: FileDescriptor
 
   /// open(2) with O_DIRECTORY, links followed.
-  public init(_ path: ByteString) throws(Errno) {
+  package init(_ path: ByteString) throws(Errno) {
     descriptor = try FileDescriptor.open(path, O_RDONLY | O_DIRECTORY)
   }
 
   /// One that is open already.
-  public init(taking descriptor: consuming FileDescriptor) {
+  package init(taking descriptor: consuming FileDescriptor) {
     self.descriptor = descriptor
   }
 
-  public var number: Int32 { descriptor.number }
+  package var number: Int32 { descriptor.number }
 
-  public func status() throws(Errno) -> FileStatus { try FileStatus(of: descriptor.number) }
+  package func status() throws(Errno) -> FileStatus { try FileStatus(of: descriptor.number) }
 
   /// lstat(2)
-  public func status(of name: ByteString) throws(Errno) -> FileStatus {
+  package func status(of name: ByteString) throws(Errno) -> FileStatus {
     try FileStatus(of: name, in: descriptor.number)
   }
 
   /// openat(2)
-  public func open(
+  package func open(
     _ name: ByteString, _ flags: Int32, permissions: UInt32 = 0
   ) throws(Errno) -> FileDescriptor {
     try FileDescriptor.open(name, in: descriptor.number, flags, permissions: permissions)
   }
 
   /// linkat(2): gives the file `name` another name. Links are not followed.
-  public func link(_ name: ByteString, to other: ByteString) throws(Errno) {
+  package func link(_ name: ByteString, to other: ByteString) throws(Errno) {
     try call(name, other) { (folder, name, other) in linkat(folder, name, folder, other, 0) }
   }
 
   /// renameat(2)
-  public func rename(_ name: ByteString, to other: ByteString) throws(Errno) {
+  package func rename(_ name: ByteString, to other: ByteString) throws(Errno) {
     try call(name, other) { (folder, name, other) in renameat(folder, name, folder, other) }
   }
 
   /// renameat2(2) with RENAME_NOREPLACE: EEXIST where there is such a file.
-  public func renameUnlessPresent(_ name: ByteString, to other: ByteString) throws(Errno) {
+  package func renameUnlessPresent(_ name: ByteString, to other: ByteString) throws(Errno) {
     try call(name, other) { (folder, name, other) in csystem_rename_new(folder, name, other) }
   }
 
   /// unlinkat(2)
-  public func unlink(_ name: ByteString) throws(Errno) {
+  package func unlink(_ name: ByteString) throws(Errno) {
     try call(name) { (folder, name) in unlinkat(folder, name, 0) }
   }
 
   /// unlinkat(2) with AT_REMOVEDIR: rmdir(2)
-  public func removeDirectory(_ name: ByteString) throws(Errno) {
+  package func removeDirectory(_ name: ByteString) throws(Errno) {
     try call(name) { (folder, name) in unlinkat(folder, name, AT_REMOVEDIR) }
   }
 
   /// mkdirat(2), for nobody but its owner.
-  public func makeDirectory(_ name: ByteString) throws(Errno) {
+  package func makeDirectory(_ name: ByteString) throws(Errno) {
     try call(name) { (folder, name) in mkdirat(folder, name, 0o700) }
   }
 
   /// The names of the files in the folder.
-  public func names() throws(Errno) -> FolderNames { try FolderNames(descriptor.number) }
+  package func names() throws(Errno) -> FolderNames { try FolderNames(descriptor.number) }
 
   @inline(__always)
   private func call(
@@ -86,7 +86,7 @@ public struct Folder: ~Copyable {
 
 /// The names of the files in a folder, one after the other, in no order, `.` and `..` left out (readdir(3)).
 /// What comes or goes meanwhile may be seen or not.
-public struct FolderNames: ~Copyable {
+package struct FolderNames: ~Copyable {
   private let stream: OpaquePointer
 
   fileprivate init(_ folder: Int32) throws(Errno) {
@@ -102,7 +102,7 @@ public struct FolderNames: ~Copyable {
   }
 
   /// Nil at the end.
-  public func next() throws(Errno) -> ByteString? {
+  package func next() throws(Errno) -> ByteString? {
     while true {
       csystem_clear_errno()
       guard let entry = readdir(stream) else {

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// Whether two descriptors of this process are one open file, with one offset (open(2)): as after
 /// dup(2), and not when the same file was opened twice.
-public func areOneOpenFile(_ one: Int32, _ other: Int32) -> Bool {
+package func areOneOpenFile(_ one: Int32, _ other: Int32) -> Bool {
   if one == other { return true }
   let result = csystem_compare_descriptors(getpid(), one, getpid(), other)
   if result >= 0 { return result == 0 }

@@ -4,11 +4,11 @@ internal import CSystem
 // the other end.
 
 /// pipe(2)
-@frozen public struct Pipe: ~Copyable {
-  public let reading: FileDescriptor
-  public let writing: FileDescriptor
+@frozen package struct Pipe: ~Copyable {
+  package let reading: FileDescriptor
+  package let writing: FileDescriptor
 
-  public init() throws(Errno) {
+  package init() throws(Errno) {
     var ends: (Int32, Int32) = (-1, -1)
     try retryingOnInterrupt { csystem_pipe(&ends.0, &ends.1) }
     reading = FileDescriptor(taking: ends.0)
@@ -17,17 +17,17 @@ internal import CSystem
 }
 
 /// socketpair(2)
-@frozen public struct SocketPair: ~Copyable {
-  public let near: FileDescriptor
-  public let far: FileDescriptor
+@frozen package struct SocketPair: ~Copyable {
+  package let near: FileDescriptor
+  package let far: FileDescriptor
 
   /// For bytes.
-  public init() throws(Errno) {
+  package init() throws(Errno) {
     try self.init { csystem_stream_pair($0) }
   }
 
   /// For messages with their senders' numbers, each of which makes `signal` for this process.
-  public init(signallingMessages signal: Int32) throws(Errno) {
+  package init(signallingMessages signal: Int32) throws(Errno) {
     try self.init { ends in csystem_message_pair(ends, ends + 1, signal) }
   }
 

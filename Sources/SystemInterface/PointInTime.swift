@@ -2,56 +2,56 @@ internal import CSystem
 
 /// A point in time on one of the clocks (clock_gettime(2)), which only compares with others of the same
 /// clock. What does not fit is the first or the last point there is, as `Span` has it.
-public protocol PointInTime: Comparable, Sendable {
+package protocol PointInTime: Comparable, Sendable {
   /// Since the clock's zero.
   var sinceZero: Span { get }
   init(sinceZero: Span)
 }
 
 extension PointInTime {
-  public static func < (one: Self, other: Self) -> Bool { one.sinceZero < other.sinceZero }
+  package static func < (one: Self, other: Self) -> Bool { one.sinceZero < other.sinceZero }
 
-  public static func + (point: Self, span: Span) -> Self {
+  package static func + (point: Self, span: Span) -> Self {
     Self(sinceZero: point.sinceZero + span)
   }
 
-  public static func - (point: Self, span: Span) -> Self {
+  package static func - (point: Self, span: Span) -> Self {
     Self(sinceZero: point.sinceZero - span)
   }
 
-  public static func - (one: Self, other: Self) -> Span { one.sinceZero - other.sinceZero }
+  package static func - (one: Self, other: Self) -> Span { one.sinceZero - other.sinceZero }
 
   /// Whether it may stand for one that does not fit.
-  public var isLimit: Bool { sinceZero.isLimit }
+  package var isLimit: Bool { sinceZero.isLimit }
 
   /// It is never reached.
-  public static var distantFuture: Self { Self(sinceZero: .longest) }
+  package static var distantFuture: Self { Self(sinceZero: .longest) }
   /// It has always passed.
-  public static var distantPast: Self { Self(sinceZero: .shortest) }
+  package static var distantPast: Self { Self(sinceZero: .shortest) }
 }
 
 /// Since the machine was started, suspension included (CLOCK_BOOTTIME). Setting the machine's clock does
 /// not change it.
-public struct BootTime: PointInTime {
-  public let sinceZero: Span
+package struct BootTime: PointInTime {
+  package let sinceZero: Span
 
-  public init(sinceZero: Span) {
+  package init(sinceZero: Span) {
     self.sinceZero = sinceZero
   }
 
-  public static var now: BootTime { BootTime(sinceZero: clock(CLOCK_BOOTTIME)) }
+  package static var now: BootTime { BootTime(sinceZero: clock(CLOCK_BOOTTIME)) }
 }
 
 /// Since the beginning of 1970: a file's time stamp, on the clock of its file system, or the machine's own
 /// clock (CLOCK_REALTIME).
-public struct WallTime: PointInTime {
-  public let sinceZero: Span
+package struct WallTime: PointInTime {
+  package let sinceZero: Span
 
-  public init(sinceZero: Span) {
+  package init(sinceZero: Span) {
     self.sinceZero = sinceZero
   }
 
-  public static var now: WallTime { WallTime(sinceZero: clock(CLOCK_REALTIME)) }
+  package static var now: WallTime { WallTime(sinceZero: clock(CLOCK_REALTIME)) }
 }
 
 func clock(_ identifier: clockid_t) -> Span {

@@ -2,16 +2,16 @@ internal import CSystem
 
 /// A process that is held by a descriptor (pidfd_open(2)): it stays that very process, also when it has
 /// ended and another one has got its number.
-public final class ProcessHandle: Sendable {
+package final class ProcessHandle: Sendable {
   /// For poll(2): it can be read once the process has ended.
-  public let number: Int32
+  package let number: Int32
 
   /// The process that has this number now. Whether that is the one that is meant has to be looked up
   /// afterwards.
   ///
   /// Throws ENOSYS where there is no such call (before Linux 5.3), and where it is forbidden: then the
   /// error is the filter's own, as the call knows no EPERM.
-  public init(_ process: Int32) throws(Errno) {
+  package init(_ process: Int32) throws(Errno) {
     do throws(Errno) {
       number = try retryingOnInterrupt { csystem_open_process(process) }
     } catch .permissionNotGranted {
@@ -24,13 +24,13 @@ public final class ProcessHandle: Sendable {
   }
 
   /// pidfd_send_signal(2)
-  public func send(_ signal: Int32) throws(Errno) {
+  package func send(_ signal: Int32) throws(Errno) {
     try retryingOnInterrupt { csystem_signal_process(number, signal) }
   }
 
   /// Waits until the process has ended, and with it all that it had open; false once `deadline` has
   /// passed.
-  public func waitForEnd(by deadline: Deadline? = nil) throws(Errno) -> Bool {
+  package func waitForEnd(by deadline: Deadline? = nil) throws(Errno) -> Bool {
     try waitUntilReadable([number], by: deadline) != nil
   }
 }

@@ -3,7 +3,7 @@ internal import CSystem
 /// Waits until one of these descriptors can be read, or is at its end (poll(2)).
 ///
 /// - Returns: the place of the first one that can; nil once `deadline` has passed.
-public func waitUntilReadable(
+package func waitUntilReadable(
   _ descriptors: [Int32], by deadline: Deadline? = nil
 ) throws(Errno) -> Int? {
   try wait(for: POLLIN, of: descriptors, by: deadline)
@@ -11,7 +11,7 @@ public func waitUntilReadable(
 
 /// Waits until nobody is left who reads what is written to `descriptor`, or hangs up; false once
 /// `deadline` has passed.
-public func waitUntilBroken(
+package func waitUntilBroken(
   _ descriptor: Int32, by deadline: Deadline
 ) throws(Errno) -> Bool {
   try wait(for: 0, of: [descriptor], by: deadline) != nil

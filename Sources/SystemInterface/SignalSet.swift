@@ -1,22 +1,22 @@
 package import CSystem
 
 /// A set of signals, and what this thread does with them (sigsetops(3), sigprocmask(2)).
-public struct SignalSet: Sendable {
+package struct SignalSet: Sendable {
   private var set = sigset_t()
 
-  public init(_ signals: [Int32] = []) {
+  package init(_ signals: [Int32] = []) {
     sigemptyset(&set)
     for signal in signals { sigaddset(&set, signal) }
   }
 
-  public static var all: SignalSet {
+  package static var all: SignalSet {
     var all = SignalSet()
     sigfillset(&all.set)
     return all
   }
 
   /// These but for the others.
-  public func without(_ others: SignalSet) -> SignalSet {
+  package func without(_ others: SignalSet) -> SignalSet {
     var rest = self
     var others = others
     for signal in 1..<csystem_signal_count() where sigismember(&others.set, signal) == 1 {
@@ -26,24 +26,24 @@ public struct SignalSet: Sendable {
   }
 
   /// The signals that this thread blocks now.
-  public static var current: SignalSet {
+  package static var current: SignalSet {
     var current = SignalSet()
     pthread_sigmask(SIG_BLOCK, nil, &current.set)
     return current
   }
 
   /// What one of the calls below replaced.
-  public typealias Mask = SignalSet
+  package typealias Mask = SignalSet
 
   @discardableResult
-  public func block() throws(Errno) -> Mask { try change(SIG_BLOCK) }
+  package func block() throws(Errno) -> Mask { try change(SIG_BLOCK) }
 
   @discardableResult
-  public func unblock() throws(Errno) -> Mask { try change(SIG_UNBLOCK) }
+  package func unblock() throws(Errno) -> Mask { try change(SIG_UNBLOCK) }
 
   /// Makes this the whole mask.
   @discardableResult
-  public func becomeMask() throws(Errno) -> Mask { try change(SIG_SETMASK) }
+  package func becomeMask() throws(Errno) -> Mask { try change(SIG_SETMASK) }
 
   private func change(_ how: Int32) throws(Errno) -> Mask {
     var set = set
@@ -78,7 +78,7 @@ public struct SignalSet: Sendable {
   }
 
   /// Whether one of these signals, which must be blocked, is waiting to be taken (sigpending(2)).
-  public var isPending: Bool {
+  package var isPending: Bool {
     var pending = sigset_t()
     sigpending(&pending)
     var set = set
@@ -89,13 +89,13 @@ public struct SignalSet: Sendable {
 
   /// A descriptor that can be read while one of these signals, which must be blocked, is pending
   /// (signalfd(2)); for poll(2).
-  public func makeDescriptor() throws(Errno) -> FileDescriptor {
+  package func makeDescriptor() throws(Errno) -> FileDescriptor {
     var set = set
     return FileDescriptor(taking: try retryingOnInterrupt { csystem_signal_descriptor(&set) })
   }
 
   /// Takes one of these signals if one is pending now.
-  public func takePending() -> Int32? {
+  package func takePending() -> Int32? {
     var information = siginfo_t()
     return try? take(&information, by: .now)
   }

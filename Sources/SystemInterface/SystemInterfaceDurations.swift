@@ -2,17 +2,17 @@
 #if !hasFeature(Embedded)
   extension Span {
     /// Cut towards zero.
-    public init(_ duration: Duration) {
+    package init(_ duration: Duration) {
       let (seconds, attoseconds) = duration.components
       self.init(seconds: seconds, nanoseconds: attoseconds / 1_000_000_000)
     }
 
-    public var duration: Duration { .nanoseconds(nanoseconds) }
+    package var duration: Duration { .nanoseconds(nanoseconds) }
   }
 
   extension Deadline {
     /// The point that is so far from now.
     @_disfavoredOverload
-    public static func after(_ duration: Duration) -> Deadline { after(Span(duration)) }
+    package static func after(_ duration: Duration) -> Deadline { after(Span(duration)) }
   }
 #endif

@@ -41,12 +41,6 @@ private let minute: Duration = .seconds(60)
     let left = held.timeLeft
     let timeLeft = try #require(left)
     #expect(timeLeft <= minute)
-    let location = try kind.location(at: scratch.path())
-    try location.refresh(of: .thisProcess, lifetime: minute * 2)
-    let holder = try #require(try location.report(for: .thisProcess).holder)
-    #expect(try #require(holder.remaining).duration > minute)
-    let result = try location.cleanUp(HardlinkCleanUpOptions(olderThan: minute))
-    #expect(result.removals == [])
     try held.release()
   }
 }

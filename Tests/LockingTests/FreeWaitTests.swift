@@ -12,7 +12,12 @@ private func error(
   waitingFor path: ByteString, _ condition: FreeCondition = anyKind, _ patience: Patience = .never
 ) -> LockError? {
   do throws(LockError) {
-    try waitUntilFree([path], condition, patience)
+    let wait = FreeWait([path], condition)
+    while try wait.look() != nil {
+      if patience == .never { throw .busy }
+      if patience.isOver { throw .timedOut }
+      wait.sleep(patience.bounding(.longest))
+    }
     return nil
   } catch {
     return error

@@ -6,30 +6,30 @@ internal import CSystem
 /// It lies below the group of this process: in the version 2 hierarchy, if that is mounted, otherwise
 /// in one of version 1. Groups of that name in other hierarchies of version 1 only count, and are left
 /// out where they cannot be had.
-public final class ControlGroup {
-  public let name: ByteString
+package final class ControlGroup {
+  package let name: ByteString
   /// The first is the one whose processes are killed.
   private var folders: [ByteString] = []
   /// Open for the command, until this process has started it.
-  public var processLists: [Int32] { lists.map { $0.number } }
+  package var processLists: [Int32] { lists.map { $0.number } }
   private var lists: [HeldDescriptor] = []
 
-  public struct Refusal: Error {
-    public let path: ByteString
-    public let errno: Errno
+  package struct Refusal: Error {
+    package let path: ByteString
+    package let errno: Errno
   }
 
   /// What was used in a group, as far as its hierarchies count that.
-  public struct Usage {
+  package struct Usage {
     /// Microseconds.
-    public var time: Int64?
+    package var time: Int64?
     /// Bytes.
-    public var memoryPeak: Int64?
-    public var processPeak: Int64?
+    package var memoryPeak: Int64?
+    package var processPeak: Int64?
   }
 
   /// Makes it, below `parent` if that is given. A group that is there already is refused.
-  public init(_ name: ByteString, below parent: ByteString? = nil) throws(Refusal) {
+  package init(_ name: ByteString, below parent: ByteString? = nil) throws(Refusal) {
     self.name = name
     for folder in Self.parents(parent) {
       let path = folder + "/" + name
@@ -63,12 +63,12 @@ public final class ControlGroup {
   }
 
   /// The group of that name that another process has made, as this one would have made it.
-  public init(madeElsewhere name: ByteString, below parent: ByteString? = nil) {
+  package init(madeElsewhere name: ByteString, below parent: ByteString? = nil) {
     self.name = name
     folders = Self.parents(parent).map { $0 + "/" + name }
   }
 
-  public func closeProcessLists() {
+  package func closeProcessLists() {
     lists = []
   }
 }
@@ -149,7 +149,7 @@ extension ControlGroup {
   /// (Linux 5.14), or else in several rounds.
   ///
   /// - Returns: false if something does not end.
-  public func kill() -> Bool {
+  package func kill() -> Bool {
     var pause: Int64 = 10
     for _ in 0..<8 {
       if isEmpty { return true }
@@ -228,7 +228,7 @@ extension ControlGroup {
   ///
   /// - Returns: what is still there, and why.
   @discardableResult
-  public func remove() -> Refusal? {
+  package func remove() -> Refusal? {
     closeProcessLists()
     var refusal: Refusal?
     for folder in folders { refusal = Self.remove(folder) ?? refusal }
@@ -248,7 +248,7 @@ extension ControlGroup {
   }
 
   /// What all that was in it has used, as far as that is known.
-  public var usage: Usage {
+  package var usage: Usage {
     var usage = Usage()
     for folder in folders {
       if let statistics = Self.content(folder + "/cpu.stat"),

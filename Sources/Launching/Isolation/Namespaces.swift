@@ -1,10 +1,10 @@
 internal import CSystem
 
 /// Namespaces that a command gets anew, and what is done in them (namespaces(7), unshare(2)).
-public struct Namespaces: Equatable, Sendable {
+package struct Namespaces: Equatable, Sendable {
   /// Those that there are, in the order in which they are made: the user namespace first, in which an
   /// ordinary user may make the others, and then those that bring others with them.
-  public enum Kind: Int32, Sendable, CaseIterable {
+  package enum Kind: Int32, Sendable, CaseIterable {
     case user = 0x1000_0000
     /// With a loopback interface that is up, and the host name `localhost`.
     case net = 0x4000_0000
@@ -16,7 +16,7 @@ public struct Namespaces: Equatable, Sendable {
     case ipc = 0x0800_0000
     case uts = 0x0400_0000
 
-    public var name: StaticString {
+    package var name: StaticString {
       switch self {
       case .user: "user"
       case .mount: "mount"
@@ -41,16 +41,16 @@ public struct Namespaces: Equatable, Sendable {
 
   private var flags: Int32 = 0
   /// Whether mounts of the outside no longer appear inside.
-  public var isPrivate = false
+  package var isPrivate = false
 
-  public init() {}
+  package init() {}
 
-  public var isEmpty: Bool { flags == 0 }
+  package var isEmpty: Bool { flags == 0 }
 
-  public func contains(_ kind: Kind) -> Bool { flags & kind.rawValue != 0 }
+  package func contains(_ kind: Kind) -> Bool { flags & kind.rawValue != 0 }
 
   /// With what it does not go without: `net` names the host, `pid` mounts /proc.
-  public mutating func insert(_ kind: Kind) {
+  package mutating func insert(_ kind: Kind) {
     flags |= kind.rawValue
     if kind == .net { insert(.uts) }
     if kind == .pid { insert(.mount) }
@@ -166,7 +166,7 @@ extension ProcessSetup {
 
 extension ProcessSetup {
   /// Whether a command could have `candidates` as its namespaces: tried in a process that then ends.
-  public func failure(of candidates: Namespaces) -> LaunchError? {
+  package func failure(of candidates: Namespaces) -> LaunchError? {
     let wanted = namespaces
     namespaces = candidates
     defer { namespaces = wanted }

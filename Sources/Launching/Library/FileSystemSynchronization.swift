@@ -1,26 +1,19 @@
 #if !hasFeature(Embedded)
   internal import CSystem
 
-  /// A file system that was not brought to disk.
-  public struct SynchronizationFailure: Error, Equatable, Sendable {
-    /// One of those that were asked for.
-    public let path: ByteString
-    /// Of open(2) or syncfs(2); `timedOut` where that was not known in time.
-    public let errno: Errno
-  }
-
   /// Has the file systems of `paths` on disk (syncfs(2)), in a child process: a disk that hangs may keep that one for
   /// ever, but not this process.
   ///
   /// - Parameters:
   ///   - paths: anything on each of them.
   ///   - timeout: how long to wait for all together; nil: for ever.
-  /// - Returns: what failed; nothing where all is well.
+  /// - Returns: those of `paths` that were not brought to disk, each with the error of open(2) or syncfs(2), ETIMEDOUT
+  ///   where that was not known in time; none where all is well.
   /// - Throws: `LaunchError`; `CancellationError`. The child is killed then, which a hanging disk may put off.
   public func synchronizeFileSystems(
     of paths: [ByteString], timeout: Duration? = nil
-  ) async throws -> [SynchronizationFailure] {
-    if paths.isEmpty { return [] }
+  ) async throws -> [ByteString: ErrorNumber] {
+    if paths.isEmpty { return [:] }
     let (program, words) = try beginSynchronization(of: paths)
     let timer = timeout.map { timeout in
       Task {
@@ -45,9 +38,8 @@
         errors[place] = bytes.loadUnaligned(fromByteOffset: start + 4, as: Int32.self)
       }
     }
-    return zip(paths, errors).filter { $0.1 != 0 }.map {
-      SynchronizationFailure(path: $0, errno: Errno($1))
-    }
+    let failed = zip(paths, errors).filter { $0.1 != 0 }.map { ($0, Errno($1)) }
+    return Dictionary(failed) { first, _ in first }
   }
 
   private func beginSynchronization(

@@ -14,26 +14,35 @@
   public struct Program: Sendable {
     /// The first one is looked up in $PATH unless it has a slash (execvp(3)).
     public var arguments: [ByteString]
-    /// Changes to this process's environment.
-    public var environment: [EnvironmentVariable] = []
+    /// What is different from this process's environment.
+    public var environment: [ByteString: ByteString] = [:]
     /// Where it runs.
     public var folder: ByteString?
-    public var input = Input.null
     /// Descriptors of this process that it has, too, under the same numbers: that of a lock, for example, which lasts
     /// as long as one of the two then.
     public var inherits: [CInt] = []
-    /// How long it may take to end after SIGTERM.
-    public var grace = Duration.seconds(5)
     /// Whether it is killed when this process dies.
     public var endsWithThisProcess = false
-    public var setup = Setup()
+    /// Added to the nice value (nice(2)).
+    public var niceness: CInt?
+    /// The scheduling of its input and output (ioprio_set(2)).
+    public var ioPriority: IOPriority?
+    /// Those that it gets anew; with what they do not go without: `net` names the host, `pid` mounts /proc.
+    public var namespaces: Set<Namespace> = []
+    /// What it may use at most. With a new user namespace, these and who it is come before all namespaces.
+    public var limits: [Limit] = []
+    /// As whom it runs (credentials(7)); nil: as this process.
+    public var user: UInt32?
+    /// Its group; nil: this process's.
+    public var group: UInt32?
+    /// Its supplementary groups; nil: this process's.
+    public var groups: [UInt32]?
+    /// The file mode creation mask (umask(2)); nil: this process's.
+    public var creationMask: UInt32?
 
+    /// A program by its name or path, and its arguments. Others than text are set as `arguments`.
     public init(_ name: String, _ arguments: String...) {
-      self.init([ByteString(name)] + arguments.map { ByteString($0) })
-    }
-
-    public init(_ arguments: [ByteString]) {
-      self.arguments = arguments
+      self.arguments = ([name] + arguments).map { ByteString($0) }
     }
 
     /// Where it reads from.
@@ -45,7 +54,9 @@
       case null
       /// This process's. A terminal stops the program that reads from it, which is in the background (SIGTTIN).
       case inherited
+      /// A file, by its path.
       case file(ByteString)
+      /// A descriptor of this process.
       case descriptor(CInt)
     }
 
@@ -56,35 +67,75 @@
     public enum Output: Sendable {
       /// This process's.
       case inherited
+      /// /dev/null
       case discarded
       /// So many bytes are kept, of what is written until the program ends; more is dropped.
       case collected(limit: Int)
       /// Made, with mode 0666 less the umask, if it is not there; written anew, unless `appending`.
       case file(ByteString, appending: Bool = false)
+      /// A descriptor of this process.
       case descriptor(CInt)
     }
 
-    /// What is to be different from this process, each step in the order in which it stands here.
-    public struct Setup: Sendable {
-      /// Added to the nice value (nice(2)).
-      public var niceness: CInt?
-      public var ioPriority: IOPriority?
-      public var namespaces = Namespaces()
-      public var limits: [ResourceLimit] = []
-      public var credentials = Credentials()
-      /// The file mode creation mask (umask(2)).
-      public var creationMask: UInt32?
+    /// How its input and output are scheduled (ioprio_set(2)); levels are 0, the highest, to 7.
+    #if hasAttribute(nonexhaustive)
+      @nonexhaustive
+    #endif
+    public enum IOPriority: Equatable, Sendable {
+      /// Before all others.
+      case realTime(level: CInt)
+      /// As most are, beside each other.
+      case bestEffort(level: CInt)
+      /// Only when nobody else needs the disk.
+      case idle
+    }
 
-      public init() {}
+    /// A namespace that it gets anew (namespaces(7), unshare(2)). The user namespace is made first: in that, an
+    /// ordinary user may make the others.
+    #if hasAttribute(nonexhaustive)
+      @nonexhaustive
+    #endif
+    public enum Namespace: Sendable {
+      /// Of users and groups.
+      case user
+      /// With a loopback interface that is up, and the host name `localhost`.
+      case net
+      /// With an init of its own and a new /proc; ended when all that is in it has ended.
+      case pid
+      /// What is mounted outside later on is there as well, but not the other way round.
+      case mount
+      /// The same, and neither is there.
+      case privateMount
+      /// Of System V's and POSIX's queues, and of host names.
+      case ipc, uts
+    }
+
+    /// A limit of what it may use (setrlimit(2)), for good.
+    #if hasAttribute(nonexhaustive)
+      @nonexhaustive
+    #endif
+    public enum Limit: Equatable, Sendable {
+      /// Of processor time.
+      case cpuTime(seconds: UInt64)
+      /// Of address space.
+      case addressSpace(bytes: UInt64)
+      /// Of the largest file that may be written.
+      case fileSize(bytes: UInt64)
+      /// One more than the highest number of a descriptor.
+      case openFiles(UInt64)
+      /// RLIMIT_CPU and so on; nil leaves it as it is, and `UInt64.max` is none.
+      case resource(CInt, soft: UInt64?, hard: UInt64?)
     }
 
     /// How it has run.
     public struct Result: Sendable {
+      /// How it ended.
       public let termination: Termination
       /// Whether it was ended because its time was over.
       public let timedOut: Bool
-      /// What was collected; empty otherwise.
+      /// What was collected of its standard output; empty otherwise.
       public let output: [UInt8]
+      /// The same of its standard error.
       public let errors: [UInt8]
       /// Whether more was written than was to be collected.
       public let wasCut: Bool
@@ -102,13 +153,20 @@
     /// When the task is cancelled or the time is over its process group is ended: SIGTERM and SIGCONT, and SIGKILL after
     /// `grace`, or to those that are left when it has ended itself.
     ///
+    /// - Parameters:
+    ///   - input: where it reads from.
+    ///   - output: where its standard output goes.
+    ///   - errors: where its standard error goes.
+    ///   - timeout: how long it may run; nil: for ever.
+    ///   - grace: how long it may take to end after SIGTERM.
     /// - Returns: once it is reaped.
     /// - Throws: `LaunchError`; `CancellationError`, once it is reaped.
     public func run(
-      output: Output = .inherited, errors: Output = .inherited, timeout: Duration? = nil
+      input: Input = .null, output: Output = .inherited, errors: Output = .inherited,
+      timeout: Duration? = nil, grace: Duration = .seconds(5)
     ) async throws -> Result {
       try Task.checkCancellation()
-      let (program, collected, collectedErrors) = try await start(output, errors)
+      let (program, collected, collectedErrors) = try await start(input, output, errors)
       let isOver = Guarded(false)
       let timer = timeout.map { timeout in
         Task {
@@ -134,24 +192,22 @@
 
     /// Starts it, and does not wait for it.
     ///
-    /// - Parameters: not `collected`: then it is discarded.
+    /// - Parameters:
+    ///   - input: where it reads from.
+    ///   - output: where its standard output goes; not `collected`: then it is discarded.
+    ///   - errors: the same of its standard error.
     public func start(
-      output: Output = .inherited, errors: Output = .inherited
+      input: Input = .null, output: Output = .inherited, errors: Output = .inherited
     ) async throws(LaunchError) -> RunningProgram {
-      try await start(output.uncollected, errors.uncollected).program
+      try await start(input, output.uncollected, errors.uncollected).program
     }
 
-    /// Becomes the program: returns only if that fails.
-    public func replaceProcess() throws(LaunchError) -> Never {
+    /// Becomes the program (execve(2)): returns only if that fails.
+    ///
+    /// - Parameter input: where it reads from.
+    public func replaceProcess(input: Input = .null) throws(LaunchError) -> Never {
       let files = try Files(input, .inherited, .inherited)
       throw Launching.replaceProcess(with: command(files))
-    }
-
-    /// The file that would be executed for `name` (execvp(3)).
-    ///
-    /// - Throws: an error number: `accessDenied` if there were only such that may not be executed, `missing` if none.
-    public static func find(_ name: String, path: String? = nil) throws(Errno) -> ByteString {
-      try findExecutable(ByteString(name), path: path.map { ByteString($0) })
     }
   }
 
@@ -163,10 +219,10 @@
     )
 
     private func start(
-      _ output: Output, _ errors: Output
+      _ input: Input, _ output: Output, _ errors: Output
     ) async throws(LaunchError) -> Started {
       // To open a file may take long, and that is no work for the threads below.
-      let files = try await WaitingThreads.call { [input] in
+      let files = try await WaitingThreads.call {
         Swift.Result { () throws(LaunchError) in try Files(input, output, errors) }
       }.get()
       let started: Swift.Result<Started, LaunchError>
@@ -192,8 +248,9 @@
     }
 
     private func command(_ files: Files) -> Command {
+      let variables = environment.map { EnvironmentVariable($0.key, $0.value) }
       var command = Command(
-        CStringVector(arguments), environment: .environment(setting: environment))
+        CStringVector(arguments), environment: .environment(setting: variables))
       command.inheritedDescriptors = ascending(inherits)
       command.group = .newInBackground
       if endsWithThisProcess { command.parentDeathSignal = SIGKILL }
@@ -210,19 +267,20 @@
 
     /// Nil where there is nothing to be set up: then nothing of this process is copied.
     private var processSetup: ProcessSetup? {
+      let credentials = Credentials(user: user, group: group, groups: groups)
       let isPlain =
-        folder == nil && setup.niceness == nil && setup.ioPriority == nil
-        && setup.namespaces == Namespaces() && setup.limits.isEmpty
-        && setup.credentials == Credentials() && setup.creationMask == nil
+        folder == nil && niceness == nil && ioPriority == nil && namespaces.isEmpty
+        && limits.isEmpty && credentials == Credentials() && creationMask == nil
       if isPlain { return nil }
       let own = ProcessSetup()
       own.folder = folder
-      own.niceness = setup.niceness
-      own.ioPriority = setup.ioPriority
-      own.namespaces = setup.namespaces
-      own.limits = setup.limits
-      own.credentials = setup.credentials
-      own.creationMask = setup.creationMask
+      own.niceness = niceness
+      own.ioPriority = ioPriority?.core
+      for namespace in namespaces { own.namespaces.insert(namespace.kind) }
+      own.namespaces.isPrivate = namespaces.contains(.privateMount)
+      own.limits = limits.map(\.core)
+      own.credentials = credentials
+      own.creationMask = creationMask
       return own
     }
   }
@@ -233,25 +291,46 @@
     }
   }
 
+  // MARK: - As the core has it
+
+  extension Program.IOPriority {
+    fileprivate var core: Launching.IOPriority {
+      switch self {
+      case .realTime(let level): .init(.realTime, level: level)
+      case .bestEffort(let level): .init(.bestEffort, level: level)
+      case .idle: .init(.idle, level: 0)
+      }
+    }
+  }
+
+  extension Program.Namespace {
+    fileprivate var kind: Namespaces.Kind {
+      switch self {
+      case .user: .user
+      case .net: .net
+      case .pid: .pid
+      case .mount, .privateMount: .mount
+      case .ipc: .ipc
+      case .uts: .uts
+      }
+    }
+  }
+
+  extension Program.Limit {
+    fileprivate var core: ResourceLimit {
+      switch self {
+      case .cpuTime(let seconds): ResourceLimit(both: seconds, csystem_limit_of_cpu_time())
+      case .addressSpace(let bytes): ResourceLimit(both: bytes, csystem_limit_of_address_space())
+      case .fileSize(let bytes): ResourceLimit(both: bytes, csystem_limit_of_file_size())
+      case .openFiles(let count): ResourceLimit(both: count, csystem_limit_of_open_files())
+      case .resource(let number, let soft, let hard): ResourceLimit(number, soft: soft, hard: hard)
+      }
+    }
+  }
+
   extension ResourceLimit {
-    /// Seconds of processor time, after which comes SIGXCPU, and SIGKILL at the hard one.
-    public static func cpuTime(seconds: UInt64) -> ResourceLimit {
-      ResourceLimit(csystem_limit_of_cpu_time(), soft: seconds, hard: seconds)
-    }
-
-    /// Bytes of address space.
-    public static func addressSpace(bytes: UInt64) -> ResourceLimit {
-      ResourceLimit(csystem_limit_of_address_space(), soft: bytes, hard: bytes)
-    }
-
-    /// Bytes of the largest file that may be written.
-    public static func fileSize(bytes: UInt64) -> ResourceLimit {
-      ResourceLimit(csystem_limit_of_file_size(), soft: bytes, hard: bytes)
-    }
-
-    /// One more than the highest number of a descriptor.
-    public static func openFiles(_ count: UInt64) -> ResourceLimit {
-      ResourceLimit(csystem_limit_of_open_files(), soft: count, hard: count)
+    fileprivate init(both limit: UInt64, _ resource: CInt) {
+      self.init(resource, soft: limit, hard: limit)
     }
   }
 #endif

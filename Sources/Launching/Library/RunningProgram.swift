@@ -124,19 +124,12 @@
 
     /// Sends it a signal; does nothing once it has ended (kill(2)).
     ///
+    /// - Parameters:
+    ///   - signal: its number, such as `SIGHUP`.
+    ///   - toGroup: send it to the whole process group.
     /// - Throws: `LaunchError` with the step `kill`.
-    public func send(_ signal: CInt) throws(LaunchError) {
-      try self.send(signal, to: identifier)
-    }
-
-    /// Sends its whole process group a signal; does nothing once it has ended.
-    ///
-    /// - Throws: as `send`.
-    public func sendToGroup(_ signal: CInt) throws(LaunchError) {
-      try self.send(signal, to: -identifier)
-    }
-
-    private func send(_ signal: CInt, to target: CInt) throws(LaunchError) {
+    public func send(_ signal: CInt, toGroup: Bool = false) throws(LaunchError) {
+      let target = toGroup ? -identifier : identifier
       let error = state.withLock { state -> Errno? in
         // Until it is reaped, which takes this mutex, its number is its own.
         if state.termination != nil || kill(target, signal) == 0 { return nil }
@@ -167,7 +160,7 @@
       if !isFirst { return }
       Task.detached { [self] in
         try await Task.sleep(for: grace)
-        try? sendToGroup(SIGKILL)
+        try? send(SIGKILL, toGroup: true)
       }
     }
 

@@ -3,7 +3,7 @@ internal import CSystem
 /// The terminal that this process was started on, while its keys go to a pseudo-terminal: then it is
 /// raw, and passes on every key unchanged (cfmakeraw(3)). Only in the foreground: otherwise it is
 /// somebody else's, as its modes are.
-public final class Keyboard {
+package final class Keyboard {
   /// What the relay knows, in memory that it has in common with the process that forks it, which is to
   /// put the terminal in order if the relay is killed.
   private struct State {
@@ -19,7 +19,7 @@ public final class Keyboard {
   private var provisional: termios?
 
   /// `number` is a descriptor of the terminal.
-  public init(_ number: Int32) throws(LaunchError) {
+  package init(_ number: Int32) throws(LaunchError) {
     self.number = number
     state = try makeSharedMemory(holding: State())
   }

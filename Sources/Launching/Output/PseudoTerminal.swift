@@ -1,16 +1,16 @@
 internal import CSystem
 
 /// A pseudo-terminal (pts(4)), both ends open here.
-public final class PseudoTerminal {
+package final class PseudoTerminal {
   /// The end that shows what is written to the terminal.
   private var master: FileDescriptor?
   private var peer: FileDescriptor?
   /// The number of the terminal, for `ProcessSetup.terminal`.
-  public let terminal: Int32
+  package let terminal: Int32
 
   /// Has the modes (termios(3)) of the terminal of `keyboard`; or, without one, leaves what is written to
   /// it unchanged. `owner` is the user it belongs to, if that is to be another one.
-  public init(for keyboard: Keyboard?, owner: UInt32?) throws(LaunchError) {
+  package init(for keyboard: Keyboard?, owner: UInt32?) throws(LaunchError) {
     let opened = try launchStep(.open) { () throws(Errno) in
       try FileDescriptor.open("/dev/ptmx", O_RDWR | O_NOCTTY)
     }
@@ -44,7 +44,7 @@ public final class PseudoTerminal {
   func takeTerminal() -> FileDescriptor? { peer.take() }
 
   /// Once the command is started: as long as this process has the terminal open, its end is not seen.
-  public func close() {
+  package func close() {
     master = nil
     peer = nil
   }

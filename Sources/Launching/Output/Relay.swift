@@ -1,32 +1,32 @@
 internal import CSystem
 
 /// What a relay copies, and to where.
-public final class RelayPlan {
-  public var routes: [RelayRoute] = []
+package final class RelayPlan {
+  package var routes: [RelayRoute] = []
   /// A file, open here, that the routes are logged to.
-  public var log: FileDescriptor?
+  package var log: FileDescriptor?
   /// Programs that the log goes through before it comes to the file, each with its arguments.
-  public var programs: [[ByteString]] = []
+  package var programs: [[ByteString]] = []
   /// Whether each line of the log begins with the time.
-  public var isStamped = false
+  package var isStamped = false
   /// The terminal whose keys go to the first route's input, a pseudo-terminal.
-  public var keyboard: Keyboard?
+  package var keyboard: Keyboard?
   /// A terminal whose size that pseudo-terminal is to have.
-  public var sizeModel: Int32?
+  package var sizeModel: Int32?
   /// Tells the numbers of the relay and of the log's programs to other processes.
-  public var processes: RelayProcesses?
+  package var processes: RelayProcesses?
   /// Of `programs` at most.
-  public static var maximumPrograms: Int { 2 }
+  package static var maximumPrograms: Int { 2 }
   /// What this process need not keep once the command is started.
   private var commandEnds: [HeldDescriptor] = []
   private(set) var terminal: PseudoTerminal?
 
-  public init() {}
+  package init() {}
 
   /// Adds a pipe from a command to `output`.
   ///
   /// - Returns: the descriptor for the command.
-  public func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
+  package func addPipe(to output: Int32?) throws(LaunchError) -> Int32 {
     let pipe = try makeWidePipe()
     routes.append(RelayRoute(pipe.reading, output, isLogged: log != nil))
     let end = HeldDescriptor(pipe.writing)
@@ -34,16 +34,16 @@ public final class RelayPlan {
     return end.number
   }
 
-  public func add(_ terminal: PseudoTerminal, to output: Int32?) {
+  package func add(_ terminal: PseudoTerminal, to output: Int32?) {
     self.terminal = terminal
     routes.insert(RelayRoute(nil, output, isLogged: log != nil), at: 0)
   }
 
   /// Whether there is nothing to do.
-  public var isEmpty: Bool { routes.isEmpty }
+  package var isEmpty: Bool { routes.isEmpty }
 
   /// Gives the pseudo-terminal the size of `sizeModel`.
-  public func copySize() {
+  package func copySize() {
     if let sizeModel { terminal?.copySize(of: sizeModel) }
   }
 
@@ -64,7 +64,7 @@ public final class RelayPlan {
 }
 
 /// From a command to where it is seen.
-public final class RelayRoute {
+package final class RelayRoute {
   /// Nil where that is the pseudo-terminal.
   private var input: FileDescriptor?
   let output: Int32?
@@ -80,9 +80,9 @@ public final class RelayRoute {
 }
 
 /// Why there is no relay; `program` is the one that could not be started.
-public struct RelayError: Error {
-  public let program: ByteString?
-  public let error: LaunchError
+package struct RelayError: Error {
+  package let program: ByteString?
+  package let error: LaunchError
 }
 
 /// A process that copies what a command writes to where this process writes, and to a log, so that this
@@ -93,19 +93,19 @@ public struct RelayError: Error {
 /// Its end makes no signal for the process that forked it, and waitpid(2) does not see it there: so nobody
 /// is left of a command where there is no child. An exec would undo that: so the log's programs are
 /// children of the relay, which executes nothing.
-public final class Relay {
+package final class Relay {
   private let plan: RelayPlan
   private let process: ChildProcess
   private let link: FileDescriptor
   private var isDone = false
   /// Whether something was lost of what is not just for a terminal; known once `finish` says `through`.
-  public private(set) var hasLostOutput = false
+  package private(set) var hasLostOutput = false
 
   /// In the byte with which a relay answers.
   static let isOver: UInt8 = 2
   static let hasLostOutput: UInt8 = 4
 
-  public enum Role {
+  package enum Role {
     /// This is the process that called.
     case starter(Relay)
     /// This is the relay, which is to do nothing but what `RelayLoop.next` says, and exit.
@@ -120,7 +120,7 @@ public final class Relay {
 
   /// Forks it. What follows is sure only then: it has closed what it does not need, and the log's
   /// programs run.
-  public static func begin(_ plan: RelayPlan) throws(RelayError) -> Role {
+  package static func begin(_ plan: RelayPlan) throws(RelayError) -> Role {
     let begun: Role
     do throws(LaunchError) {
       begun = try fork(plan)
@@ -194,11 +194,11 @@ public final class Relay {
   }
 
   /// Once the command is started, or is not going to be.
-  public func commandHasStarted() {
+  package func commandHasStarted() {
     plan.closeCommandEnds()
   }
 
-  public enum End: Equatable, Sendable {
+  package enum End: Equatable, Sendable {
     /// All that the command wrote is where it belongs, and the terminal is as it was.
     case through
     /// The relay was killed.
@@ -210,7 +210,7 @@ public final class Relay {
 
   /// Tells the relay that the command has ended, and waits until it is through with what the command
   /// wrote. Whoever else still writes is not waited for. `signals` must be blocked.
-  public func finish(by deadline: Deadline?, orUntil signals: SignalSet) -> End {
+  package func finish(by deadline: Deadline?, orUntil signals: SignalSet) -> End {
     plan.closeCommandEnds()
     if isDone { return .through }
     var byte: UInt8 = 1

@@ -1,9 +1,9 @@
 internal import CSystem
 
 /// What a relay does until it ends.
-public final class RelayLoop {
+package final class RelayLoop {
   /// What somebody has to be told, once.
-  public enum Problem: Equatable, Sendable {
+  package enum Problem: Equatable, Sendable {
     /// The log could not be written, and is not written any more.
     case log(Errno)
     /// Where the command's output is seen could not be written to.
@@ -92,7 +92,7 @@ public final class RelayLoop {
   }
 
   /// Works until there is a problem; nil at the end.
-  public func next() -> Problem? {
+  package func next() -> Problem? {
     while true {
       if !problems.isEmpty { return problems.removeFirst() }
       if isFinished {

@@ -4,10 +4,10 @@ internal import CSystem
 /// after it is made: a supervisor takes none of them for the command's.
 ///
 /// Whoever reaps one of them takes its number off first: until then it cannot be another's.
-public final class RelayProcesses: Sendable {
+package final class RelayProcesses: Sendable {
   private let slots: [SharedNumber]
 
-  public init() throws(LaunchError) {
+  package init() throws(LaunchError) {
     var slots: [SharedNumber] = []
     for _ in 0...RelayPlan.maximumPrograms { slots.append(try SharedNumber()) }
     self.slots = slots

@@ -2,18 +2,18 @@ internal import CSystem
 @_exported public import SystemInterface
 
 /// A variable that a command starts with.
-public struct EnvironmentVariable: Equatable, Sendable {
-  public let name: ByteString
-  public let value: ByteString
+package struct EnvironmentVariable: Equatable, Sendable {
+  package let name: ByteString
+  package let value: ByteString
 
-  public init(_ name: ByteString, _ value: ByteString) {
+  package init(_ name: ByteString, _ value: ByteString) {
     self.name = name
     self.value = value
   }
 }
 
 /// A change of an environment.
-public enum EnvironmentChange: Equatable, Sendable {
+package enum EnvironmentChange: Equatable, Sendable {
   case set(EnvironmentVariable)
   case unset(ByteString)
   /// No variable is left of those before.
@@ -21,12 +21,12 @@ public enum EnvironmentChange: Equatable, Sendable {
 }
 
 /// A null-terminated array of C strings, as execve(2) takes its arguments and its environment.
-public final class CStringVector {
+package final class CStringVector {
   private let pointers: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>
   private let capacity: Int
   /// The strings that end with this vector; others live as long as the process.
   private var owned: [UnsafeMutablePointer<CChar>] = []
-  public private(set) var count = 0
+  package private(set) var count = 0
 
   private init(capacity: Int) {
     self.capacity = capacity
@@ -39,7 +39,7 @@ public final class CStringVector {
     pointers.deallocate()
   }
 
-  public convenience init(_ strings: [ByteString]) {
+  package convenience init(_ strings: [ByteString]) {
     self.init(capacity: strings.count)
     for string in strings { append(copying: string) }
   }
@@ -54,7 +54,7 @@ public final class CStringVector {
   }
 
   /// This process's environment with `changes` in it: each sets a variable.
-  public static func environment(
+  package static func environment(
     setting changes: [EnvironmentVariable]
   ) -> CStringVector {
     let inherited = csystem_environment()!
@@ -72,7 +72,7 @@ public final class CStringVector {
   }
 
   /// This process's environment with `changes` made to it one after the other.
-  public static func environment(_ changes: [EnvironmentChange]) -> CStringVector {
+  package static func environment(_ changes: [EnvironmentChange]) -> CStringVector {
     var entries: [ByteString] = []
     var next = csystem_environment()!
     while let entry = next.pointee {
@@ -92,7 +92,7 @@ public final class CStringVector {
   }
 
   /// How many bytes the strings take of what execve(2) allows, and which of them is the largest.
-  public var size: (total: Int, largest: ByteString) {
+  package var size: (total: Int, largest: ByteString) {
     var total = 0
     var largest: ByteString = ""
     for index in 0..<count {
@@ -104,7 +104,7 @@ public final class CStringVector {
   }
 
   /// The value of a variable of this process's environment (getenv(3)).
-  public static func environmentValue(_ name: ByteString) -> ByteString? {
+  package static func environmentValue(_ name: ByteString) -> ByteString? {
     name.withCString { name in getenv(name).map { ByteString(cString: $0) } }
   }
 
@@ -113,7 +113,7 @@ public final class CStringVector {
       && entry[name.count] == CChar(bitPattern: ascii("="))
   }
 
-  public subscript(index: Int) -> ByteString {
+  package subscript(index: Int) -> ByteString {
     precondition(index < count)
     return ByteString(cString: pointers[index]!)
   }

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// Runs `arguments` to their end and returns what they wrote to standard output, at most `limit`
 /// bytes; nil if they could not be run or did not exit with 0.
-public func captureOutput(of arguments: [ByteString], limit: Int) -> [UInt8]? {
+package func captureOutput(of arguments: [ByteString], limit: Int) -> [UInt8]? {
   guard let pipe = try? Pipe() else { return nil }
   // Inherited as ignored it would take the status away from us.
   csystem_set_handler(SIGCHLD, csystem_signal_default())

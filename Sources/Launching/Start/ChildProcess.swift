@@ -3,10 +3,10 @@ internal import CSystem
 /// A process that was started, until its end is known: `wait`, `poll` or `cancel` may say that once, and
 /// then its number may belong to another. A command in a pid namespace of its own has ended when all
 /// that is in it has.
-public struct ChildProcess: Equatable, Sendable {
-  public let identifier: Int32
+package struct ChildProcess: Equatable, Sendable {
+  package let identifier: Int32
   /// The command itself; the same, but in a pid namespace of its own, whose init `identifier` is.
-  public let command: Int32
+  package let command: Int32
   /// Where that init reports.
   let link: InitReports?
 
@@ -20,12 +20,12 @@ public struct ChildProcess: Equatable, Sendable {
     self.link = link
   }
 
-  public static func == (one: ChildProcess, other: ChildProcess) -> Bool {
+  package static func == (one: ChildProcess, other: ChildProcess) -> Bool {
     one.identifier == other.identifier && one.command == other.command
   }
 
   /// Waits until it ends (waitpid(2)).
-  public func wait() throws(Errno) -> Termination {
+  package func wait() throws(Errno) -> Termination {
     var status: Int32 = 0
     try retryingOnInterrupt { waitpid(identifier, &status, __WALL) }
     return Termination(commandStatus(status))
@@ -40,7 +40,7 @@ public struct ChildProcess: Equatable, Sendable {
   }
 
   /// How it ended, if it has (waitpid(2), WNOHANG); nil while it runs.
-  public func poll() throws(Errno) -> Termination? {
+  package func poll() throws(Errno) -> Termination? {
     var status: Int32 = 0
     let ended = try retryingOnInterrupt { waitpid(identifier, &status, WNOHANG | __WALL) }
     return ended == 0 ? nil : Termination(commandStatus(status))
@@ -48,7 +48,7 @@ public struct ChildProcess: Equatable, Sendable {
 
   /// Waits until it ends, but no longer than `deadline`; nil once that has passed (pidfd_open(2), and
   /// without that by looking again and again).
-  public func wait(by deadline: Deadline) throws(Errno) -> Termination? {
+  package func wait(by deadline: Deadline) throws(Errno) -> Termination? {
     do throws(Errno) {
       // Until it is waited for, nobody else can have its number.
       let handle = try ProcessHandle(identifier)
@@ -66,7 +66,7 @@ public struct ChildProcess: Equatable, Sendable {
   /// has ended already is left as it is.
   ///
   /// - Returns: how it ended, by itself or so.
-  public func cancel(grace: Span) throws(Errno) -> Termination {
+  package func cancel(grace: Span) throws(Errno) -> Termination {
     send(SIGTERM)
     // A stopped process takes SIGTERM only when it goes on.
     send(SIGCONT)
@@ -103,7 +103,7 @@ private func childState(_ type: idtype_t, _ number: Int32) -> ChildState {
 
 /// Gives SIGCHLD its default disposition: with SIG_IGN, which may be inherited, the kernel reaps
 /// children itself, and nobody learns their status (wait(2)).
-public func makeChildrenWaitable() throws(LaunchError) {
+package func makeChildrenWaitable() throws(LaunchError) {
   try launchStep(.sigaction) { () throws(Errno) in
     _ = try retryingOnInterrupt { csystem_set_handler(SIGCHLD, csystem_signal_default()) }
   }

@@ -1,13 +1,13 @@
 /// A program to start, and what it starts with.
-public struct Command {
+package struct Command {
   /// The program and its arguments; the first is looked up in $PATH unless it has a slash, and a
   /// file that the kernel does not know how to execute is given to /bin/sh (execvp(3)).
-  public var arguments: CStringVector
-  public var environment: CStringVector
+  package var arguments: CStringVector
+  package var environment: CStringVector
   /// Descriptors that stay open in the command although they are close-on-exec here.
-  public var inheritedDescriptors: [Int32] = []
+  package var inheritedDescriptors: [Int32] = []
   /// A descriptor of this process that becomes the command's standard output.
-  public var standardOutput: Int32?
+  package var standardOutput: Int32?
   #if !hasFeature(Embedded)
     /// Descriptors of this process above 2 that become the command's 0, 1 and 2; none: it has those of this process.
     var standardDescriptors: [Int32] = []
@@ -16,15 +16,15 @@ public struct Command {
     var closesOtherDescriptors = false
   #endif
   /// A signal for the command when the process that started it dies (prctl(2), PR_SET_PDEATHSIG).
-  public var parentDeathSignal: Int32?
-  public var group: ProcessGroup = .inherited
-  public var signals: Signals = .reset
+  package var parentDeathSignal: Int32?
+  package var group: ProcessGroup = .inherited
+  package var signals: Signals = .reset
   /// The program is that of this process; the first argument is only what it is called.
-  public var isThisProgram = false
+  package var isThisProgram = false
   /// Whatever else is to be different in the command. Without, nothing of it costs anything.
-  public var setup: ProcessSetup?
+  package var setup: ProcessSetup?
 
-  public enum Signals: Equatable, Sendable {
+  package enum Signals: Equatable, Sendable {
     /// Default dispositions and an empty mask, whatever was inherited: a job that ignores TERM
     /// because the caller of its lock did cannot be ended. Only an ignored SIGHUP stays: that is
     /// nohup(1).
@@ -33,7 +33,7 @@ public struct Command {
     case inherited
   }
 
-  public enum ProcessGroup: Equatable, Sendable {
+  package enum ProcessGroup: Equatable, Sendable {
     case inherited
     /// One of its own. It becomes the terminal's foreground group where the starting process's
     /// group is that now: nobody else in that can use the terminal then.
@@ -47,7 +47,7 @@ public struct Command {
     var isNew: Bool { self == .new || self == .newInBackground }
   }
 
-  public init(
+  package init(
     _ arguments: CStringVector,
     environment: CStringVector = .environment(setting: [])
   ) {
@@ -55,33 +55,47 @@ public struct Command {
     self.environment = environment
   }
 
-  public init(_ arguments: [ByteString]) {
+  package init(_ arguments: [ByteString]) {
     self.init(CStringVector(arguments))
   }
 }
 
 /// Why a command was not started, and then nothing of it runs; or why it could not be waited for.
 public struct LaunchError: Error, Equatable, Sendable {
+  /// What failed.
   public let step: LaunchStep
-  public let errno: Errno
+  /// Why.
+  public let errno: ErrorNumber
 
-  public init(step: LaunchStep, errno: Errno) {
+  package init(step: LaunchStep, errno: Errno) {
     self.step = step
     self.errno = errno
   }
 }
 
+/// The step that failed, mostly by the name of its system call.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum LaunchStep: Int32, Equatable, Sendable {
+  /// In the new process, for every program.
   case clone, setpgid, prctl, dup2, fcntl, sigprocmask, exec
+  /// In the new process, for what is to be different in it.
   case pipe, ioctl, closeRange, controlGroup, setpriority, ioprioSet, setrlimit
+  /// Who it is, and where.
   case setgroups, setgid, setuid, chdir
+  /// Signals, and waiting.
   case sigaction, sigtimedwait, waitpid
+  /// In this process.
   case mmap, timer, open, lookForChildren
+  /// In this process, to look after what was started.
   case socketpair, setsid, pidfdOpen, signalfd, poll, kill
+  /// Namespaces.
   case unshareUser, unshareMount, unshareIPC, unshareUTS, unshareNet, unsharePID
+  /// What is set up in them.
   case userMap, propagation, mountProc, setHostName, loopback, namespaceInit
 
-  public var name: StaticString {
+  package var name: StaticString {
     switch self {
     case .clone: "clone"
     case .setpgid: "setpgid"
@@ -148,11 +162,13 @@ func check(_ step: LaunchStep, _ result: Int32) throws(LaunchError) {
 
 /// How a process ended (wait(2)).
 public enum Termination: Equatable, Sendable {
+  /// By itself.
   case exited(code: Int32)
+  /// By a signal.
   case signalled(number: Int32, coreDumped: Bool)
 
   /// As waitpid(2) reports it on Linux.
-  public var waitStatus: Int32 {
+  package var waitStatus: Int32 {
     switch self {
     case .exited(let code): code << 8
     case .signalled(let number, let coreDumped): coreDumped ? number | 0x80 : number

@@ -22,7 +22,7 @@ func closeDescriptors(
 
 /// Has every descriptor above 2 closed in the programs that are executed from here on (close_range(2) with
 /// CLOSE_RANGE_CLOEXEC, since Linux 5.11; without it, as above).
-public func closeDescriptorsOnExec() throws(LaunchError) {
+package func closeDescriptorsOnExec() throws(LaunchError) {
   let first = STDERR_FILENO + 1
   if csystem_close_range_on_exec(UInt32(first), UInt32.max) == 0 { return }
   try checkRange(.current)

@@ -5,7 +5,7 @@ internal import CSystem
 /// that is a regular file and may be executed. What may not is passed over.
 ///
 /// - Throws: `.accessDenied` if there were only such that may not be executed, `.missing` if none.
-public func findExecutable(
+package func findExecutable(
   _ name: ByteString, path: ByteString? = nil
 ) throws(Errno) -> ByteString {
   if name.isEmpty { throw .missing }
@@ -37,7 +37,7 @@ private func checkExecutable(_ file: ByteString) throws(Errno) {
 }
 
 /// The numbers of all descriptors that this process has open, in ascending order (/proc/self/fd).
-public func openDescriptors() throws(Errno) -> [Int32] {
+public func openDescriptors() throws(ErrorNumber) -> [Int32] {
   guard let folder = opendir("/proc/self/fd") else { throw .current }
   defer { closedir(folder) }
   let own = dirfd(folder)

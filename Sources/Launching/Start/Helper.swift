@@ -12,7 +12,7 @@ internal import CSystem
 ///   - arguments: those after it.
 ///   - sharingErrors: whether its standard error is that of this process.
 /// - Returns: this process's end of the socket.
-public func startHelper(
+package func startHelper(
   _ program: ByteString, _ arguments: [ByteString], sharingErrors: Bool
 ) throws(LaunchError) -> FileDescriptor {
   // Whatever is closed of 0, 1 and 2 is opened with this, and no end of the socket is one of them.
@@ -66,7 +66,7 @@ private func becomeParentOfHelper(
 
 /// Takes a variable out of this process's environment, also out of the memory that others may read as
 /// /proc/PID/environ (proc_pid_environ(5)), and which a core has.
-public func forgetVariable(_ name: ByteString) {
+package func forgetVariable(_ name: ByteString) {
   name.withCString { name in
     while let value = getenv(name) {
       memset(value, Int32(ascii("x")), strlen(value))

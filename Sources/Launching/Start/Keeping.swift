@@ -6,7 +6,7 @@ internal import CSystem
 /// Until then the keeper ends with its front, and the front tells how the keeper ended. Neither can be
 /// wrong about the other: the keeper stays only if the front has answered, and from then on the front
 /// exits with 0, whatever comes.
-public struct Keeping: ~Copyable {
+package struct Keeping: ~Copyable {
   /// The keeper's number, in the front.
   private let keeper: Int32?
   private let link: FileDescriptor
@@ -16,7 +16,7 @@ public struct Keeping: ~Copyable {
   ///
   /// That is done now, before there is a lock: closing a descriptor of the lock file would drop one of
   /// `posix` mode.
-  public static func begin() throws(LaunchError) -> Keeping {
+  package static func begin() throws(LaunchError) -> Keeping {
     // Whatever is closed of 0, 1 and 2 is opened with this.
     let null = try? FileDescriptor.open("/dev/null", O_RDWR)
     try makeChildrenWaitable()
@@ -40,7 +40,7 @@ public struct Keeping: ~Copyable {
     return Keeping(keeper: nil, link: FileDescriptor(taking: STDIN_FILENO))
   }
 
-  public var isFront: Bool { keeper != nil }
+  package var isFront: Bool { keeper != nil }
 
   /// In the front: waits for the keeper's word, on behalf of `caller`, its parent. One that has ended
   /// meanwhile does not learn of it: then the keeper is not answered, and ends.
@@ -49,7 +49,7 @@ public struct Keeping: ~Copyable {
   ///   - caller: the process that called this one.
   ///   - show: is given the number that the keeper has told, if all is well.
   /// - Returns: the exit status: 0, or that with which the keeper has ended without a word.
-  public consuming func wait(for caller: Int32, _ show: (Int) -> Void) -> Int32 {
+  package consuming func wait(for caller: Int32, _ show: (Int) -> Void) -> Int32 {
     guard let keeper else { return 0 }
     let number = link.number
     var told: Int?
@@ -73,7 +73,7 @@ public struct Keeping: ~Copyable {
   private static let numberFollows: UInt8 = 2
 
   /// In the keeper: tells the front a number below 65,536, before it becomes something else.
-  public func tell(_ value: Int) {
+  package func tell(_ value: Int) {
     for byte in [
       Self.numberFollows, UInt8(truncatingIfNeeded: value >> 8), UInt8(truncatingIfNeeded: value),
     ] {
@@ -83,7 +83,7 @@ public struct Keeping: ~Copyable {
 
   /// In the keeper: becomes `command` in this process, which is to call `confirmKeeping`. In a session
   /// of its own, and in no folder that somebody may want to unmount.
-  public func become(_ command: Command) -> LaunchError {
+  package func become(_ command: Command) -> LaunchError {
     if setsid() < 0 { return LaunchError(step: .setsid, errno: .current) }
     _ = chdir("/")
     return replaceProcess(with: command)
@@ -115,7 +115,7 @@ private func answer(_ descriptor: Int32, _ byte: UInt8 = 1) -> Bool {
 /// standard input, output and error from then on.
 ///
 /// - Returns: false if the front has gone meanwhile: nobody knows then that something is kept.
-public func confirmKeeping() -> Bool {
+package func confirmKeeping() -> Bool {
   // From here on it is the front's answer that tells, or that there will be none.
   csystem_prctl(PR_SET_PDEATHSIG, 0)
   guard answer(STDIN_FILENO), hear(STDIN_FILENO) != nil else { return false }
@@ -130,7 +130,7 @@ public func confirmKeeping() -> Bool {
 /// process's descriptor table.
 ///
 /// - Returns: nil in that process.
-public func forkCompanion(
+package func forkCompanion(
   apart: Bool = false, sharingFiles: Bool = false
 ) throws(LaunchError) -> ChildProcess? {
   let parent = getpid()
@@ -146,7 +146,7 @@ public func forkCompanion(
 
 extension ChildProcess {
   /// Kills it, and returns once it has ended.
-  public func end() {
+  package func end() {
     kill(identifier, SIGKILL)
     _ = try? wait()
   }

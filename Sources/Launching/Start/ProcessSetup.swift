@@ -8,76 +8,76 @@ internal import CSystem
 /// user then.
 ///
 /// A class, since it is large and most commands have none.
-public final class ProcessSetup {
+package final class ProcessSetup {
   /// `cgroup.procs` files, open here for writing: the command moves into these control groups
   /// (cgroups(7)).
-  public var controlGroups: [Int32] = []
+  package var controlGroups: [Int32] = []
   /// Added to the nice value (nice(2)).
-  public var niceness: Int32?
-  public var ioPriority: IOPriority?
-  public var namespaces = Namespaces()
+  package var niceness: Int32?
+  package var ioPriority: IOPriority?
+  package var namespaces = Namespaces()
   /// A terminal, open here, that becomes the controlling one of a new session (setsid(2), tty(4)).
-  public var terminal: Int32?
+  package var terminal: Int32?
   /// The command's descriptors by number: those that it gets, and those that it does not have.
-  public var descriptors: [DescriptorMapping] = []
-  public var limits: [ResourceLimit] = []
-  public var credentials = Credentials()
+  package var descriptors: [DescriptorMapping] = []
+  package var limits: [ResourceLimit] = []
+  package var credentials = Credentials()
   /// The file mode creation mask (umask(2)).
-  public var creationMask: UInt32?
+  package var creationMask: UInt32?
   /// Whether every descriptor above 2 is closed that neither `descriptors` nor
   /// `Command.inheritedDescriptors` names.
-  public var closesOtherDescriptors = false
+  package var closesOtherDescriptors = false
   /// The working directory (chdir(2)), entered as the user that the command is.
-  public var folder: ByteString?
+  package var folder: ByteString?
   /// The program's file, where that is not the first argument.
-  public var executable: ByteString?
+  package var executable: ByteString?
   /// Whether a program without a slash is looked up in the command's own $PATH. Otherwise it is a path.
-  public var searchesPath = true
+  package var searchesPath = true
 
-  public init() {}
+  package init() {}
 }
 
 /// Where a descriptor of a command comes from.
-public struct DescriptorMapping: Equatable, Sendable {
+package struct DescriptorMapping: Equatable, Sendable {
   /// Its number in the command.
-  public let number: Int32
+  package let number: Int32
   /// The descriptor of this process that it is a duplicate of (dup2(2)); nil: it is closed.
-  public let source: Int32?
+  package let source: Int32?
 
-  public init(_ number: Int32, _ source: Int32?) {
+  package init(_ number: Int32, _ source: Int32?) {
     self.number = number
     self.source = source
   }
 }
 
 /// The scheduling of a command's input and output (ioprio_set(2)).
-public struct IOPriority: Equatable, Sendable {
-  public enum Class: Int32, Sendable {
+package struct IOPriority: Equatable, Sendable {
+  package enum Class: Int32, Sendable {
     case realTime = 1
     case bestEffort, idle
   }
 
-  public let `class`: Class
+  package let `class`: Class
   /// 0, the highest, to 7; without a meaning for `idle`.
-  public let level: Int32
+  package let level: Int32
 
-  public init(_ class: Class, level: Int32) {
+  package init(_ class: Class, level: Int32) {
     self.class = `class`
     self.level = level
   }
 }
 
 /// A resource limit (setrlimit(2)).
-public struct ResourceLimit: Equatable, Sendable {
-  public static var unlimited: UInt64 { UInt64.max }
+package struct ResourceLimit: Equatable, Sendable {
+  package static var unlimited: UInt64 { UInt64.max }
 
   /// RLIMIT_CPU and so on.
-  public let resource: Int32
+  package let resource: Int32
   /// Nil leaves it as it is.
-  public let soft: UInt64?
-  public let hard: UInt64?
+  package let soft: UInt64?
+  package let hard: UInt64?
 
-  public init(_ resource: Int32, soft: UInt64?, hard: UInt64?) {
+  package init(_ resource: Int32, soft: UInt64?, hard: UInt64?) {
     self.resource = resource
     self.soft = soft
     self.hard = hard
@@ -85,13 +85,13 @@ public struct ResourceLimit: Equatable, Sendable {
 }
 
 /// As whom a command runs (credentials(7)); what is nil stays as it is.
-public struct Credentials: Equatable, Sendable {
-  public var user: UInt32?
-  public var group: UInt32?
+package struct Credentials: Equatable, Sendable {
+  package var user: UInt32?
+  package var group: UInt32?
   /// The supplementary groups.
-  public var groups: [UInt32]?
+  package var groups: [UInt32]?
 
-  public init(user: UInt32? = nil, group: UInt32? = nil, groups: [UInt32]? = nil) {
+  package init(user: UInt32? = nil, group: UInt32? = nil, groups: [UInt32]? = nil) {
     self.user = user
     self.group = group
     self.groups = groups

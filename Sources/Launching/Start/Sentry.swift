@@ -2,7 +2,7 @@ internal import CSystem
 
 /// What is done beside a wait in the kernel, which keeps its place in the queue only as long as its thread does
 /// nothing else: after a while a process is forked in its name.
-public enum Sentry {
+package enum Sentry {
   /// That process's work, and for whom.
   private nonisolated(unsafe) static var work: (() -> Void)?
   private nonisolated(unsafe) static var waiter: Int32 = 0
@@ -10,7 +10,7 @@ public enum Sentry {
   /// Has `work` done by a process of its own once this one has waited for `delay`, unless `end` is called before.
   /// That process ends with this one at the latest. Until then this thread may only wait in the kernel; it is
   /// the program's first, and there is one wait at a time.
-  public static func begin(after delay: Span, _ work: @escaping () -> Void) throws(LaunchError) {
+  package static func begin(after delay: Span, _ work: @escaping () -> Void) throws(LaunchError) {
     try makeChildrenWaitable()
     Self.work = work
     waiter = getpid()
@@ -26,14 +26,14 @@ public enum Sentry {
   ///
   /// - Returns: whether it was begun.
   @discardableResult
-  public static func end() -> Bool {
+  package static func end() -> Bool {
     let companion = csystem_end_sentry()
     if companion > 0 { ChildProcess(identifier: companion).end() }
     return companion > 0
   }
 
   /// The same after the wait was called off, once that process has said why.
-  public static func endOnceSaid() {
+  package static func endOnceSaid() {
     let companion = csystem_companion()
     if companion > 0 {
       kill(companion, SIGUSR1)
@@ -44,7 +44,7 @@ public enum Sentry {
   }
 
   /// After the wait was called off.
-  public static var word: Int32 { csystem_word_of_call() }
+  package static var word: Int32 { csystem_word_of_call() }
 
   private static func workForWaiter() {
     csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
@@ -53,7 +53,7 @@ public enum Sentry {
 
   /// In that process: interrupts the wait, with a word for the one that waits, and does not return. That one ends
   /// it, or lets it `speak`: it may have won meanwhile, and then what was found is of no account.
-  public static func callOff(_ word: Int32, _ speak: () -> Void) -> Never {
+  package static func callOff(_ word: Int32, _ speak: () -> Void) -> Never {
     let leave = SignalSet([SIGUSR1])
     _ = try? leave.block()
     while true {

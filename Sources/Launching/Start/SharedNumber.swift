@@ -2,16 +2,16 @@ internal import CSystem
 
 /// A number in memory that the processes share which are forked after it is made (mmap(2)): any of them
 /// sees what one has set. 0 at first.
-public final class SharedNumber: @unchecked Sendable {
+package final class SharedNumber: @unchecked Sendable {
   let address: UnsafeMutablePointer<Int64>
 
-  public init() throws(LaunchError) {
+  package init() throws(LaunchError) {
     address = try makeSharedMemory(holding: 0)
   }
 
   deinit { freeSharedMemory(address) }
 
-  public var value: Int64 {
+  package var value: Int64 {
     get { csystem_load(address) }
     set { csystem_store(address, newValue) }
   }

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// Starts `command`. `mask` is what it inherits as signal mask, if it is to inherit one; without,
 /// that is this thread's.
-public func start(
+package func start(
   _ command: Command, mask: SignalSet? = nil
 ) throws(LaunchError) -> ChildProcess {
   try startProcess(command, mask: mask)
@@ -88,7 +88,7 @@ private func start(
 /// Becomes `command`: returns only if that fails, with its error. Descriptors named in
 /// `inheritedDescriptors` stay open. It cannot have a pid namespace of its own, whose init would be
 /// another process.
-public func replaceProcess(with command: Command) -> LaunchError {
+package func replaceProcess(with command: Command) -> LaunchError {
   if command.setup?.namespaces.contains(.pid) == true {
     return LaunchError(step: .unsharePID, errno: .invalid)
   }

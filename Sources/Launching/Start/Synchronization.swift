@@ -2,12 +2,12 @@ internal import CSystem
 
 /// A child process that has file systems on disk (syncfs(2)): a disk that hangs may keep it for ever,
 /// but not this process. So it holds nothing that anybody could wait for.
-public final class Synchronization {
-  public let child: ChildProcess
+package final class Synchronization {
+  package let child: ChildProcess
   /// Where the child writes the place of each path that failed, and the error.
   private let reader: FileDescriptor
 
-  public init(_ paths: [ByteString]) throws(LaunchError) {
+  package init(_ paths: [ByteString]) throws(LaunchError) {
     let pipe = try launchStep(.pipe) { () throws(Errno) in try Pipe() }
     reader = pipe.reading
     guard let child = try forkCompanion() else { Self.run(paths, pipe.writing.number) }
@@ -15,7 +15,7 @@ public final class Synchronization {
   }
 
   /// What failed, once the child has ended: each path by its place.
-  public func failures() -> [(place: Int, errno: Errno)] {
+  package func failures() -> [(place: Int, errno: Errno)] {
     var failures: [(place: Int, errno: Errno)] = []
     var words: (Int32, Int32) = (0, 0)
     while (try? retryingOnInterrupt { read(reader.number, &words, 8) }) == 8 {

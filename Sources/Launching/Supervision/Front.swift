@@ -17,7 +17,7 @@ internal import CSystem
 ///
 /// - Returns: nil in the holder, at once; in the front, who the holder was and how it ended, also whether the
 ///   front has ended the command, or told it to end, for the sake of the lease.
-public func forkHolder(
+package func forkHolder(
   killingLeftovers: Bool = false, lease: Lease? = nil, relay: RelayProcesses? = nil,
   hindered: ((Supervisor.Obstacle) -> Void)? = nil
 ) throws(LaunchError) -> (holder: Int32, outcome: Supervisor.Outcome)? {
@@ -37,7 +37,7 @@ public func forkHolder(
 private let lastWordsTime = Span.seconds(1)
 
 /// Where a supervisor may be: without children but its own.
-public enum Place: Equatable, Sendable {
+package enum Place: Equatable, Sendable {
   /// In this process, as it was.
   case here
   /// In a new one, which is this, and until `becomeIndependent` dies with the one from before.
@@ -49,7 +49,7 @@ public enum Place: Equatable, Sendable {
 /// Goes on in a new process where this one has children, whom it owes to whoever was this process before an
 /// exec(2), or is going to have some that are not its own, being the first of a pid namespace: those could
 /// not be told from what the command leaves. This process then only passes signals on.
-public func leaveEarlierChildren() throws(LaunchError) -> Place {
+package func leaveEarlierChildren() throws(LaunchError) -> Place {
   if getpid() != 1, !hasChildren() { return .here }
   let ended = try forkBehindFront(Supervisor.Limits(), nil) { csystem_fork() }
   return ended.map { .ended($0.outcome.termination) } ?? .elsewhere
@@ -96,7 +96,7 @@ private func waitForEnd(ofChild child: Int32, by deadline: Deadline) {
 }
 
 /// From here on a holder, or whoever goes on elsewhere, outlives its front.
-public func becomeIndependent() throws(LaunchError) {
+package func becomeIndependent() throws(LaunchError) {
   try setParentDeathSignal(0)
 }
 

@@ -5,7 +5,7 @@ internal import CSystem
 ///
 /// For the time of waiting, when there is nothing to clean up that the kernel does not; but for a line
 /// on the terminal at standard error, with `erasingLine`, and for `LastWords`.
-public func exitOnTerminationSignals(erasingLine: Bool = false) {
+package func exitOnTerminationSignals(erasingLine: Bool = false) {
   let signals = endingSignals()
   for signal in signals {
     if erasingLine {
@@ -26,14 +26,14 @@ public func exitOnTerminationSignals(erasingLine: Bool = false) {
 
 /// From here on they kill this process: for one that has something to clean up, and another process that
 /// does so then. Until `holdBackTerminationSignals`.
-public func dieOfTerminationSignals() {
+package func dieOfTerminationSignals() {
   let signals = endingSignals()
   for signal in signals { csystem_set_handler(signal, csystem_signal_default()) }
   _ = try? SignalSet(signals).unblock()
 }
 
 /// From here on they are pending.
-public func holdBackTerminationSignals() {
+package func holdBackTerminationSignals() {
   _ = try? SignalSet(endingSignals()).block()
 }
 
@@ -42,12 +42,12 @@ private func endingSignals() -> [Int32] {
 }
 
 /// Whether this process ignores `signal`, and so will what it executes.
-public func isIgnored(_ signal: Int32) -> Bool {
+package func isIgnored(_ signal: Int32) -> Bool {
   csystem_is_ignored(signal) != 0
 }
 
 /// From here on `signal` does nothing to this process, and has its default disposition in what it
 /// executes, even where it was ignored before: a handler ends with an exec, SIG_IGN does not.
-public func disregard(_ signal: Int32) {
+package func disregard(_ signal: Int32) {
   csystem_set_handler(signal) { _ in }
 }

@@ -3,7 +3,7 @@ internal import CSystem
 /// What a process writes that a signal ends while it waits (`exitOnTerminationSignals`), with one write(2): three
 /// texts, the exit status between the first two, and between the last two the seconds that have passed. All of it
 /// is there before, since a handler may not ask for memory.
-public struct LastWords {
+package struct LastWords {
   private let descriptor: Int32
   private let texts: (Text, Text, Text)
   private let begin: BootTime
@@ -35,7 +35,7 @@ public struct LastWords {
 
   /// From here on they are this process's; those that it forks have none. `areSaid`, which has to live as long as
   /// the process, becomes 1 when they are written, and is so where they are not to be.
-  public static func are(
+  package static func are(
     _ first: ArraySlice<UInt8>, _ second: ArraySlice<UInt8>, _ third: ArraySlice<UInt8>,
     to descriptor: Int32, since begin: BootTime, unless areSaid: SharedNumber
   ) {
@@ -45,7 +45,7 @@ public struct LastWords {
     lastWords = words
   }
 
-  public static func areNone() { lastWords = nil }
+  package static func areNone() { lastWords = nil }
 
   /// In a handler, just before the exit.
   static func write(_ status: Int32) {

@@ -2,18 +2,18 @@ internal import CSystem
 
 /// A right to run that ends unless it is renewed in time, such as a lock with a lifetime. Shared by the
 /// processes that are forked after it is made: any of them sees what one has renewed.
-public final class Lease: Sendable {
+package final class Lease: Sendable {
   /// From a renewal to the end.
-  public let lifetime: Span
+  package let lifetime: Span
   private let end: SharedNumber
 
-  public init(lifetime: Span) throws(LaunchError) {
+  package init(lifetime: Span) throws(LaunchError) {
     self.lifetime = lifetime
     end = try SharedNumber()
   }
 
   /// The end; nil before the lease has begun.
-  public var deadline: BootTime? {
+  package var deadline: BootTime? {
     get {
       let value = end.value
       return value == 0 ? nil : BootTime(sinceZero: .nanoseconds(value))
@@ -22,7 +22,7 @@ public final class Lease: Sendable {
   }
 
   /// What became of an attempt to renew it.
-  public enum Renewal: Equatable, Sendable {
+  package enum Renewal: Equatable, Sendable {
     /// Until then.
     case renewed(deadline: BootTime)
     /// That may work the next time.
@@ -39,10 +39,10 @@ public final class Lease: Sendable {
   /// Of looks at it.
   static let shortestInterval = Span.milliseconds(50)
   /// How long before the end the command is told.
-  public var warning: Span { lifetime / 6 }
+  package var warning: Span { lifetime / 6 }
 
   /// Who renews a lease that a supervisor watches.
-  public enum Renewer: Sendable {
+  package enum Renewer: Sendable {
     case supervisor
     /// The child that it waits for. It is left alone when it ends, and has half of the time for the warning.
     case child

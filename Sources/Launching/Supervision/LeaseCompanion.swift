@@ -5,13 +5,13 @@ internal import CSystem
 ///
 /// The lease lasts for its lifetime from the *sending* of the last question that was answered, and an answer
 /// that comes after its end does not renew it. Once it is lost, this process gets a SIGCHLD.
-public final class LeaseCompanion {
-  public let lease: Lease
+package final class LeaseCompanion {
+  package let lease: Lease
   private let process: ChildProcess
 
   /// Starts asking. `ask` says whether the lease was granted anew; it is called in the companion, which shares
   /// the descriptor table with this process, and is killed with it.
-  public init(lifetime: Span, ask: () -> Bool) throws(LaunchError) {
+  package init(lifetime: Span, ask: () -> Bool) throws(LaunchError) {
     let lease = try Lease(lifetime: lifetime)
     // What this process has was granted a moment ago; the first answer says when for sure.
     lease.deadline = .now + (lifetime - Self.interval(lease))
@@ -44,15 +44,15 @@ public final class LeaseCompanion {
     }
   }
 
-  public var isLost: Bool { remaining <= .zero }
+  package var isLost: Bool { remaining <= .zero }
 
   /// Whether it will soon be lost: it is time to warn.
-  public var isEnding: Bool { remaining <= lease.warning }
+  package var isEnding: Bool { remaining <= lease.warning }
 
   private var remaining: Span { (lease.deadline ?? .distantFuture) - .now }
 
   /// Ends the companion, which may hang; it is not waited for then.
-  public func end() {
+  package func end() {
     kill(process.identifier, SIGKILL)
     _ = try? process.wait(by: .after(Self.endingTime))
   }
@@ -61,7 +61,7 @@ public final class LeaseCompanion {
 /// To close a file on a server that is silent takes until it answers, and an exit(2) waits for that too: so
 /// have the descriptors of this process closed by another one that is killed when this one has ended, and
 /// does not wait.
-public func leaveDescriptorsOpen() {
+package func leaveDescriptorsOpen() {
   do throws(LaunchError) {
     if try forkCompanion(apart: true, sharingFiles: true) != nil { return }
     _ = try? SignalSet.all.block()

@@ -1,11 +1,11 @@
 internal import CSystem
 
 /// What a process has used, and those that it has waited for (getrusage(2)).
-public struct ResourceUsage: Equatable, Sendable {
-  public let userTime: Span
-  public let systemTime: Span
+package struct ResourceUsage: Equatable, Sendable {
+  package let userTime: Span
+  package let systemTime: Span
   /// The largest resident set, in KiB: at least that of the process which has started it.
-  public let residentKibibytes: Int64
+  package let residentKibibytes: Int64
 }
 
 extension ResourceUsage {

@@ -5,11 +5,11 @@ internal import CSystem
 ///
 /// Signals are blocked from the supervisor's beginning and then waited for one by one
 /// (sigtimedwait(2)): none is lost, and nothing happens in a handler.
-public struct Supervisor {
+package struct Supervisor {
   /// What is done about processes that outlive the command. Anything but `leave` makes this
   /// process their parent, and takes all its children for the command's: there must not be others (see
   /// `leaveEarlierChildren`).
-  public enum Leftovers: Equatable, Sendable {
+  package enum Leftovers: Equatable, Sendable {
     /// They are nobody's business here.
     case leave
     case wait
@@ -17,49 +17,49 @@ public struct Supervisor {
     case kill
   }
 
-  public struct Limits: Sendable {
+  package struct Limits: Sendable {
     var role = Role.holder
-    public var leftovers: Leftovers = .leave
+    package var leftovers: Leftovers = .leave
     /// After that long the command's process group gets SIGTERM. Needs a command that was started with
     /// a group of its own.
-    public var runtime: Span?
+    package var runtime: Span?
     /// Whether the command must not go on without its supervisor. If waiting fails, it and what
     /// comes from it are killed before the error is thrown.
-    public var mustNotOutlive = false
+    package var mustNotOutlive = false
     /// The command gets SIGTERM shortly before the lease ends, and is killed at its end, with all that
     /// comes from it.
-    public var lease: Lease?
-    public var leaseRenewer = Lease.Renewer.child
+    package var lease: Lease?
+    package var leaseRenewer = Lease.Renewer.child
     /// Processes that are not the command's, whatever they descend from.
-    public var relay: RelayProcesses?
+    package var relay: RelayProcesses?
     /// Whether a signal that should end this process is for the caller (`Vigil.Event.interrupted`), and
     /// not for the child.
-    public var isInterruptible = false
+    package var isInterruptible = false
     /// Whether the outcome tells when the command ended and what it has used.
-    public var isMeasured = false
+    package var isMeasured = false
     /// From SIGTERM to SIGKILL.
-    public var grace = Span.seconds(10)
+    package var grace = Span.seconds(10)
 
-    public init() {}
+    package init() {}
   }
 
   /// Why something that is to be ended goes on.
-  public enum Obstacle: Equatable, Sendable {
+  package enum Obstacle: Equatable, Sendable {
     /// This process cannot signal it: EPERM, or ENOSYS where that takes a pidfd.
     case refused(process: Int32, Errno)
     /// It cannot be found.
     case unseen(Errno)
   }
 
-  public struct Outcome: Equatable, Sendable {
-    public let termination: Termination
+  package struct Outcome: Equatable, Sendable {
+    package let termination: Termination
     /// Whether `Limits.runtime` had passed when it ended.
-    public let ranOutOfTime: Bool
+    package let ranOutOfTime: Bool
     /// Whether `Limits.lease` had ended, or was about to and the command was told, when it ended.
-    public let lostLease: Bool
+    package let lostLease: Bool
     /// Of the command alone, with `Limits.isMeasured`.
-    public var usage: ResourceUsage?
-    public var end: BootTime?
+    package var usage: ResourceUsage?
+    package var end: BootTime?
   }
 
   private let limits: Limits
@@ -69,7 +69,7 @@ public struct Supervisor {
   private let previousMask: SignalSet.Mask
 
   /// Blocks the signals that it will wait for. Nothing but `restoreMask` unblocks them.
-  public init(_ limits: Limits = Limits()) throws(LaunchError) {
+  package init(_ limits: Limits = Limits()) throws(LaunchError) {
     self.limits = limits
     let family = Family(limits.relay)
     self.family = family
@@ -96,23 +96,23 @@ public struct Supervisor {
   }
 
   /// Starts `command`, which does not inherit the blocking.
-  public func start(_ command: Command) throws(LaunchError) -> ChildProcess {
+  package func start(_ command: Command) throws(LaunchError) -> ChildProcess {
     try startProcess(command, mask: previousMask)
   }
 
   /// Undoes the blocking, in a process that has better things to do than to supervise.
-  public func restoreMask() throws(LaunchError) {
+  package func restoreMask() throws(LaunchError) {
     let mask = previousMask
     _ = try launchStep(.sigprocmask) { () throws(Errno) in try mask.becomeMask() }
   }
 
   /// Whether `Leftovers.kill` can find what it has to kill; throws what keeps it from that.
-  public static func checkLeftovers() throws(LaunchError) {
+  package static func checkLeftovers() throws(LaunchError) {
     try launchStep(.lookForChildren) { () throws(Errno) in try Family(nil).prepare() }
   }
 
   /// Waits until the command has ended, and with it what `Limits` says.
-  public func wait(
+  package func wait(
     for child: ChildProcess, group: Command.ProcessGroup = .inherited,
     hindered: ((Obstacle) -> Void)? = nil
   ) throws(LaunchError) -> Outcome {
@@ -127,7 +127,7 @@ public struct Supervisor {
   }
 
   /// The same, step by step, for whoever has something to do meanwhile.
-  public func begin(
+  package func begin(
     _ child: ChildProcess, group: Command.ProcessGroup = .inherited
   ) -> Vigil {
     Vigil(

@@ -39,7 +39,7 @@ final class Terminal {
 /// Whether the shell's job that this process runs in is this process alone, and `partner`, who waits for
 /// it. A job has the number of its first process; those behind it in a pipeline may be there later
 /// than this process, and are told by the pipe between.
-public func isWholeJob(with partner: Int32?) -> Bool {
+package func isWholeJob(with partner: Int32?) -> Bool {
   let leader = getpgrp()
   guard leader == getpid() || leader == partner else { return false }
   return [STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO].allSatisfy {

@@ -1,8 +1,8 @@
 internal import CSystem
 
 /// One wait for a command.
-public final class Vigil {
-  public enum Event: Equatable, Sendable {
+package final class Vigil {
+  package enum Event: Equatable, Sendable {
     case ended(Supervisor.Outcome)
     /// `Limits.lease` is to be renewed: `renewed` says what came of that.
     case renewalIsDue
@@ -32,7 +32,7 @@ public final class Vigil {
   }
 
   /// Waits for the next thing that the caller has to know.
-  public func next() throws(LaunchError) -> Event {
+  package func next() throws(LaunchError) -> Event {
     do throws(LaunchError) {
       while true {
         if let obstacle = watch.takeObstacle() { return .hindered(obstacle) }
@@ -46,12 +46,12 @@ public final class Vigil {
     }
   }
 
-  public func renewed(_ renewal: Lease.Renewal) {
+  package func renewed(_ renewal: Lease.Renewal) {
     lease?.renewed(renewal)
   }
 
   /// Ends the command as at the end of the lease, but asks it first: SIGTERM, and after `Limits.grace` SIGKILL.
-  public func giveUp() { watch.giveUp() }
+  package func giveUp() { watch.giveUp() }
 
   private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()

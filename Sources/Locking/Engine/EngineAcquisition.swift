@@ -56,6 +56,9 @@ struct EngineAcquisition {
 }
 
 /// Why an engine did not take a lock, or did not keep it. Texts are the engine's, for people.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum EngineTrouble: Equatable, Sendable {
   /// Somebody else has it.
   case busy(ByteString)
@@ -69,6 +72,7 @@ public enum EngineTrouble: Equatable, Sendable {
   case silent
   /// It was to give the lock back, and has not said that it did.
   case unreleased
+  /// Somebody else may have the lock.
   case lost(ByteString)
   /// Somebody has asked for the lock, and it is to be given back.
   case ended(ByteString)

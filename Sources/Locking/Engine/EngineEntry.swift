@@ -1,6 +1,6 @@
 /// Somebody who has a lock of an engine's, or waits for it: a line of `show`.
-public struct EngineEntry: Equatable, Sendable {
-  public enum Kind: Equatable, Sendable {
+package struct EngineEntry: Equatable, Sendable {
+  package enum Kind: Equatable, Sendable {
     case exclusive, shared
     case slots(Int64)
 
@@ -16,22 +16,22 @@ public struct EngineEntry: Equatable, Sendable {
     }
   }
 
-  public let kind: Kind
-  public let token: ByteString
+  package let kind: Kind
+  package let token: ByteString
   /// Until it is known to be gone, unless it is heard of; nil where that is not known.
-  public let secondsLeft: Int64?
+  package let secondsLeft: Int64?
   /// All that was said about it; of a swlock its words, see below.
-  public let text: ByteString
+  package let text: ByteString
 
   // Nil of whoever is no swlock, and does not say so.
-  public private(set) var host: ByteString?
-  public private(set) var process: Int64?
-  public private(set) var user: ByteString?
-  public private(set) var since: Int64?
-  public private(set) var command: ByteString?
+  package private(set) var host: ByteString?
+  package private(set) var process: Int64?
+  package private(set) var user: ByteString?
+  package private(set) var since: Int64?
+  package private(set) var command: ByteString?
 
   /// What an engine says of whoever has a lock.
-  public init(saidOfHolder text: ByteString) {
+  package init(saidOfHolder text: ByteString) {
     self.init(.exclusive, token: "", secondsLeft: nil, text: text)
   }
 
@@ -56,13 +56,13 @@ public struct EngineEntry: Equatable, Sendable {
   }
 
   /// Whether another program than swlock made it.
-  public var isForeign: Bool { host == nil || process == nil }
+  package var isForeign: Bool { host == nil || process == nil }
 }
 
 /// Who has a lock, in order of arrival, and then who waits for it.
-public struct EngineReport: Sendable {
-  public let holders: [EngineEntry]
-  public let waiters: [EngineEntry]
+package struct EngineReport: Sendable {
+  package let holders: [EngineEntry]
+  package let waiters: [EngineEntry]
 
   /// - Parameter entries: in order of arrival. Nobody is let in before one who is not; alone, or with those
   ///   before of the same kind: any number that share, and of slots less than all.
@@ -86,7 +86,7 @@ public struct EngineReport: Sendable {
 }
 
 /// What an engine is told of who asks for a lock; without arguments, in which there may be secrets.
-public func engineInformation(
+package func engineInformation(
   process: Int32, user: ByteString, command: ByteString
 ) -> ByteString {
   var text: [UInt8] = []

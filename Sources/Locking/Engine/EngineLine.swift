@@ -116,7 +116,7 @@ extension ByteString {
   private static let decisive: [StaticString] = ["PATH", "IFS", "ENV", "BASH_ENV", "SHELL"]
 
   /// As a word of a line, or a part of one.
-  public var escapedForEngines: ByteString {
+  package var escapedForEngines: ByteString {
     var escaped: [UInt8] = []
     for byte in bytes {
       if byte <= ascii(" ") || byte == ascii("%") || byte == 0x7f {

@@ -2,7 +2,7 @@ internal import CSystem
 
 /// This process's end of a socket whose other one an engine has. What is read and not yet taken is its own: of
 /// processes that share the descriptor, one reads at a time.
-public final class EngineLink {
+package final class EngineLink {
   private let socket: FileDescriptor
   private var buffer: [UInt8] = []
   /// What was read of a line that is too long, and is dropped up to its end.
@@ -12,7 +12,7 @@ public final class EngineLink {
   /// What the engine said last of the wait, for messages.
   private(set) var lastWait: ByteString?
   /// Called during a wait: with each thing that the engine says of it, and each second.
-  public var whileWaiting: ((ByteString?) -> Void)?
+  package var whileWaiting: ((ByteString?) -> Void)?
 
   /// A longer line is none.
   static let longestLine = 4096
@@ -23,11 +23,11 @@ public final class EngineLink {
   /// How long one that is not to wait may need to say so.
   static let answerTime = Span.seconds(10)
 
-  public init(_ socket: consuming FileDescriptor) {
+  package init(_ socket: consuming FileDescriptor) {
     self.socket = socket
   }
 
-  public var descriptor: Int32 { socket.number }
+  package var descriptor: Int32 { socket.number }
 
   // MARK: - Hearing
 
@@ -163,7 +163,7 @@ public final class EngineLink {
   /// The same, for whoever comes after a process that has taken the lock and was killed.
   ///
   /// - Returns: why it was not given back; nil also where the engine has ended, and may have done so before.
-  public func releaseForAnother() -> LockError? {
+  package func releaseForAnother() -> LockError? {
     switch release() {
     case .released, .failed: nil
     case .lost(let text): .engine(.lost(text))

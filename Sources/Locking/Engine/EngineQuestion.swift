@@ -1,5 +1,5 @@
 /// What else an engine can be asked, by `show NAME` and `break NAME`.
-public struct EngineQuestion {
+package struct EngineQuestion {
   private let link: EngineLink
   private let end: Deadline
 
@@ -9,7 +9,7 @@ public struct EngineQuestion {
   /// - Parameters:
   ///   - link: this process's end of the engine's socket.
   ///   - limit: how long it may take to answer.
-  public init(_ link: EngineLink, within limit: Span) {
+  package init(_ link: EngineLink, within limit: Span) {
     self.link = link
     end = .after(limit)
   }
@@ -17,7 +17,7 @@ public struct EngineQuestion {
   /// Who has the lock, and who waits for it.
   ///
   /// - Throws: `engine`.
-  public func report() throws(LockError) -> EngineReport {
+  package func report() throws(LockError) -> EngineReport {
     var entries: [EngineEntry] = []
     while true {
       let news = try next()
@@ -31,7 +31,7 @@ public struct EngineQuestion {
   /// Waits until the lock was taken from whoever had it.
   ///
   /// - Throws: `engine`.
-  public func waitForBreak() throws(LockError) {
+  package func waitForBreak() throws(LockError) {
     while true {
       let event = try next().event
       if event == .released || event == .done { return }

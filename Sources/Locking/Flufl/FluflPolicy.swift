@@ -1,14 +1,14 @@
 /// The times and habits of locks in flufl.lock's style.
-public struct FluflPolicy: Sendable {
+package struct FluflPolicy: Sendable {
   /// How long a claim is valid without a refresh; nil: until it is released, or its owner is known
   /// to be dead.
-  public var lifetime: Span? = .seconds(15)
+  package var lifetime: Span? = .seconds(15)
   /// Errors of reading a lock that are waited out. ENOENT and ESTALE always are.
-  public var retriedErrors: [Errno] = []
+  package var retriedErrors: [Errno] = []
   /// What locks in both styles have.
-  public var hardlink: HardlinkPolicy
+  package var hardlink: HardlinkPolicy
 
-  public init(_ hardlink: HardlinkPolicy = HardlinkPolicy()) {
+  package init(_ hardlink: HardlinkPolicy = HardlinkPolicy()) {
     self.hardlink = hardlink
   }
 }

@@ -1,6 +1,6 @@
 /// A file that `cleanUp` removed, or would remove.
-public struct HardlinkRemoval: Equatable, Sendable {
-  public enum Kind: Equatable, Sendable {
+package struct HardlinkRemoval: Equatable, Sendable {
+  package enum Kind: Equatable, Sendable {
     /// A lock whose owner is dead or whose lifetime has passed.
     case staleLock
     /// A lock with a live owner, under `all`.
@@ -11,13 +11,13 @@ public struct HardlinkRemoval: Equatable, Sendable {
     case right
   }
 
-  public let kind: Kind
-  public let path: ByteString
+  package let kind: Kind
+  package let path: ByteString
 }
 
 /// A file that `cleanUp` looked at, and left.
-public struct HardlinkRemainder: Equatable, Sendable {
-  public enum Reason: Equatable, Sendable {
+package struct HardlinkRemainder: Equatable, Sendable {
+  package enum Reason: Equatable, Sendable {
     /// It is a lock that somebody holds, or the claim of somebody who wants it.
     case held(HardlinkClaim), claimed(HardlinkClaim)
     /// It was changed too short a time ago.
@@ -29,35 +29,35 @@ public struct HardlinkRemainder: Equatable, Sendable {
     case failed(LockError)
   }
 
-  public let path: ByteString
-  public let reason: Reason
+  package let path: ByteString
+  package let reason: Reason
 }
 
 /// What `cleanUp` has done, or would do.
-public struct HardlinkCleanUpResult: Equatable, Sendable {
-  public internal(set) var removals: [HardlinkRemoval] = []
+package struct HardlinkCleanUpResult: Equatable, Sendable {
+  package internal(set) var removals: [HardlinkRemoval] = []
   /// Paths of claims of other hosts that are past their time by this host's clock, which need not be theirs:
   /// only an act decides that. None once something may be removed.
-  public internal(set) var undecided: [ByteString] = []
+  package internal(set) var undecided: [ByteString] = []
   /// How many locks there were of which something was found, of a folder.
-  public internal(set) var found = 0
+  package internal(set) var found = 0
   /// What was left, where that is asked for.
-  public internal(set) var remainders: [HardlinkRemainder] = []
+  package internal(set) var remainders: [HardlinkRemainder] = []
   /// Why something was left that could not be looked at or removed.
-  public internal(set) var firstError: LockError?
+  package internal(set) var firstError: LockError?
 }
 
-public struct HardlinkCleanUpOptions: Sendable {
+package struct HardlinkCleanUpOptions: Sendable {
   /// Remove live locks as well.
-  public var all = false
+  package var all = false
   /// Only report.
-  public var dryRun = false
+  package var dryRun = false
   /// Leave alone what was changed later than that long ago.
-  public var olderThan: Span?
+  package var olderThan: Span?
   /// Say of each file that is left why.
-  public var tellsRemainders = false
+  package var tellsRemainders = false
 
-  public init() {}
+  package init() {}
 }
 
 extension HardlinkCleanUpResult {

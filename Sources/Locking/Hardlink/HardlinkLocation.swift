@@ -5,7 +5,7 @@ internal import CSystem
 ///
 /// For whoever is not the process that took the lock; that one has a `HeldLock`. As it stands here nobody ever
 /// has the lock; each kind says how it is for its own.
-public class HardlinkLocation {
+package class HardlinkLocation {
   let lock: LockName
   let policy: HardlinkPolicy
 
@@ -20,7 +20,7 @@ public class HardlinkLocation {
   /// Releases the lock that is held for `owner`; nil: for anybody.
   ///
   /// - Throws: `notHeld` where it is free or held for another, `lost` where it was broken meanwhile.
-  public func release(of owner: LockOwner?) throws(LockError) { throw .notHeld }
+  package func release(of owner: LockOwner?) throws(LockError) { throw .notHeld }
 
   /// Makes the lock's lifetime begin anew.
   ///
@@ -28,7 +28,7 @@ public class HardlinkLocation {
   ///   - owner: who holds it; nil: nobody.
   ///   - lifetime: its length from now on, zero for none; nil: the one that it has.
   /// - Throws: as `release`; `unsupported(.shorterLifetime)`.
-  public func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
+  package func refresh(of owner: LockOwner?, lifetime: Span? = nil) throws(LockError) {
     throw .unsupported(.noLifetime)
   }
 
@@ -39,7 +39,7 @@ public class HardlinkLocation {
   ///   - heir: who holds it then.
   ///   - lifetime: as `refresh` has it.
   /// - Throws: as `release`.
-  public func transfer(
+  package func transfer(
     of owner: LockOwner?, to heir: LockOwner, lifetime: Span? = nil
   ) throws(LockError) {
     throw .unsupported(.noLifetime)
@@ -49,12 +49,12 @@ public class HardlinkLocation {
   /// transferred it.
   ///
   /// - Throws: `notHeld`, `lost`.
-  public func take() throws(LockError) -> HeldLock { throw .unsupported(.noLifetime) }
+  package func take() throws(LockError) -> HeldLock { throw .unsupported(.noLifetime) }
 
   /// Who holds the lock, and who waits for it. Changes nothing.
   ///
   /// - Parameter owner: whose lock is "ours"; nil: nobody's.
-  public func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
+  package func report(for owner: LockOwner? = nil) throws(LockError) -> HardlinkReport {
     HardlinkReport(state: .unlocked, isHeld: false, holder: nil, waiters: [])
   }
 
@@ -63,7 +63,7 @@ public class HardlinkLocation {
   /// - Parameter force: end a live one as well.
   /// - Returns: whose it was; nil if it was free.
   /// - Throws: `busy` where it is live, `refused(.notAClaim)`.
-  public func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? { nil }
+  package func breakLock(force: Bool = false) throws(LockError) -> HardlinkClaim? { nil }
 }
 
 extension HardlinkLocation {

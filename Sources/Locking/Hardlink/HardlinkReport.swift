@@ -1,40 +1,45 @@
 /// What stands in a claim: who holds a lock, or waits for it.
 public struct HardlinkClaim: Equatable, Sendable {
   /// Of the claim's own file, in the lock's folder.
-  public let fileName: ByteString
+  package let fileName: ByteString
+  /// The host's name, as the claim has it.
   public let host: ByteString
   /// 0 where it is held for nobody.
   public let process: Int32
   /// A second process for which it is held.
-  public let partner: Int32?
+  package let partner: Int32?
   /// Who made it: the owner of its file (stat(2)).
-  public let user: UInt32
-  public let liveness: Liveness
+  package let user: UInt32
+  package let liveness: Liveness
   /// Whether another program than swlock made it.
-  public let isForeign: Bool
+  package let isForeign: Bool
   /// Whether `remaining` is by the clock that the claim was stamped by, and not by this host's, which may be
   /// another one on a file system that hosts share.
-  public let isExpiryCertain: Bool
+  package let isExpiryCertain: Bool
   /// When its lifetime ends: seconds since the epoch, on the clock of the folder's file system; nil:
   /// never.
-  public let expiry: Int64?
+  package let expiry: Int64?
   /// How long it is until then, negative when it has passed; nil: never.
-  public let remaining: Span?
+  package let remaining: Span?
   /// Whether its host's name is one that this host has, but not alone: such as `localhost`. Then nothing
   /// is known of its owner.
-  public var isHostShared = false
+  package var isHostShared = false
 
-  public var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
+  package var hasExpired: Bool { remaining.map { $0 < .zero } ?? false }
 
   /// Whether it is held for that process, of this host.
-  public func isHeld(for process: Int32) -> Bool {
+  package func isHeld(for process: Int32) -> Bool {
     process == self.process || process == partner
   }
 }
 
 /// What flufl.lock calls the state of a lock. Lifetimes are what the claims say of them, to the moment;
 /// whether a lock that has expired can be taken is another matter (`HardlinkReport.isHeld`).
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum HardlinkState: Equatable, Sendable {
+  /// Nobody has it.
   case unlocked
   /// The claim is the asking process's, within its lifetime, or after it.
   case ours, oursExpired
@@ -48,11 +53,13 @@ public enum HardlinkState: Equatable, Sendable {
 
 /// What can be seen of a `hardlink` lock, without changing anything.
 public struct HardlinkReport: Equatable, Sendable {
+  /// As flufl.lock has it.
   public let state: HardlinkState
   /// Whether somebody who wants the lock now has to wait for it. A lock whose owner is dead is taken at
   /// once, and one that has expired after the clock slop, unless its owner is seen to run, or is of
   /// another program and may run.
   public let isHeld: Bool
+  /// Who has it, or had it; nil where nobody has.
   public let holder: HardlinkClaim?
   /// Claims of those that wait for it, or that a dead one left behind.
   public let waiters: [HardlinkClaim]

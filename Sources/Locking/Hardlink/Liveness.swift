@@ -1,5 +1,5 @@
 /// Whether the owner of a claim still runs, as far as this host can tell.
-public enum Liveness: Equatable, Sendable {
+package enum Liveness: Equatable, Sendable {
   case alive, dead
   /// On another host, or in another pid namespace.
   case unknown

@@ -3,7 +3,7 @@ internal import CSystem
 extension HardlinkLocation {
   /// Removes what dead processes left of this lock: its claims, rights, and the lock itself if it is
   /// stale. Never anything that is alive or not recognised.
-  public func cleanUp(
+  package func cleanUp(
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
   ) throws(LockError) -> HardlinkCleanUpResult {
     let place = lock.place
@@ -46,7 +46,7 @@ extension HardlinkLocation {
   }
 
   /// `cleanUp` for every lock in `folder`; of which kind its claims are to be is what `kind` says.
-  public static func cleanUp(
+  package static func cleanUp(
     folder path: ByteString, _ kind: LockKind,
     _ options: HardlinkCleanUpOptions = HardlinkCleanUpOptions()
   ) throws(LockError) -> HardlinkCleanUpResult {

@@ -128,7 +128,7 @@ extension ProcessMark {
 
 /// Whether the numbers in /proc are those of this process's pid namespace: after unshare(2) it may still be
 /// mounted for the one outside, and its numbers would be taken for others' here. True where there is none.
-public func procShowsThisNamespace() -> Bool {
+package func procShowsThisNamespace() -> Bool {
   ProcessMark.procIs(of: getpid()) || access("/proc/1", F_OK) != 0
 }
 

@@ -1,7 +1,7 @@
 /// A lock that this process holds. It cannot be copied, and it cannot be forgotten: at the end of
 /// its life it is released.
-public struct HeldLock: ~Copyable {
-  public let kind: LockKind
+package struct HeldLock: ~Copyable {
+  package let kind: LockKind
   private let hold: any Hold
 
   init(_ hold: any Hold, _ kind: LockKind) {
@@ -11,7 +11,7 @@ public struct HeldLock: ~Copyable {
 
   /// A lock of the kernel's that this process has already on the open file `descriptor`, and has had
   /// since before an exec(2).
-  public init(
+  package init(
     adopting descriptor: Int32, path: ByteString, kind: LockKind, removesFile: Bool = false
   ) throws(LockError) {
     let file = LockFile(adopting: descriptor, KernelTaking(kind).lock)
@@ -24,33 +24,33 @@ public struct HeldLock: ~Copyable {
   }
 
   /// A lock that another process has: it is not released, and lasts as long as that one keeps it.
-  public init(relyingOn reliance: Reliance) {
+  package init(relyingOn reliance: Reliance) {
     self.init(reliance, reliance.kind)
   }
 
-  public var path: ByteString { hold.path }
+  package var path: ByteString { hold.path }
 
   /// The descriptor that must stay open over an exec(2) of this very process, for the lock to stay;
   /// nil for a lock that is no descriptor.
-  public var descriptor: Int32? { hold.descriptor }
+  package var descriptor: Int32? { hold.descriptor }
 
   /// The same of several locks, in the order of their requests: a file that two of these lead to has one descriptor,
   /// which stands there twice.
-  public var descriptors: [Int32] { hold.descriptors }
+  package var descriptors: [Int32] { hold.descriptors }
 
   /// What it relies on, if this process does not have the lock itself.
-  public var reliance: Reliance? { hold.reliance }
+  package var reliance: Reliance? { hold.reliance }
 
   /// Whether the file of a lock of the kernel's looks as if it were a claim as well: it is small,
   /// and has more than one name.
-  public var mayBeHardlinkLock: Bool { hold.mayBeHardlinkLock }
+  package var mayBeHardlinkLock: Bool { hold.mayBeHardlinkLock }
 
   /// Which of several slots it is, from 0; nil for a lock without them.
-  public var slot: Int? { hold.slot }
+  package var slot: Int? { hold.slot }
 
   /// Lets go of what was only needed to wait. The kernel may take 10 ms for that: to be called when the lock is in
   /// use.
-  public func endWait() { FileNotifier.dropSpare() }
+  package func endWait() { FileNotifier.dropSpare() }
 
   /// Releases the lock, and removes the lock file where that was asked for and nobody has it open.
   ///
@@ -58,10 +58,10 @@ public struct HeldLock: ~Copyable {
   /// where it is, or that closing it failed; this process does not hold the lock any more.
   ///
   /// - Throws: `lost`, where a lock with a claim was not held to the end.
-  public consuming func release() throws(LockError) { try hold.release() }
+  package consuming func release() throws(LockError) { try hold.release() }
 
   /// The same; of several locks, `failed` is told of each that an error was of.
-  public consuming func release(_ failed: (ByteString, LockError) -> Void) {
+  package consuming func release(_ failed: (ByteString, LockError) -> Void) {
     hold.release(failed)
   }
 }
@@ -76,26 +76,26 @@ extension HeldLock {
   ///   - path: the lock's name.
   ///   - terms: the engine, and how long the lock lasts without news.
   ///   - deadline: until then it may be relied upon without news.
-  public init(
+  package init(
     adopting link: EngineLink, path: ByteString, _ terms: EngineTerms, until deadline: BootTime
   ) throws(LockError) {
     self.init(try EngineHold(adopting: link, path: path, until: deadline), .engine(terms))
   }
 
   /// It grows with each holder, so that what is protected can tell a late one; nil for a lock without.
-  public var token: ByteString? { hold.token }
+  package var token: ByteString? { hold.token }
 
   /// What the engine has for the environment of a command that runs under it, `NAME=VALUE`.
-  public var variables: [ByteString] { hold.variables }
+  package var variables: [ByteString] { hold.variables }
 
   /// Why it is to be given back soon, where somebody has asked for that.
-  public var requestToEnd: ByteString? { hold.requestToEnd }
+  package var requestToEnd: ByteString? { hold.requestToEnd }
 
   /// Whether the signal for wakeups comes as soon as `refresh` has something to take.
-  public var announcesNews: Bool { hold.announcesNews }
+  package var announcesNews: Bool { hold.announcesNews }
 
   /// The descriptor by which an engine is spoken to; nil for a lock without an engine.
-  public var socket: Int32? { hold.socket }
+  package var socket: Int32? { hold.socket }
 }
 
 // MARK: - Locks that a server keeps
@@ -104,12 +104,12 @@ extension HeldLock {
   /// The lease that the lock depends on; nil where there is none.
   ///
   /// - Throws: where there is one, or may be one, that lasts nobody knows how long.
-  public func serverLease() throws(LockError) -> ServerLease? { try hold.serverLease() }
+  package func serverLease() throws(LockError) -> ServerLease? { try hold.serverLease() }
 
   /// Ends the life of this value and leaves its descriptor open: the lock is gone when the process has ended, or
   /// all that share its descriptors. For a lock that another one releases, or whose server may be silent. One
   /// without a descriptor is released.
-  public consuming func leaveOpen() { hold.leaveOpen() }
+  package consuming func leaveOpen() { hold.leaveOpen() }
 }
 
 // MARK: - Locks with a lifetime
@@ -117,25 +117,25 @@ extension HeldLock {
 extension HeldLock {
   /// From here on the lock must not be relied upon unless it is refreshed; nil for a lock without a
   /// lifetime.
-  public var deadline: BootTime? { hold.deadline == .distantFuture ? nil : hold.deadline }
+  package var deadline: BootTime? { hold.deadline == .distantFuture ? nil : hold.deadline }
 
   /// Makes the lifetime begin anew; does nothing to a lock without one.
   ///
   /// - Throws: `lost` where it had ended, and somebody else has taken the lock.
-  public func refresh() throws(LockError) { try hold.refresh() }
+  package func refresh() throws(LockError) { try hold.refresh() }
 
   /// Whether somebody has broken a lock with a claim, as far as that can be seen before `release` says so.
-  public var isBroken: Bool { hold.isBroken }
+  package var isBroken: Bool { hold.isBroken }
 
   /// Gives a lock with a lifetime to another process, which must be on this host and in this pid namespace;
   /// nobody else has it in between.
   ///
   /// - Throws: `lost`; `unsupported(.noLifetime)` for other locks, which then are released.
-  public consuming func transfer(to heir: LockOwner) throws(LockError) {
+  package consuming func transfer(to heir: LockOwner) throws(LockError) {
     try hold.transfer(to: heir)
   }
 
   /// Ends the life of this value without releasing a lock with a claim: its owner has it on, until it is
   /// released or its lifetime has passed. Any other lock is released.
-  public consuming func leaveBehind() { hold.leaveBehind() }
+  package consuming func leaveBehind() { hold.leaveBehind() }
 }

@@ -2,13 +2,13 @@ internal import CSystem
 
 /// A lock that another process has, and on which this one relies without having it itself: what
 /// `HeldLock(relyingOn:)` is for.
-public final class Reliance: Hold, Sendable {
-  public let path: ByteString
-  public let kind: LockKind
+package final class Reliance: Hold, Sendable {
+  package let path: ByteString
+  package let kind: LockKind
   /// Who has it; 0: nobody, or nobody of this host.
-  public let holder: Int32
+  package let holder: Int32
   /// When that process was started (`ObservedProcess.startTicks`); 0: not known.
-  public let holderStart: UInt64
+  package let holderStart: UInt64
   private let basis: Basis
 
   private enum Basis {
@@ -20,7 +20,7 @@ public final class Reliance: Hold, Sendable {
   }
 
   /// On the lock that a descriptor of `process` keeps now on the file at `path`; nil where there is none.
-  public init?(
+  package init?(
     onDescriptor descriptor: Int32, of process: Int32, start: UInt64, kind: LockKind,
     at path: ByteString
   ) {
@@ -38,7 +38,7 @@ public final class Reliance: Hold, Sendable {
   /// - Parameters:
   ///   - above: who has it.
   ///   - request: what is to be covered.
-  public convenience init?(on above: LockAbove, for request: LockRequest) {
+  package convenience init?(on above: LockAbove, for request: LockRequest) {
     guard let descriptor = above.holder.descriptors.first else { return nil }
     let kind: LockKind =
       if case .flockAndOFD = request.kind { request.kind } else { .kernel(above.lock.mode) }
@@ -58,7 +58,7 @@ public final class Reliance: Hold, Sendable {
   }
 
   /// On a lock with a claim.
-  public init(onClaim fileName: ByteString, at path: ByteString, _ kind: LockKind) {
+  package init(onClaim fileName: ByteString, at path: ByteString, _ kind: LockKind) {
     self.path = path
     self.kind = kind
     holder = 0
@@ -67,7 +67,7 @@ public final class Reliance: Hold, Sendable {
   }
 
   /// On a lock that `process` has by an engine, as long as that runs; nil once it has ended.
-  public init?(onProcess process: Int32, start: UInt64, at path: ByteString, _ kind: LockKind) {
+  package init?(onProcess process: Int32, start: UInt64, at path: ByteString, _ kind: LockKind) {
     guard ObservedProcess(process)?.startTicks == start else { return nil }
     self.path = path
     self.kind = kind
@@ -81,17 +81,17 @@ public final class Reliance: Hold, Sendable {
   func release() {}
 
   /// The descriptor by which the holder keeps it; nil for a claim.
-  public var holderDescriptor: Int32? {
+  package var holderDescriptor: Int32? {
     if case .descriptor(let number, _, _) = basis { number } else { nil }
   }
 
   /// The claim's file; nil for a lock of the kernel's.
-  public var claim: ByteString? {
+  package var claim: ByteString? {
     if case .claim(let fileName) = basis { fileName } else { nil }
   }
 
   /// Whether it is still that lock, and held. What cannot be looked at just now is taken for held.
-  public var isHeld: Bool {
+  package var isHeld: Bool {
     switch basis {
     case .descriptor(let number, let file, let locks):
       return Self.locks(of: holder, holderStart, number, kind, on: file) == locks
@@ -107,7 +107,7 @@ public final class Reliance: Hold, Sendable {
   /// lock is given back by a process that lives on: that is seen within a second.
   ///
   /// - Returns: the place in `interruptions`; nil: the lock has gone.
-  public func waitForEnd(orUntil interruptions: [Int32] = []) -> Int? {
+  package func waitForEnd(orUntil interruptions: [Int32] = []) -> Int? {
     let handle = holder > 0 ? try? ProcessHandle(holder) : nil
     let awaited = interruptions + (handle.map { [$0.number] } ?? [])
     while isHeld {

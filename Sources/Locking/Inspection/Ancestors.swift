@@ -5,7 +5,7 @@ internal import CSystem
 ///
 /// A parent is older than its child: one that is not has only got the number of a parent that has
 /// ended.
-public func ancestry(of process: Int32) -> [ObservedProcess] {
+package func ancestry(of process: Int32) -> [ObservedProcess] {
   var chain: [ObservedProcess] = []
   if !procShowsThisNamespace() { return [] }
   var next = process
@@ -20,7 +20,7 @@ public func ancestry(of process: Int32) -> [ObservedProcess] {
 
 /// Whether `process` is the calling process or one from which that comes. Less is looked at for this than for
 /// `ancestry(of:)`.
-public func isOwnAncestor(_ process: Int32) -> Bool {
+package func isOwnAncestor(_ process: Int32) -> Bool {
   var next = getpid()
   // Longer than any chain is: two looks at one that changes may find a circle.
   for _ in 0..<10_000 where next > 0 {
@@ -36,16 +36,16 @@ public func isOwnAncestor(_ process: Int32) -> Bool {
 
 /// This process, and those before it in `chain` that are one command with it, by their words: one waits for
 /// another, or tells of its wait.
-public func ownProcesses(in chain: [ObservedProcess]) -> ArraySlice<ObservedProcess> {
+package func ownProcesses(in chain: [ObservedProcess]) -> ArraySlice<ObservedProcess> {
   chain.prefix { $0.command == chain[0].command }
 }
 
 /// A lock that keeps a process waiting for ever, since it is held above it.
-public struct LockAbove: Equatable, Sendable {
-  public let lock: ObservedLock
-  public let holder: LockHolder
+package struct LockAbove: Equatable, Sendable {
+  package let lock: ObservedLock
+  package let holder: LockHolder
 
-  public var process: ObservedProcess { holder.process }
+  package var process: ObservedProcess { holder.process }
 }
 
 /// The process that has a lock which excludes `request` and will not end before the first of `chain` does: itself,
@@ -62,7 +62,7 @@ public struct LockAbove: Equatable, Sendable {
 ///   - others: processes to look at as well, since the table does not name everybody who took a lock.
 ///   - keeps: whether a process has its locks on behalf of one of these.
 /// - Throws: as `inspectLocks(at:)`; a file that is not there is held by nobody, and no error.
-public func ancestorHolding(
+package func ancestorHolding(
   _ request: LockRequest, in chain: [ObservedProcess]? = nil, orAmong others: [Int32] = [],
   orKeeping keeps: (ObservedProcess, [ObservedProcess]) -> Bool = { _, _ in false }
 ) throws(LockError) -> LockAbove? {
@@ -101,12 +101,12 @@ public func ancestorHolding(
 /// The processes whose arguments begin with these bytes, zero bytes included (proc_pid_cmdline(5)).
 ///
 /// - Throws: `system` with the step `open`: no /proc, or one of them cannot be looked at just now.
-public func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
+package func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
   try processes(beginningWith: arguments, among: ProcessFolder.all())
 }
 
 /// Those of them among `candidates`.
-public func processes(
+package func processes(
   beginningWith arguments: [UInt8], among candidates: [Int32]
 ) throws(LockError) -> [Int32] {
   var found: [Int32] = []

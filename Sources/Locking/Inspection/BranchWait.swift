@@ -5,14 +5,14 @@ internal import CSystem
 /// A shell makes the same call for a command in the foreground and for its builtin `wait`, while `sleep`
 /// in the foreground is a child beside the others: so another child that lives may be what is waited for,
 /// and what ends the wait.
-public struct BranchWaits {
+package struct BranchWaits {
   private var pairs: [(child: Int32, parent: Int32)] = []
   private let isHelper: (ObservedProcess, [ObservedProcess]) -> Bool
 
   /// - Parameter isHelper: whether a child of a process in a chain waits for one of the chain itself, and
   ///   keeps nobody busy.
   /// - Throws: `system` with the step `open`: no /proc.
-  public init(
+  package init(
     isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
   ) throws(LockError) {
     self.isHelper = isHelper
@@ -29,7 +29,7 @@ public struct BranchWaits {
   ///
   /// - Parameter chain: a process, its parent, that one's parent and so on, as `ancestry(of:)` gives them.
   @inline(never)
-  public func height(of chain: [ObservedProcess]) -> Int {
+  package func height(of chain: [ObservedProcess]) -> Int {
     var height = 0
     while height + 1 < chain.count {
       let process = chain[height + 1]

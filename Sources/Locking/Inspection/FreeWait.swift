@@ -1,5 +1,5 @@
 /// When a path is free.
-public enum FreeCondition: Sendable {
+package enum FreeCondition: Sendable {
   /// Nobody has a lock there that keeps one of these kinds away, in whatever way it is shared.
   case unlocked([LockKind])
   /// Nothing is there, not even a link that leads nowhere.
@@ -7,8 +7,8 @@ public enum FreeCondition: Sendable {
 }
 
 /// That a path is not free, as a look has found it, and why.
-public struct Occupancy: Sendable {
-  public enum Cause: Sendable {
+package struct Occupancy: Sendable {
+  package enum Cause: Sendable {
     /// Locks of the kernel's; without those that do not matter.
     case locks(LockInspection)
     /// A lock with a claim.
@@ -17,10 +17,10 @@ public struct Occupancy: Sendable {
     case file
   }
 
-  public let path: ByteString
-  public let cause: Cause
+  package let path: ByteString
+  package let cause: Cause
   /// What is at the path.
-  public let file: FileIdentity
+  package let file: FileIdentity
 
   /// Processes of this host at whose end it may be free.
   var processes: [Int32] {
@@ -35,7 +35,7 @@ public struct Occupancy: Sendable {
   }
 
   /// Whether the same is in the way as before.
-  public func isSame(as other: Occupancy) -> Bool {
+  package func isSame(as other: Occupancy) -> Bool {
     path == other.path && file == other.file && processes == other.processes
   }
 }
@@ -46,26 +46,26 @@ public struct Occupancy: Sendable {
 /// `look()` and, as long as it finds something, `sleep(_:)` by turns. No file is opened for that, but on file systems
 /// that other hosts use, and in other pid namespaces than the first one: there only that tells of some locks. For one
 /// thread.
-public final class FreeWait {
+package final class FreeWait {
   private let places: [WatchedPlace]
   private let watch = FreeWatch()
   /// The one that was in the way last.
   private var current: (place: WatchedPlace, found: Occupancy)?
   /// Whether there may be locks that could not be seen when all was found free: on another host, or taken in
   /// another pid namespace.
-  public private(set) var isUncertain = false
+  package private(set) var isUncertain = false
 
-  public init(_ paths: [ByteString], _ condition: FreeCondition) {
+  package init(_ paths: [ByteString], _ condition: FreeCondition) {
     places = paths.map { WatchedPlace($0, condition) }
   }
 
   /// The path that was looked at last.
-  public private(set) var path: ByteString = ""
+  package private(set) var path: ByteString = ""
 
   /// What is in the way; nil where one look at all of the paths, one after the other, found nothing.
   ///
   /// - Throws: what does not let itself be looked at, as `inspectLocks(at:)` and `LockKind.location(at:)` have it.
-  public func look() throws(LockError) -> Occupancy? {
+  package func look() throws(LockError) -> Occupancy? {
     // As long as it is in the way, nothing else matters.
     if let place = current?.place {
       if try find(at: place) { return current?.found }
@@ -91,24 +91,10 @@ public final class FreeWait {
 
   /// Returns when what the last look found may have gone, after a second at most, or after `span`. The first time
   /// it returns at once, since it may have gone before it was watched.
-  public func sleep(_ span: Span = .longest) {
+  package func sleep(_ span: Span = .longest) {
     guard let current else { return }
     let sources = current.place.eventSources(current.found)
     guard watch.begin(current.found, sources, span) else { return }
     watch.sleep(span)
-  }
-}
-
-/// Waits until all `paths` are free, as `FreeWait` does.
-///
-/// - Throws: `busy`, `timedOut`; as `FreeWait.look()`.
-public func waitUntilFree(
-  _ paths: [ByteString], _ condition: FreeCondition, _ patience: Patience = .forever
-) throws(LockError) {
-  let wait = FreeWait(paths, condition)
-  while try wait.look() != nil {
-    if patience == .never { throw .busy }
-    if patience.isOver { throw .timedOut }
-    wait.sleep(patience.bounding(.longest))
   }
 }

@@ -9,13 +9,13 @@ private let maximumAttempts = 3
 ///
 /// - Throws: `refused(.emptyPath)`; `system` with the steps `open` (the path leads nowhere),
 ///   `lockTable` (no /proc), `fstat`, `read`.
-public func inspectLocks(at path: ByteString) throws(LockError) -> LockInspection {
+package func inspectLocks(at path: ByteString) throws(LockError) -> LockInspection {
   try inspectLocks(at: path, quickly: false)
 }
 
 /// The same, where it does for each lock to find one process that has it. That is mostly who took it, so that
 /// others are not looked at.
-public func inspectLockers(at path: ByteString) throws(LockError) -> LockInspection {
+package func inspectLockers(at path: ByteString) throws(LockError) -> LockInspection {
   try inspectLocks(at: path, quickly: true)
 }
 
@@ -58,7 +58,7 @@ func inspectLockers(
 /// All locks that can be seen from here, with their holders and waiters.
 ///
 /// - Throws: as `inspectLocks(at:)`, without what has to do with a path.
-public func inspectAllLocks() throws(LockError) -> LockInspection {
+package func inspectAllLocks() throws(LockError) -> LockInspection {
   try inspect(nil)
 }
 

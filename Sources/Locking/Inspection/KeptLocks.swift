@@ -2,7 +2,7 @@ internal import CSystem
 
 /// The process of that number, if a descriptor of it keeps a lock of `mode`, on `file` or, where that is
 /// nil, on any: what it says of itself is not believed.
-public func observedProcess(
+package func observedProcess(
   _ identifier: Int32, keeping mode: KernelMode, on file: FileIdentity?, with descriptor: Int32
 ) -> ObservedProcess? {
   guard let kept = keptLocks(of: identifier, descriptor, on: file),
@@ -13,13 +13,13 @@ public func observedProcess(
 
 /// How the open file `descriptor` of this process has a flock(2) lock; nil where it has none, or /proc does
 /// not tell.
-public func sharingOfFlock(on descriptor: Int32) -> Sharing? {
+package func sharingOfFlock(on descriptor: Int32) -> Sharing? {
   if !procShowsThisNamespace() { return nil }
   return keptLocks(of: getpid(), descriptor, on: nil)?.locks.first { $0.mode == .flock }?.sharing
 }
 
 /// Which file a descriptor of a process leads to.
-public func openFile(of process: Int32, _ descriptor: Int32) throws(Errno) -> FileIdentity {
+package func openFile(of process: Int32, _ descriptor: Int32) throws(Errno) -> FileIdentity {
   let path = "/proc/" + ByteString(decimal: process) + "/fd/" + ByteString(decimal: descriptor)
   return try FileStatus(at: path, followingLinks: true).identity
 }

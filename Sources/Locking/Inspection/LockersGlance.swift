@@ -1,24 +1,24 @@
 /// What /proc/locks alone tells of who has a lock (proc(5)): it names who took one, not who has it since, and for
 /// `ofd` nobody. No process is looked at.
-public struct LockersGlance: Sendable {
+package struct LockersGlance: Sendable {
   /// Who took the locks on the file, or on one of the same number elsewhere, in the order of the table.
-  public private(set) var ofFile: [Int32] = []
+  package private(set) var ofFile: [Int32] = []
   /// Who took any lock; each once.
-  public private(set) var all: [Int32] = []
+  package private(set) var all: [Int32] = []
   /// Whether each lock was taken by a process that has a number here.
-  public private(set) var namesAll = true
+  package private(set) var namesAll = true
   /// The same of those on the file.
-  public private(set) var namesAllOfFile = true
+  package private(set) var namesAllOfFile = true
 
   /// Those of all locks, and of those on the file at `path`.
   ///
   /// - Throws: as `inspectLocks(at:)`.
-  public init(at path: ByteString) throws(LockError) {
+  package init(at path: ByteString) throws(LockError) {
     try self.init(inode: LockedFile(path).tableInode)
   }
 
   /// Those of all locks.
-  public init() throws(LockError) {
+  package init() throws(LockError) {
     try self.init(inode: nil)
   }
 

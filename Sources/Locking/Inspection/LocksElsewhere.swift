@@ -1,7 +1,7 @@
 internal import CSystem
 
 /// What other hosts have of the kernel's locks on a file: /proc/locks shows only this one's.
-public enum LocksElsewhere: Equatable, Sendable {
+package enum LocksElsewhere: Equatable, Sendable {
   /// None; or no other host uses the file.
   case none
   /// One that keeps an exclusive lock away, as the file's server says. Whose it is it does not say.
@@ -9,7 +9,7 @@ public enum LocksElsewhere: Equatable, Sendable {
   /// There may be some: the server is not asked here, or not more than about one lock.
   case unknown
 
-  public var isHeld: Bool { self != .none && self != .unknown }
+  package var isHeld: Bool { self != .none && self != .unknown }
 
   /// - Parameter locks: those of this host, which the server would tell of as well.
   init(at path: ByteString, besides locks: [ObservedLock]) throws(LockError) {

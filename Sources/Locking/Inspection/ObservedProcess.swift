@@ -5,27 +5,27 @@ public struct ObservedProcess: Equatable, Sendable {
   /// In the pid namespace of /proc.
   public let identifier: Int32
   /// 0 where it has none here.
-  public let parent: Int32
+  package let parent: Int32
   /// The effective user; nil when it could not be read.
   public let user: UInt32?
   /// Whether its real, effective and saved user are one: not of a program that somebody else runs with the
   /// rights of its file's owner (execve(2), set-user-ID).
-  public let hasOneUser: Bool
+  package let hasOneUser: Bool
   /// As ps(1) shows it: `R`, `S`, `D`, `T`, `Z` and so on.
-  public let state: UInt8
+  package let state: UInt8
   /// Clock ticks from the machine's start to the process's (proc_pid_stat(5), field 22). With
   /// `identifier`, it tells a process from a later one of the same number.
-  public let startTicks: UInt64
+  package let startTicks: UInt64
   /// The same in seconds since the epoch, by the clock of the machine as it is set now.
-  public let startTime: Int64
+  package let startTime: Int64
   /// The arguments with spaces between them, cut after 64 KiB; `[NAME]` for a process that has none.
   public let command: ByteString
   /// Whether it lives in a pid namespace below this one, a container's for example, where it has
   /// another number.
-  public let isInOtherNamespace: Bool
+  package let isInOtherNamespace: Bool
 
   /// Nil when there is no such process (any more).
-  public init?(_ identifier: Int32) {
+  package init?(_ identifier: Int32) {
     guard let folder = try? ProcessFolder(identifier) else { return nil }
     self.init(folder)
   }

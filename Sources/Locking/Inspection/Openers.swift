@@ -5,7 +5,7 @@ internal import CSystem
 /// are processes of other pid namespaces that have no number here.
 ///
 /// - Throws: as `inspectLocks(at:)`.
-public func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedProcess] {
+package func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedProcess] {
   let file = try LockedFile(path)
   var found: [ObservedProcess] = []
   for process in try ProcessFolder.all() where process != getpid() {
@@ -21,7 +21,7 @@ public func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedPr
 
 /// Whether none of `processes` has the file at `path` open, in whatever way; false as well where that cannot be
 /// seen.
-public func isOpenedByNone(of processes: [Int32], at path: ByteString) -> Bool {
+package func isOpenedByNone(of processes: [Int32], at path: ByteString) -> Bool {
   guard let file = try? LockedFile(path) else { return false }
   return processes.allSatisfy { process in
     guard let folder = try? ProcessFolder(process),

@@ -31,7 +31,7 @@ struct ProcessImage: Equatable {
 }
 
 /// How a process has come from its parent.
-public enum Descent: Equatable, Sendable {
+package enum Descent: Equatable, Sendable {
   /// It is a copy of its parent that has executed nothing since (fork(2)), as a subshell is.
   case forked
   /// It has become a program of its own (execve(2)).
@@ -42,7 +42,7 @@ public enum Descent: Equatable, Sendable {
 extension ObservedProcess {
   /// How this process has come from `parent`, which must be its parent. Two programs may have the same
   /// place in memory only where it is not chosen at random (personality(2), ADDR_NO_RANDOMIZE).
-  public func descent(from parent: ObservedProcess) -> Descent {
+  package func descent(from parent: ObservedProcess) -> Descent {
     if let own = ProcessImage(of: identifier), let other = ProcessImage(of: parent.identifier) {
       if own != other { return .executed }
       if Self.isRandomized(identifier), Self.isRandomized(parent.identifier) { return .forked }

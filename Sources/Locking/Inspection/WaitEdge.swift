@@ -1,14 +1,14 @@
 internal import CSystem
 
 /// A process that waits for a lock, and those it waits for.
-public struct WaitEdge: Equatable, Sendable {
-  public let waiter: Int32
+package struct WaitEdge: Equatable, Sendable {
+  package let waiter: Int32
   /// Who has the lock, or has queued for it before the waiter. Empty where they cannot be seen.
-  public internal(set) var blockers: [Int32]
-  public let mode: KernelMode
-  public let file: FileIdentity
+  package internal(set) var blockers: [Int32]
+  package let mode: KernelMode
+  package let file: FileIdentity
   /// A name of the file, as `ObservedLock.path`.
-  public let path: ByteString?
+  package let path: ByteString?
 }
 
 /// All waits for locks that can be seen from here. Only descriptors of files for whose locks somebody
@@ -17,7 +17,7 @@ public struct WaitEdge: Equatable, Sendable {
 /// An `ofd` waiter of whom it is not known which process it is has an edge for each that it may be.
 ///
 /// - Throws: as `inspectAllLocks`.
-public func waitEdges() throws(LockError) -> [WaitEdge] {
+package func waitEdges() throws(LockError) -> [WaitEdge] {
   var survey = try LockSurvey(nil, onlyWaitedFor: true)
   _ = try survey.lookAtAllProcesses(thoroughly: true)
   return survey.inspection.locks.flatMap { $0.waitEdges }
@@ -25,7 +25,7 @@ public func waitEdges() throws(LockError) -> [WaitEdge] {
 
 extension ObservedLock {
   /// Who waits for whom because of this lock: for its holders, or for the one before it in the queue.
-  public var waitEdges: [WaitEdge] {
+  package var waitEdges: [WaitEdge] {
     var edges: [WaitEdge] = []
     // By depth: those for whom whoever is one deeper waits.
     var blockers = [holders.map { $0.process.identifier }]
@@ -55,7 +55,7 @@ extension ObservedLock {
 ///   - process: who may wait for itself.
 ///   - edges: who waits for whom.
 ///   - ancestors: the parent of a process, its parent, and so on, whoever may be in the circle.
-public func waitCycle(
+package func waitCycle(
   through process: Int32, in edges: [WaitEdge], ancestors: (Int32) -> [Int32]
 ) -> [WaitEdge]? {
   let lines = edges.map { [$0.waiter] + ancestors($0.waiter) }
@@ -91,7 +91,7 @@ public func waitCycle(
 /// `waitCycle(through:in:ancestors:)` as the machine is now.
 ///
 /// - Throws: as `inspectAllLocks`.
-public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
+package func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
   waitCycle(through: process, in: try waitEdges()) { process in
     ancestry(of: process).dropFirst().map { $0.identifier }
   }
@@ -110,7 +110,7 @@ public func waitCycle(through process: Int32) throws(LockError) -> [WaitEdge]? {
 ///   - isHelper: whether a child of one of these processes, a chain as `ancestry(of:)` gives it, waits for
 ///     one of them itself.
 /// - Throws: as `inspectAllLocks`.
-public func waitCycle(
+package func waitCycle(
   closingWith request: LockRequest, by process: Int32, beneficiaries: (Int32) -> [Int32],
   isHelper: @escaping (ObservedProcess, [ObservedProcess]) -> Bool
 ) throws(LockError) -> [WaitEdge]? {

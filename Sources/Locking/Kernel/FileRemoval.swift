@@ -141,7 +141,7 @@ struct FileRemoval: Sendable {
 }
 
 /// What became of a file that was to be removed.
-public enum RemovalOutcome: Equatable, Sendable {
+package enum RemovalOutcome: Equatable, Sendable {
   case removed
   /// It is not there any more, or another file is.
   case gone
@@ -160,7 +160,7 @@ public enum RemovalOutcome: Equatable, Sendable {
 /// - Returns: what became of it, or with `isDryRun` would.
 /// - Throws: `unsupported(.noLeases)` where nobody can tell who has a file open;
 ///   `system(.lease, .accessDenied)` where this process may not be told; nothing is changed then.
-public func removeUnusedFile(
+package func removeUnusedFile(
   at path: ByteString, isDryRun: Bool = false
 ) throws(LockError) -> RemovalOutcome {
   let removal = FileRemoval(path)
@@ -179,7 +179,7 @@ public func removeUnusedFile(
 
 extension ByteString {
   /// Whether it is what a lock file is called while it is being removed, as one that was killed leaves it.
-  public var isAside: Bool {
+  package var isAside: Bool {
     let prefix = FileRemoval.asidePrefix
     return hasPrefix(prefix) && count == prefix.count + 32
       && bytes.dropFirst(prefix.count).allSatisfy(isHexadecimal)

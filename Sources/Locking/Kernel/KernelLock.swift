@@ -5,13 +5,13 @@ internal import CSystem
 ///
 /// For descriptors that come from elsewhere, such as a shell's `exec 9>FILE`. Nothing is known here
 /// of the file's path, and nothing is checked: `acquire` does that.
-public struct KernelLock: Sendable {
-  public let mode: KernelMode
-  public let sharing: Sharing
+package struct KernelLock: Sendable {
+  package let mode: KernelMode
+  package let sharing: Sharing
   /// Means nothing in `flock` mode, whose locks are of the whole file.
-  public let range: ByteRange
+  package let range: ByteRange
 
-  public init(mode: KernelMode, sharing: Sharing = .exclusive, range: ByteRange = .wholeFile) {
+  package init(mode: KernelMode, sharing: Sharing = .exclusive, range: ByteRange = .wholeFile) {
     self.mode = mode
     self.sharing = sharing
     self.range = range
@@ -29,7 +29,7 @@ public struct KernelLock: Sendable {
   ///
   /// - Throws: `busy`, `timedOut`, `interrupted` where the wait was called off (`KernelWait`), or `system` with the
   ///   step `flock`, `fcntl` or `timer`.
-  public func take(
+  package func take(
     _ descriptor: Int32, _ patience: Patience, polling: Bool = true
   ) throws(LockError) {
     if try take(descriptor, waiting: false) { return }
@@ -102,7 +102,7 @@ public struct KernelLock: Sendable {
 
   /// Gives the lock back, or the part of one that is in `range`; so does everybody who shares the
   /// open file. It is no error if there was none.
-  public func drop(_ descriptor: Int32) throws(LockError) {
+  package func drop(_ descriptor: Int32) throws(LockError) {
     try step(callStep) { () throws(Errno) in
       _ = try retryingOnInterrupt {
         switch mode {
@@ -131,7 +131,7 @@ public struct KernelLock: Sendable {
   /// Who has a record lock that keeps others from one like this on the open file `descriptor`, as the
   /// kernel names it (fcntl(2), F_GETLK): -1 for a lock of mode `ofd`, 0 for a process that has no number
   /// in this pid namespace. Nil where nobody has, but perhaps this process. One system call.
-  public func recordLocker(on descriptor: Int32) -> Int32? {
+  package func recordLocker(on descriptor: Int32) -> Int32? {
     (try? conflict(on: descriptor)).flatMap { $0.l_type == Int16(F_UNLCK) ? nil : $0.l_pid }
   }
 

@@ -1,4 +1,7 @@
 /// The kernel's kinds of lock. On a local disk they do not exclude each other, except `posix` and `ofd`.
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
 public enum KernelMode: Equatable, Sendable, CaseIterable {
   /// flock(2): belongs to the open file, which a child inherits.
   case flock
@@ -11,13 +14,13 @@ public enum KernelMode: Equatable, Sendable, CaseIterable {
   var belongsToProcess: Bool { self == .posix }
 
   /// Whether a process that inherits the descriptor holds the lock as well.
-  public var isInherited: Bool { !belongsToProcess }
+  package var isInherited: Bool { !belongsToProcess }
 
   /// Whether it is a lock of a range of bytes, as fcntl(2) has it.
-  public var isRecordLock: Bool { self != .flock }
+  package var isRecordLock: Bool { self != .flock }
 
   /// Whether the kernel notes which process took it.
-  public var namesLocker: Bool { self != .ofd }
+  package var namesLocker: Bool { self != .ofd }
 
   /// What /proc/locks calls it (proc(5)).
   var tableName: StaticString {

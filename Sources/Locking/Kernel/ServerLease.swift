@@ -2,8 +2,8 @@ internal import CSystem
 
 /// The lease by which an NFS 4 server keeps the locks of this host, one of which is on an open file
 /// (RFC 8881, 8.3). When it has not heard of the host for that long, it may give them to others.
-public struct ServerLease: Sendable {
-  public let lifetime: Span
+package struct ServerLease: Sendable {
+  package let lifetime: Span
   private let descriptor: Int32
 
   /// - Throws: where there is a lease, or may be one, that lasts nobody knows how long.
@@ -15,7 +15,7 @@ public struct ServerLease: Sendable {
 
   /// The file for `isRenewed`. A file of its own, since what passes by the cache is a matter of the open file;
   /// nil where it cannot be read. Takes for ever while the server is silent.
-  public func open() -> Int32? {
+  package func open() -> Int32? {
     let path = "/proc/self/fd/" + ByteString(decimal: descriptor)
     return try? FileDescriptor.open(path, O_RDONLY | O_DIRECT | O_NONBLOCK | O_NOCTTY).leak()
   }
@@ -24,7 +24,7 @@ public struct ServerLease: Sendable {
   ///
   /// To read past the cache does so in every version. Where that cannot be done, the attributes have to do;
   /// with NFS 4.0 they show that the server answers, and the kernel sees to the lease by itself.
-  public func isRenewed(by file: Int32?) -> Bool {
+  package func isRenewed(by file: Int32?) -> Bool {
     if let file {
       var byte: UInt8 = 0
       if (try? retryingOnInterrupt({ pread(file, &byte, 1, 0) })) != nil { return true }

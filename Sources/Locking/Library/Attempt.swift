@@ -41,11 +41,14 @@
     }
 
     let key: LockKey
-    /// In the line. POSIX locks are the process's, which has one for all its readers.
+    /// In the line. POSIX locks are the process's, which has one for all its readers; so is a place in a queue.
     let sharing: Sharing
     let asker = Asker.current
     /// Whether who asks runs a body under it, and so would wait for itself.
     let owns: Bool
+    /// How many may wait, in order of arrival; nil: any number.
+    let queueLimit: Int?
+    let isOrdered: Bool
     private let request: LockRequest
     private let state = Guarded(State())
     private nonisolated(unsafe) let word = UnsafeMutablePointer<Int32>.allocate(capacity: 1)
@@ -56,7 +59,10 @@
     init(_ key: LockKey, _ request: LockRequest, owns: Bool) {
       self.key = key
       self.request = request
-      sharing = key.kind == .kernel(.posix) ? .exclusive : request.sharing
+      queueLimit = request.queue?.limit
+      isOrdered = request.isOrdered
+      let isProcess = key.kind == .kernel(.posix) || isOrdered
+      sharing = isProcess ? .exclusive : request.sharing
       self.owns = owns
       word.initialize(to: 0)
     }
@@ -194,12 +200,18 @@
       var grip: Grip?
       var failure = LockError.interrupted
       do throws(LockError) {
-        grip = Grip(try acquire(request), self)
+        grip = try attempt()
       } catch {
         failure = error
       }
       csystem_hear_calls(nil)
       finish(grip, failure)
+    }
+
+    private func attempt() throws(LockError) -> Grip {
+      let lock = try acquire(request)
+      if isOrdered { WaitingLine.hasWon(self) }
+      return Grip(lock, self)
     }
 
     private func finish(_ grip: Grip?, _ failure: LockError) {
@@ -234,7 +246,7 @@
       case .waits, .stopped: try waitForAdmission()
       }
       do throws(LockError) {
-        return Grip(try acquire(request), self)
+        return try attempt()
       } catch {
         WaitingLine.leave(self)
         throw error

@@ -11,36 +11,43 @@
   ///
   /// When a process dies its lock is free, unless a child has inherited the descriptor.
   public struct FileLock: Sendable, Hashable {
-    public typealias Mode = KernelMode
-    public typealias Access = Sharing
-
     /// Two spellings of one name are one lock here, but for `..` and links: those are other names of the file, which
     /// wait for each other at the kernel, or throw `alreadyHeld` in `posix` mode.
     public var path: ByteString
     /// `flock` is what flock(1) takes; `ofd` excludes what fcntl(2) and lockf(3) take.
-    public var mode: Mode
-    /// For the modes `ofd` and `posix`.
-    public var range = ByteRange.wholeFile
+    public var mode: KernelMode
+    /// The bytes that are locked, which need not be there; nil: all. For the modes `ofd` and `posix`.
+    public var range: Range<Int64>?
+    /// What to do when there is no file.
     public var creation = Creation.ifMissing(permissions: nil, group: nil)
     /// Remove the file at release, if it is empty and nobody else has locked it by then.
     public var removesFile = false
+    /// How many may wait, in order of arrival, also among processes that do so (`swlock run --queue`): whoever would be
+    /// one more finds the lock busy. `Int.max`: any number; nil: no order but the kernel's. In mode `flock`, where the
+    /// readers of this process take turns then. Of those who wait here other processes see the first.
+    public var queueLimit: Int?
 
-    public init(_ path: String, mode: Mode = .flock) {
-      self.init(ByteString(path), mode: mode)
-    }
-
-    public init(_ path: ByteString, mode: Mode = .flock) {
-      self.path = path
+    /// The lock at a path. One that is no text is set as `path`.
+    public init(_ path: String, mode: KernelMode = .flock) {
+      self.path = ByteString(path)
       self.mode = mode
     }
 
-    var key: LockKey { LockKey(.kernel(mode), path, range) }
+    var key: LockKey { LockKey(.kernel(mode), path, bytes) }
 
-    private func attempt(_ access: Access, _ patience: Patience, owns: Bool) -> Attempt {
+    private var bytes: ByteRange {
+      guard let range else { return .wholeFile }
+      if range.isEmpty || range.lowerBound < 0 { return .refused }
+      return ByteRange(
+        start: range.lowerBound, length: range.upperBound - range.lowerBound) ?? .refused
+    }
+
+    private func attempt(_ access: Sharing, _ patience: Patience, owns: Bool) -> Attempt {
       var request = LockRequest(
-        path: path, kind: .kernel(mode, range: range), sharing: access, patience: patience)
+        path: path, kind: .kernel(mode, range: bytes), sharing: access, patience: patience)
       request.creation = creation
       request.removesFile = removesFile
+      request.queue = queueLimit.map { WaitingQueue(limit: $0 == .max ? nil : $0) }
       return Attempt(key, request, owns: owns)
     }
   }
@@ -59,7 +66,7 @@
     ///   body sees that.
     nonisolated(nonsending)
       public func withLock<Result: ~Copyable>(
-        _ access: Access = .exclusive, timeout: Duration? = nil,
+        _ access: Sharing = .exclusive, timeout: Duration? = nil,
         _ body: (borrowing Held) async throws -> Result
       ) async throws -> Result
     {
@@ -70,7 +77,7 @@
     /// The same, for a body that needs no descriptor.
     nonisolated(nonsending)
       public func withLock<Result: ~Copyable>(
-        _ access: Access = .exclusive, timeout: Duration? = nil,
+        _ access: Sharing = .exclusive, timeout: Duration? = nil,
         _ body: () async throws -> Result
       ) async throws -> Result
     {
@@ -80,7 +87,7 @@
     /// The same, if the lock can be had at once; nil if not.
     nonisolated(nonsending)
       public func withLockIfAvailable<Result: ~Copyable>(
-        _ access: Access = .exclusive, _ body: () async throws -> Result
+        _ access: Sharing = .exclusive, _ body: () async throws -> Result
       ) async throws -> Result?
     {
       let grip: Grip
@@ -115,24 +122,17 @@
     ///   - timeout: how long to wait at most; nil: for ever.
     /// - Throws: `LockError`; `CancellationError`, and then nothing is held.
     nonisolated(nonsending)
-      public func acquire(_ access: Access = .exclusive, timeout: Duration? = nil) async throws
+      public func acquire(_ access: Sharing = .exclusive, timeout: Duration? = nil) async throws
       -> Held
     {
       Held(try await Self.take(timeout) { attempt(access, $0, owns: false) })
     }
 
-    /// The same, until a point in time on `clock`.
+    /// The same as `acquire`, if the lock can be had at once.
+    ///
+    /// - Returns: nil where it cannot.
     nonisolated(nonsending)
-      public func acquire<C: Clock>(
-        _ access: Access = .exclusive, until deadline: C.Instant, clock: C = .continuous
-      ) async throws -> Held
-    {
-      Held(try await attempt(access, .forever, owns: false).perform(until: deadline, clock))
-    }
-
-    /// - Returns: nil where the lock cannot be had at once.
-    nonisolated(nonsending)
-      public func tryAcquire(_ access: Access = .exclusive) async throws -> Held?
+      public func tryAcquire(_ access: Sharing = .exclusive) async throws -> Held?
     {
       do {
         return Held(try await attempt(access, .never, owns: false).perform())
@@ -143,12 +143,36 @@
 
     /// Who has a lock on the file, and who waits for one. Takes no lock.
     ///
-    /// - Throws: as `inspectLocks(at:)`.
+    /// - Throws: `LockError.system`, where there is no file for example.
     nonisolated(nonsending)
       public func inspect() async throws(LockError) -> LockInspection
     {
       let path = path
       return try await WaitingThreads.attempt { () throws(LockError) in try inspectLocks(at: path) }
+    }
+
+    /// Waits until nobody has a lock that keeps this one away, and never takes it, not even for a moment. Whether it is
+    /// still free then, nobody can say.
+    ///
+    /// - Parameter timeout: how long to wait at most; nil: for ever.
+    /// - Throws: `LockError`, of which `timedOut`; `CancellationError`, after a second at most.
+    nonisolated(nonsending)
+      public func waitUntilFree(timeout: Duration? = nil) async throws
+    {
+      let wait = Guarded(FreeWait([path], .unlocked([.kernel(mode, range: bytes)])))
+      let deadline = timeout.map { Deadline.after($0) } ?? .distantFuture
+      while true {
+        try Task.checkCancellation()
+        let isFree = try await WaitingThreads.attempt { () throws(LockError) in
+          try wait.withLock { (wait: inout FreeWait) throws(LockError) in
+            if try wait.look() == nil { return true }
+            if deadline.hasPassed { throw .timedOut }
+            wait.sleep(min(.seconds(1), deadline.remaining))
+            return false
+          }
+        }
+        if isFree { return }
+      }
     }
   }
 
@@ -158,7 +182,7 @@
     /// As `withLock`, and blocks the thread; in the same line.
     @available(*, noasync, message: "blocks the thread: await withLock instead")
     public func withLockBlocking<Result: ~Copyable>(
-      _ access: Access = .exclusive, timeout: Duration? = nil,
+      _ access: Sharing = .exclusive, timeout: Duration? = nil,
       _ body: (borrowing Held) throws -> Result
     ) throws -> Result {
       let patience = timeout.map { Patience.within($0) } ?? .forever
@@ -177,22 +201,10 @@
     /// As `acquire`, and blocks the thread; in the same line.
     @available(*, noasync, message: "blocks the thread: await acquire instead")
     public func acquireBlocking(
-      _ access: Access = .exclusive, timeout: Duration? = nil
+      _ access: Sharing = .exclusive, timeout: Duration? = nil
     ) throws(LockError) -> Held {
       let patience = timeout.map { Patience.within($0) } ?? .forever
       return Held(try attempt(access, patience, owns: false).performBlocking())
-    }
-
-    /// - Returns: nil where the lock cannot be had at once.
-    @available(*, noasync, message: "may block the thread: await tryAcquire instead")
-    public func tryAcquireBlocking(
-      _ access: Access = .exclusive
-    ) throws(LockError) -> Held? {
-      do throws(LockError) {
-        return Held(try attempt(access, .never, owns: false).performBlocking())
-      } catch .busy {
-        return nil
-      }
     }
   }
 
@@ -249,25 +261,6 @@
       }
       defer { timer.cancel() }
       return try await perform()
-    }
-  }
-
-  extension ByteString: Hashable {
-    public func hash(into hasher: inout Hasher) { hasher.combine(Array(bytes)) }
-  }
-
-  extension ByteRange: Hashable {
-    public func hash(into hasher: inout Hasher) {
-      hasher.combine(start)
-      hasher.combine(length)
-    }
-  }
-
-  extension FileLock {
-    public func hash(into hasher: inout Hasher) {
-      hasher.combine(path)
-      hasher.combine(mode)
-      hasher.combine(range)
     }
   }
 #endif

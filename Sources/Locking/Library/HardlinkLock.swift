@@ -9,6 +9,10 @@
   /// When a process dies, the next one on this host takes its lock at once, and one on another host after the
   /// lifetime and the slop have passed.
   public struct HardlinkLock: Sendable, Hashable {
+    /// Whose files it is made of.
+    #if hasAttribute(nonexhaustive)
+      @nonexhaustive
+    #endif
     public enum Style: Sendable {
       /// flufl.lock's files and names.
       case flufl
@@ -16,24 +20,21 @@
       case portage
     }
 
+    /// Two spellings of one name are one lock here, but for `..` and links.
     public var path: ByteString
+    /// flufl.lock's unless it is said.
     public var style = Style.flufl
     /// How long a holder that does not refresh it has the lock; nil: until it is released, or the holder is known to
     /// be dead. Portage's have none.
     public var lifetime: Duration?
     /// How long after that it is still respected, since clocks differ.
     public var clockSlop = Duration.seconds(10)
-    /// Errors of reading the lock that are waited out.
-    public var retriedErrors: [Errno] = []
-    /// For whom it is taken.
-    public var owner = LockOwner.thisProcess
+    /// Errors of reading the lock that are waited out (errno(3)).
+    public var retriedErrors: [CInt] = []
 
+    /// The lock at a path. One that is no text is set as `path`.
     public init(_ path: String, lifetime: Duration? = .seconds(15)) {
-      self.init(ByteString(path), lifetime: lifetime)
-    }
-
-    public init(_ path: ByteString, lifetime: Duration? = .seconds(15)) {
-      self.path = path
+      self.path = ByteString(path)
       self.lifetime = lifetime
     }
 
@@ -41,7 +42,7 @@
       switch style {
       case .flufl:
         var policy = FluflPolicy(lifetime: lifetime, clockSlop: clockSlop)
-        policy.retriedErrors = retriedErrors
+        policy.retriedErrors = retriedErrors.map { Errno($0) }
         return .flufl(policy)
       case .portage:
         var policy = HardlinkPolicy()
@@ -51,12 +52,9 @@
     }
 
     private func attempt(_ patience: Patience, owns: Bool) -> Attempt {
-      var request = LockRequest(path: path, kind: kind, patience: patience)
-      request.owner = owner
+      let request = LockRequest(path: path, kind: kind, patience: patience)
       return Attempt(LockKey(.hardlink, path), request, owns: owns)
     }
-
-    public func hash(into hasher: inout Hasher) { hasher.combine(path) }
   }
 
   // MARK: - Taking it
@@ -72,7 +70,9 @@
       Held(try await FileLock.take(timeout) { attempt($0, owns: false) })
     }
 
-    /// - Returns: nil where the lock cannot be had at once.
+    /// The same as `acquire`, if the lock can be had at once.
+    ///
+    /// - Returns: nil where it cannot.
     nonisolated(nonsending)
       public func tryAcquire() async throws -> Held?
     {
@@ -142,9 +142,8 @@
     {
       let kind = kind
       let path = path
-      let owner = owner
       return try await WaitingThreads.attempt { () throws(LockError) in
-        try kind.location(at: path).report(for: owner)
+        try kind.location(at: path).report(for: .thisProcess)
       }
     }
 

@@ -45,6 +45,8 @@
   struct WaitingLine {
     private var readers = 0
     private var hasWriter = false
+    /// Whether that one stands in a queue among processes, and does not have the lock yet.
+    private var isWriterQueued = false
     private var waiting: [Attempt] = []
     /// The place of the first one who waits.
     private var first = 0
@@ -71,6 +73,7 @@
 
     private mutating func admit(_ attempt: Attempt) {
       if attempt.sharing == .shared { readers += 1 } else { hasWriter = true }
+      isWriterQueued = attempt.isOrdered
       if attempt.owns { owners.append((attempt.asker, ObjectIdentifier(attempt))) }
     }
 
@@ -90,7 +93,7 @@
         defer { if !line.isOver { lines[attempt.key] = line } }
         if line.owners.contains(where: { $0.asker == attempt.asker }) { return .alreadyHeld }
         let isFree = line.first == line.waiting.count && line.admits(attempt.sharing)
-        if !isFree, !waits { return .busy }
+        if !isFree, !waits || line.isFull(for: attempt) { return .busy }
         if let stop = attempt.enter(isAdmitted: isFree) { return .stopped(stop) }
         if isFree {
           line.admit(attempt)
@@ -101,11 +104,22 @@
       }
     }
 
+    private func isFull(for attempt: Attempt) -> Bool {
+      guard let limit = attempt.queueLimit else { return false }
+      return waiting[first...].count(where: \.isWaiting) + (isWriterQueued ? 1 : 0) >= limit
+    }
+
+    /// One that was admitted has the lock; not told of locks without a queue.
+    static func hasWon(_ attempt: Attempt) {
+      all.withLock { $0[attempt.key]?.isWriterQueued = false }
+    }
+
     /// One that was admitted does not have the lock any more.
     static func leave(_ attempt: Attempt) {
       let admitted = all.withLock { lines -> [Attempt] in
         guard var line = lines[attempt.key] else { return [] }
         if attempt.sharing == .shared { line.readers -= 1 } else { line.hasWriter = false }
+        line.isWriterQueued = false
         line.owners.removeAll { $0.attempt == ObjectIdentifier(attempt) }
         let admitted = line.admitNext()
         lines[attempt.key] = line.isOver ? nil : line

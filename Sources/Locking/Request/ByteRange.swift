@@ -1,18 +1,21 @@
 /// A range of bytes of the lock file, for the fcntl modes. It may lie beyond the file's end.
-public struct ByteRange: Equatable, Sendable {
-  public let start: Int64
+package struct ByteRange: Equatable, Sendable {
+  package let start: Int64
   /// Number of bytes; 0 means all from `start` on, however far the file grows.
-  public let length: Int64
+  package let length: Int64
 
-  public static var wholeFile: ByteRange { ByteRange(uncheckedStart: 0, length: 0) }
+  package static var wholeFile: ByteRange { ByteRange(uncheckedStart: 0, length: 0) }
 
   /// Nil when a number is negative or the range ends beyond the largest file offset.
-  public init?(start: Int64, length: Int64) {
+  package init?(start: Int64, length: Int64) {
     guard start >= 0, length >= 0, length == 0 || length - 1 <= Int64.max - start else {
       return nil
     }
     self.init(uncheckedStart: start, length: length)
   }
+
+  /// One that fcntl(2) calls invalid.
+  static var refused: ByteRange { ByteRange(uncheckedStart: -1, length: 0) }
 
   private init(uncheckedStart start: Int64, length: Int64) {
     self.start = start

@@ -6,7 +6,7 @@ internal import CSystem
 /// Asked with a file of its own in the lock's folder, which is removed again: a lock file that was
 /// made for the question would be in the way of a claim. Where none can be made nothing is known, which is
 /// no reason.
-public func reasonForFallback(of request: LockRequest) -> LockError? {
+package func reasonForFallback(of request: LockRequest) -> LockError? {
   if let lock = try? LockName(request.path), let held = try? lock.look(lock.base) {
     return held.wasAbandoned ? .lost : .busy
   }

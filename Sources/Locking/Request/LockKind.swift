@@ -1,6 +1,6 @@
 /// What a lock is made of, with what is particular to that. Ask it what it can do: which kind it is, is the
 /// business of its own folder only. A policy is on the heap: requests are copied, and their stack is new pages.
-public enum LockKind: Sendable {
+package enum LockKind: Sendable {
   /// The kernel's; only the fcntl modes lock ranges.
   case kernel(KernelMode, range: ByteRange = .wholeFile)
   /// Both kinds of the kernel's on one file, an `ofd` lock and then a `flock` lock: so it excludes everybody
@@ -15,10 +15,10 @@ public enum LockKind: Sendable {
   indirect case engine(EngineTerms)
 
   /// Which of the kernel's locks it is; nil for a lock that the kernel knows nothing of, and for two of them.
-  public var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
+  package var kernelMode: KernelMode? { if case .kernel(let mode, _) = self { mode } else { nil } }
 
   /// Whether such a lock of the kernel's belongs to it.
-  public func includes(_ mode: KernelMode) -> Bool {
+  package func includes(_ mode: KernelMode) -> Bool {
     switch self {
     case .kernel(let own, _): own == mode
     case .flockAndOFD: mode != .posix
@@ -45,7 +45,7 @@ public enum LockKind: Sendable {
   }
 
   /// What part of the file it is of.
-  public var range: ByteRange {
+  package var range: ByteRange {
     switch self {
     case .kernel(_, let range), .flockAndOFD(let range): range
     case .flufl, .portage, .engine: .wholeFile
@@ -53,7 +53,7 @@ public enum LockKind: Sendable {
   }
 
   /// Whether a process that inherits a descriptor holds the lock as well.
-  public var isInherited: Bool {
+  package var isInherited: Bool {
     switch self {
     case .kernel(let mode, _): mode.isInherited
     case .flockAndOFD: true
@@ -62,7 +62,7 @@ public enum LockKind: Sendable {
   }
 
   /// Whether it is a file that names its owner, and which stays when the owner is killed.
-  public var hasClaim: Bool {
+  package var hasClaim: Bool {
     switch self {
     case .kernel, .flockAndOFD, .engine: false
     case .flufl, .portage: true
@@ -70,17 +70,17 @@ public enum LockKind: Sendable {
   }
 
   /// The program that takes and keeps it; nil for a lock that swlock takes itself.
-  public var engine: EngineName? { if case .engine(let terms) = self { terms.name } else { nil } }
+  package var engine: EngineName? { if case .engine(let terms) = self { terms.name } else { nil } }
 
   /// Whether it is of a file, and not only of a name.
-  public var isOfFile: Bool { engine == nil }
+  package var isOfFile: Bool { engine == nil }
 
   /// Whether it is known by the process that takes it, and kept and given back by that alone: only that one can
   /// run a command under it.
-  public var isTakenByHolder: Bool { hasClaim || engine != nil }
+  package var isTakenByHolder: Bool { hasClaim || engine != nil }
 
   /// How long it is held without a refresh; nil: until it is released.
-  public var lifetime: Span? {
+  package var lifetime: Span? {
     switch self {
     case .flufl(let policy): policy.lifetime
     case .engine(let terms): terms.lifetime
@@ -89,12 +89,12 @@ public enum LockKind: Sendable {
   }
 
   /// Whether several can have it at once, who share it.
-  public var countsShared: Bool { !hasClaim }
+  package var countsShared: Bool { !hasClaim }
 
   /// The place of a lock with a claim.
   ///
   /// - Throws: `refused`; `system(.folder, ...)`; `notHeld` for a kind without claims.
-  public func location(at path: ByteString) throws(LockError) -> HardlinkLocation {
+  package func location(at path: ByteString) throws(LockError) -> HardlinkLocation {
     try location(at: path, in: nil)
   }
 

@@ -1,47 +1,53 @@
 @_exported public import SystemInterface
 
+/// Whether others may have a lock at the same time.
 public enum Sharing: Equatable, Sendable {
+  /// Others may have it shared too, or nobody else may.
   case shared, exclusive
 }
 
 /// What to do when there is no lock file.
-public enum Creation: Equatable, Sendable {
+#if hasAttribute(nonexhaustive)
+  @nonexhaustive
+#endif
+public enum Creation: Hashable, Sendable {
+  /// That is an error.
   case never
   /// Create it. `permissions` are set whatever the umask says; nil is 0600 less the umask.
   case ifMissing(permissions: UInt32?, group: UInt32?)
 }
 
 /// A lock that somebody would like to have.
-public struct LockRequest: Sendable {
-  public var path: ByteString
-  public var kind: LockKind
+package struct LockRequest: Sendable {
+  package var path: ByteString
+  package var kind: LockKind
   /// What is taken where locks of `kind` are known not to exclude; nil: nothing is asked.
-  public var fallback: LockKind?
+  package var fallback: LockKind?
   /// A file that is open already, to take a lock of the kernel's on; then `path` is only its name.
-  public var descriptor: Int32?
-  public var sharing: Sharing
-  public var patience: Patience
+  package var descriptor: Int32?
+  package var sharing: Sharing
+  package var patience: Patience
   /// Wait in order of arrival, of locks of the kernel's; nil: as the kernel has it. Others with a queue are not
   /// overtaken; those without one may overtake its head.
-  public var queue: WaitingQueue?
+  package var queue: WaitingQueue?
   /// So many can have the lock at once, 1 to 4096, of the modes `ofd` and `posix`; always in order of arrival.
   /// A lock of the whole file excludes them all.
-  public var slots: Int?
+  package var slots: Int?
   /// Have those who are in the way ended, in mode `flock`.
   package nonisolated(unsafe) var replacement: (any Replacement)?
-  public var creation: Creation
+  package var creation: Creation
   /// Remove the lock file at release, if it is empty and nobody else has locked it by then.
-  public var removesFile: Bool
+  package var removesFile: Bool
   /// For whom a lock with a claim is held.
-  public var owner = LockOwner.thisProcess
+  package var owner = LockOwner.thisProcess
   /// A second process for which it is held: only when both are dead others take it from them.
-  public var partner: Int32?
+  package var partner: Int32?
   /// A descriptor that ends the wait for a lock with a claim as soon as it can be read (poll(2)).
-  public var interruption: Int32?
+  package var interruption: Int32?
   /// Open the file for writing also where the lock does not need that.
   var opensForWriting = false
 
-  public init(
+  package init(
     path: ByteString,
     kind: LockKind = .kernel(.flock),
     sharing: Sharing = .exclusive,
@@ -63,11 +69,11 @@ extension LockRequest {
 }
 
 /// Those who wait for a lock in order of arrival.
-public struct WaitingQueue: Equatable, Sendable {
+package struct WaitingQueue: Equatable, Sendable {
   /// How many wait at most, so that a further one finds the lock busy; nil: any number.
-  public let limit: Int?
+  package let limit: Int?
 
-  public init(limit: Int? = nil) {
+  package init(limit: Int? = nil) {
     self.limit = limit
   }
 }

@@ -1,15 +1,15 @@
 /// How long to wait for a lock that somebody else holds.
-public enum Patience: Equatable, Sendable {
+package enum Patience: Equatable, Sendable {
   case never, forever
   case until(Deadline)
 
   /// `span`, or what is left of the patience.
-  public func bounding(_ span: Span) -> Span {
+  package func bounding(_ span: Span) -> Span {
     if case .until(let deadline) = self { min(span, deadline.remaining) } else { span }
   }
 
   /// The same, but not longer than until `end`.
-  public func cut(at end: Deadline) -> Patience {
+  package func cut(at end: Deadline) -> Patience {
     switch self {
     case .never: .never
     case .forever: .until(end)
@@ -17,7 +17,7 @@ public enum Patience: Equatable, Sendable {
     }
   }
 
-  public var isOver: Bool {
+  package var isOver: Bool {
     switch self {
     case .never: true
     case .forever: false

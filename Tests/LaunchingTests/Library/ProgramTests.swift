@@ -53,24 +53,19 @@ import Testing
       _ = try await Program("/missing").run()
     }
     await #expect(throws: LaunchError(step: .open, errno: .missing)) {
-      var program = shell("true")
-      program.input = .file("/missing")
-      _ = try await program.start()
+      _ = try await shell("true").start(input: .file("/missing"))
     }
     await #expect(throws: LaunchError(step: .chdir, errno: .missing)) {
       var program = shell("true")
       program.folder = "/missing"
       _ = try await program.run()
     }
-    #expect(try Program.find("sh").bytes.suffix(3).elementsEqual("/sh".utf8))
-    #expect(throws: Errno.missing) { _ = try Program.find("missing") }
   }
 
   @Test func manyMayWaitAndEachIsTold() async throws {
-    var program = shell("read line; exit 7")
+    let program = shell("read line; exit 7")
     let pipe = try SystemInterface.Pipe()
-    program.input = .descriptor(pipe.reading.number)
-    let running = try await program.start()
+    let running = try await program.start(input: .descriptor(pipe.reading.number))
     #expect(try running.poll() == nil)
     let waiters = (0..<50).map { _ in Task { try await running.termination() } }
     let quitter = Task { try await running.termination() }
@@ -138,7 +133,7 @@ import Testing
     while hangingChildren() < 3 { try await Task.sleep(for: .milliseconds(5)) }
     #expect(try await collect("echo goes on") == "goes on\n")
     var other = shell("true")
-    other.setup.niceness = 1
+    other.niceness = 1
     #expect(try await other.run().termination == .exited(code: 0))
     // Their copies of this end are closed already.
     close(ends.writing)
@@ -210,7 +205,7 @@ import Testing
     var program = shell("echo /proc/self/fd/* | tr ' ' '\\n' | grep -c /\(open)$")
     program.inherits = [open]
     #expect(try await program.run(output: .collected(limit: 100)).text == "1\n")
-    program.setup.niceness = 1
+    program.niceness = 1
     #expect(try await program.run(output: .collected(limit: 100)).text == "1\n")
     program.inherits = []
     #expect(try await program.run(output: .collected(limit: 100)).text == "0\n")
@@ -230,12 +225,12 @@ import Testing
     let folder = try folder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let path = ByteString(folder + "/out")
-    var program = shell("cat; echo error >&2")
+    let program = shell("cat; echo error >&2")
     try "text\n".write(toFile: folder + "/in", atomically: false, encoding: .utf8)
-    program.input = .file(ByteString(folder + "/in"))
-    _ = try await program.run(output: .file(path), errors: .discarded)
+    let input = Program.Input.file(ByteString(folder + "/in"))
+    _ = try await program.run(input: input, output: .file(path), errors: .discarded)
     _ = try await program.run(
-      output: .file(path, appending: true), errors: .file(path, appending: true))
+      input: input, output: .file(path, appending: true), errors: .file(path, appending: true))
     let text = try String(contentsOfFile: folder + "/out", encoding: .utf8)
     #expect(text == "text\ntext\nerror\n")
     #expect(try await collect("cat; readlink /proc/self/fd/0") == "/dev/null\n")
@@ -253,14 +248,34 @@ import Testing
   @Test func itsSetupIsDone() async throws {
     var program = shell("pwd; echo $NAME; umask; ulimit -n; nice")
     program.folder = "/"
-    program.environment = [EnvironmentVariable("NAME", "value")]
-    program.setup.creationMask = 0o27
-    program.setup.limits = [.openFiles(50)]
+    program.environment = ["NAME": "value"]
+    program.creationMask = 0o27
+    program.limits = [.openFiles(50)]
     let own = try await collect("nice")
-    program.setup.niceness = 2
+    program.niceness = 2
     let text = try await program.run(output: .collected(limit: 1000)).text
     let nice = min((Int(own.dropLast()) ?? 0) + 2, 19)
     #expect(text == "/\nvalue\n0027\n50\n\(nice)\n")
+  }
+
+  @Test func itHasLimitsAPriorityAndNamespacesOfItsOwn() async throws {
+    var program = Program("sh", "-c", "ulimit -f; ulimit -t; ulimit -n; ulimit -v; ionice")
+    program.limits = [
+      .fileSize(bytes: 1 << 20), .cpuTime(seconds: 60), .addressSpace(bytes: 1 << 34),
+      .resource(7, soft: 40, hard: nil),
+    ]
+    program.ioPriority = .bestEffort(level: 6)
+    let text = try await program.run(output: .collected(limit: 1000)).text
+    #expect(text == "2048\n60\n40\n16777216\nbest-effort: prio 6\n")
+    program = Program("readlink", "/proc/self/ns/user", "/proc/self/ns/uts", "/proc/self/ns/net")
+    let own = try await program.run(output: .collected(limit: 1000)).text.split(separator: "\n")
+    program.namespaces = [.user, .uts, .privateMount]
+    do {
+      let new = try await program.run(output: .collected(limit: 1000)).text.split(separator: "\n")
+      #expect(new[0] != own[0] && new[1] != own[1] && new[2] == own[2])
+    } catch let error as LaunchError where error.step == .unshareUser {
+      // Not allowed here.
+    }
   }
 
   @Test func itIsALeaderWithDefaultSignals() async throws {
@@ -283,11 +298,10 @@ import Testing
   // MARK: - File systems
 
   @Test func fileSystemsAreBroughtToDisk() async throws {
-    let missing = SynchronizationFailure(path: "/missing", errno: .missing)
     let failures = try await synchronizeFileSystems(
       of: ["/", "/missing", "/dev"], timeout: .seconds(60))
-    #expect(failures == [missing])
-    #expect(try await synchronizeFileSystems(of: []) == [])
+    #expect(failures == ["/missing": .missing])
+    #expect(try await synchronizeFileSystems(of: []) == [:])
     let task = Task { try await synchronizeFileSystems(of: ["/"]) }
     task.cancel()
     await #expect(throws: CancellationError.self) { _ = try await task.value }
@@ -296,6 +310,6 @@ import Testing
   @Test func aDiskThatHangsKeepsNobody() async throws {
     // No time at all is as good as a disk that hangs.
     let late = try await synchronizeFileSystems(of: ["/", "/dev"], timeout: .zero)
-    #expect(late.allSatisfy { $0.errno == .timedOut })
+    #expect(late.values.allSatisfy { $0 == .timedOut })
   }
 }

@@ -15,7 +15,7 @@ import Testing
   }
 
   private func lock(_ mode: KernelMode = .flock, _ name: String = "lock") -> FileLock {
-    FileLock(scratch.path(name), mode: mode)
+    FileLock(scratch.folder + "/" + name, mode: mode)
   }
 
   // MARK: - Who is inside
@@ -163,7 +163,7 @@ import Testing
   @Test func otherSpellingsAreTheSameLock() async throws {
     let lock = lock(.posix)
     try await lock.withLock {
-      let other = FileLock(scratch.path(".//./lock"), mode: .posix)
+      let other = FileLock(scratch.folder + "/.//./lock", mode: .posix)
       let isOthers = try await Task { try await !isFree(other) }.value
       #expect(isOthers)
     }
@@ -185,14 +185,65 @@ import Testing
       try await lock.withLock(timeout: .milliseconds(20)) {}
     }
     await #expect(throws: LockError.timedOut) { _ = try await lock.acquire(timeout: .zero) }
-    await #expect(throws: LockError.timedOut) {
-      _ = try await lock.acquire(until: .now + .milliseconds(5), clock: SuspendingClock())
-    }
     let task = Task { try await lock.withLock { foreign.isFree } }
     #expect(await eventually { threadsThatWait() > 0 })
     foreign.drop()
     #expect(try await task.value == false)
     #expect(foreign.isFree)
+  }
+
+  @Test func whoWaitsForAFreeFileNeverHasIt() async throws {
+    let lock = lock()
+    try await lock.waitUntilFree()
+    let foreign = Foreign(scratch.path(), .flock)
+    foreign.take()
+    await #expect(throws: LockError.timedOut) {
+      try await lock.waitUntilFree(timeout: .milliseconds(20))
+    }
+    try await self.lock(.ofd).waitUntilFree()
+    let cancelled = Task { try await lock.waitUntilFree() }
+    cancelled.cancel()
+    await #expect(throws: CancellationError.self) { try await cancelled.value }
+    let task = Task { try await lock.waitUntilFree() }
+    try await Task.sleep(for: .milliseconds(20))
+    foreign.drop()
+    try await task.value
+    #expect(foreign.isFree)
+  }
+
+  @Test func inAQueueNoMoreWaitThanMay() async throws {
+    var limited = lock()
+    limited.queueLimit = 1
+    let lock = limited
+    let foreign = Foreign(scratch.path(), .flock)
+    foreign.take()
+    let over = Tally()
+    let first = Task {
+      try await lock.withLock { #expect(await eventually { over.now == 1 }) }
+    }
+    #expect(await eventually { hasTicket() })
+    await #expect(throws: LockError.busy) { try await lock.withLock {} }
+    foreign.drop()
+    // It has the lock, and one more may wait.
+    #expect(await eventually { !hasTicket() })
+    let second = Task { try await lock.withLock {} }
+    #expect(await eventually { WaitingLine.waiting(for: lock.key) == 1 })
+    await #expect(throws: LockError.busy) { _ = try await lock.acquire(.shared) }
+    over.add()
+    try await first.value
+    try await second.value
+    limited.queueLimit = .max
+    try await limited.withLock { [limited] in
+      let others = (0..<3).map { _ in Task { try await limited.withLock(.shared) {} } }
+      #expect(await eventually { WaitingLine.waiting(for: lock.key) == 3 })
+      for other in others { other.cancel() }
+      for other in others { _ = await other.result }
+    }
+    limited.mode = .ofd
+    await #expect(throws: LockError.unsupported(.queueOfRecordLocks)) {
+      try await limited.withLock {}
+    }
+    #expect(WaitingLine.count == 0)
   }
 
   @Test(arguments: KernelMode.allCases)
@@ -371,7 +422,7 @@ import Testing
     try onThread {
       try lock.withLockBlocking { _ in
         #expect(throws: LockError.alreadyHeld) { try lock.withLockBlocking { _ in } }
-        #expect(throws: LockError.alreadyHeld) { _ = try lock.tryAcquireBlocking() }
+        #expect(throws: LockError.alreadyHeld) { _ = try lock.acquireBlocking(timeout: .zero) }
       }
       #expect(throws: Never.self) { try lock.withLockBlocking { _ in } }
     }
@@ -421,10 +472,9 @@ import Testing
     let child = try Child(inheriting: held.descriptor)
     try await held.release()
     #expect(try await !isFree(lock))
-    #expect(
-      try await lock.inspect().locks.contains {
-        $0.holders.contains { $0.process.identifier == child.identifier }
-      })
+    let seen = try await lock.inspect()
+    #expect(seen.holders.map(\.identifier) == [child.identifier])
+    #expect(seen.hasHolder && seen.waiters == [])
     child.end()
     try await lock.withLock {}
   }
@@ -435,9 +485,17 @@ import Testing
       try await self.lock(.flock, "missing/lock").withLock {}
     }
     var lock = lock()
-    lock.range = ByteRange(start: 1, length: 1)!
+    lock.range = 1..<2
     await #expect(throws: LockError.unsupported(.rangeInFlockMode)) { try await lock.withLock {} }
-    lock.range = .wholeFile
+    for range in [1..<1, -1..<1] as [Range<Int64>] {
+      lock.range = range
+      lock.mode = .ofd
+      await #expect(throws: LockError.system(.fcntl, .invalid)) { try await lock.withLock {} }
+    }
+    lock.mode = .flock
+    lock.range = nil
+    try await lock.withLock {}
+    #expect(scratch.path().withCString { unlink($0) } == 0)
     lock.creation = .never
     await #expect(throws: LockError.system(.open, .missing)) { try await lock.withLock {} }
     lock.creation = .ifMissing(permissions: 0o640, group: nil)
@@ -467,4 +525,13 @@ private func onThread(_ body: @escaping @Sendable () throws -> Void) throws {
   }
   end.wait()
   try result.withLock { $0 }.get()
+}
+
+/// Whether this process waits in the queue of a lock.
+private func hasTicket() -> Bool {
+  let table = (try? String(contentsOfFile: "/proc/locks", encoding: .utf8)) ?? ""
+  let byte = 1 << 62 + 2
+  return table.split(separator: "\n").contains {
+    $0.contains("POSIX") && $0.contains(" \(getpid()) ") && $0.hasSuffix(" \(byte) \(byte)")
+  }
 }

@@ -17,7 +17,7 @@ import Testing
   private func lock(_ style: HardlinkLock.Style = .flufl, lifetime: Duration? = .seconds(15))
     -> HardlinkLock
   {
-    var lock = HardlinkLock(scratch.path(), lifetime: style == .portage ? nil : lifetime)
+    var lock = HardlinkLock(scratch.folder + "/lock", lifetime: style == .portage ? nil : lifetime)
     lock.style = style
     return lock
   }
@@ -90,9 +90,9 @@ import Testing
     let lock = lock()
     // Another process's: this one is what it counts as.
     let child = try Child()
-    var theirs = lock
+    var theirs = LockRequest(path: lock.path, kind: .flufl(FluflPolicy()))
     theirs.owner = .process(child.identifier)
-    try await theirs.acquire().leaveBehind()
+    try take(theirs)
     await #expect(throws: LockError.timedOut) {
       _ = try await lock.acquire(timeout: .milliseconds(20))
     }
@@ -156,3 +156,6 @@ private func isFree(_ lock: HardlinkLock) async throws -> Bool {
   try await held.release()
   return true
 }
+
+/// For its owner. Threads may block, tasks may not.
+private func take(_ request: LockRequest) throws { try acquire(request).leaveBehind() }
