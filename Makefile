@@ -113,7 +113,7 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 	$(foreach module,CLibrary CMessages,-Xcc -fmodule-map-file=$(CURDIR)/$(ETCD)/$(module)/module.modulemap \
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
-.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference api api-baseline bench install uninstall packaged dist deb rpm release release-test version clean
+.PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test arm64-test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference api api-baseline bench install uninstall packaged dist deb rpm release release-test version clean
 
 all: $(BUILD)/swlock
 
@@ -186,6 +186,17 @@ test: build/swlock
 	scripts/install-test-tools
 	$(SWIFT) test
 	$(PYTEST) Tests/EndToEnd
+
+# The binary for arm64, emulated: it is built, and has these of the tests. Skipped where that cannot be had.
+QEMU := .build-cross/qemu/usr/bin/qemu-aarch64
+ARM64_TESTS := $(addprefix Tests/EndToEnd/,run/test_run.py run/test_exclusion.py run/test_signals.py \
+	run/test_command_line.py run/test_words.py launch/test_launch.py holders/test_status.py drop-in/test_flock.py)
+arm64-test:
+	scripts/install-test-tools
+	if scripts/install-arm64-tools; then \
+		$(MAKE) ARCH=arm64 && scripts/check-binary build/arm64/swlock && SWLOCK=$(CURDIR)/build/arm64/swlock \
+			scripts/emulate $(QEMU) $(PYTEST) --dist load $(ARM64_TESTS) || [ $$? -eq 69 ]; \
+	fi
 
 # Locks on real NFS, versions 4.2 and 3: a server and its clients in user-mode Linux. SWLOCK_NFS=full
 # takes longer. Skipped where there is no user-mode Linux.

@@ -38,26 +38,32 @@ int sigtimedwait(const sigset_t *restrict set, siginfo_t *restrict information, 
   return signal;
 }
 
-#ifdef __x86_64__
+#if defined(__x86_64__) || defined(__aarch64__)
 // musl's unblocks 33 and 34 as it sets the first handler. The kernel's structure (sigaction(2)); a handler returns
-// to `restorer`, which asks the kernel to go on where the signal came.
+// to `restorer`, which asks the kernel to go on where the signal came. On arm64 the kernel brings that itself.
 struct kernel_action {
   void (*handler)(int);
   unsigned long flags;
   void (*restorer)(void);
   unsigned long mask;
 };
+#ifdef __x86_64__
 void csystem_end_handler(void);
 __asm__(".pushsection .text.csystem_end_handler, \"ax\", @progbits\n"
         "csystem_end_handler: mov $15, %eax\n"  // SYS_rt_sigreturn
         "syscall\n"
         ".popsection\n");
+enum { WITH_RESTORER = SA_RESTORER };
+#else
+enum { WITH_RESTORER = 0 };
+#define csystem_end_handler NULL
+#endif
 
 int sigaction(int signal, const struct sigaction *restrict new, struct sigaction *restrict old) {
   struct kernel_action action, previous;
   if (new) {
     action = (struct kernel_action){
-        new->sa_handler, (unsigned)new->sa_flags | SA_RESTORER, csystem_end_handler,
+        new->sa_handler, (unsigned)new->sa_flags | WITH_RESTORER, csystem_end_handler,
         new->sa_mask.__bits[0]};
   }
   if (syscall(SYS_rt_sigaction, signal, new ? &action : NULL, old ? &previous : NULL, _NSIG / 8) != 0) return -1;

@@ -11,6 +11,7 @@ import tempfile
 
 import pytest
 
+import emulation
 from chance import SEED
 
 # A failed assertion in these shows its values, too.
@@ -73,6 +74,10 @@ def name_this_host():
 
 def pytest_report_header():
     return f"seed: {SEED} (SWLOCK_SEED)"
+
+
+def pytest_collection_modifyitems(items):
+    emulation.give_reasons(items)
 
 
 def pytest_sessionstart(session):

@@ -110,7 +110,7 @@ package final class CStringVector {
 
   private static func isVariable(_ entry: UnsafePointer<CChar>, _ name: ByteString) -> Bool {
     name.withCString { strncmp(entry, $0, name.count) == 0 }
-      && entry[name.count] == CChar(bitPattern: ascii("="))
+      && entry[name.count] == CChar(truncatingIfNeeded: ascii("="))
   }
 
   package subscript(index: Int) -> ByteString {
