@@ -190,11 +190,12 @@ test: build/swlock
 # The binary for arm64, emulated: it is built, and has these of the tests. Skipped where that cannot be had.
 QEMU := .build-cross/qemu/usr/bin/qemu-aarch64
 ARM64_TESTS := $(addprefix Tests/EndToEnd/,run/test_run.py run/test_exclusion.py run/test_signals.py \
-	run/test_command_line.py run/test_words.py launch/test_launch.py holders/test_status.py drop-in/test_flock.py)
+	run/test_order.py run/test_command_line.py run/test_words.py launch/test_launch.py holders/test_status.py drop-in/test_flock.py)
 arm64-test:
 	scripts/install-test-tools
 	if scripts/install-arm64-tools; then \
-		$(MAKE) ARCH=arm64 && scripts/check-binary build/arm64/swlock && SWLOCK=$(CURDIR)/build/arm64/swlock \
+		$(MAKE) ARCH=arm64 && readelf --file-header build/arm64/swlock | grep -q AArch64 && \
+			scripts/check-binary build/arm64/swlock && SWLOCK=$(CURDIR)/build/arm64/swlock \
 			scripts/emulate $(QEMU) $(PYTEST) --dist load $(ARM64_TESTS) || [ $$? -eq 69 ]; \
 	fi
 

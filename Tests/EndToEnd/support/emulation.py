@@ -17,6 +17,7 @@ REASONS = {
         r"^run/test_signals.py::.*[-\[]pid\]|^launch/test_launch.py::.*\[released\]",
         r"^run/test_run.py::test_(nested_runs|without_leftovers|the_limit_reaches_only)",
         r"^run/test_signals.py::test_(a_killed_(front|holder)|children_that|several_signals)",
+        r"^run/test_order.py::test_(a_file_that_was_moved|a_wait_is_in_the_kernels_queue)",
         r"^launch/test_launch.py::test_(a_closed_descriptor|a_hardlink_lock|every_option_in)",
     ],
     # A vfork(2) is a fork(2) there.
@@ -30,7 +31,7 @@ REASONS = {
     ],
     "what /proc and strace see is qemu": [
         r"^run/test_exclusion.py::test_busy_lock_is_reported",
-        r"^run/test_words.py::test_a_timeout_says",
+        r"^run/test_words.py::test_a_timeout_says|^run/test_order.py::test_a_short_wait_starts",
         r"^drop-in/test_flock.py::test_a_fork_that_fails",
         r"^launch/test_launch.py::test_nothing_of_it_costs",
     ],
