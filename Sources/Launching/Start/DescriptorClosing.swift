@@ -9,6 +9,7 @@ func closeDescriptors(
 }
 
 /// The same of numbers that are in order: needs no memory.
+@inline(__always)
 func closeDescriptors(
   from lowest: Int32 = STDERR_FILENO + 1, besidesAscending kept: [Int32]
 ) throws(LaunchError) {
