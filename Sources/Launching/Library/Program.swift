@@ -209,6 +209,13 @@
       let files = try Files(input, .inherited, .inherited)
       throw Launching.replaceProcess(with: command(files))
     }
+
+    /// The file that would be executed for `name` (execvp(3)), in the folders of $PATH, or of `path` instead.
+    ///
+    /// - Throws: the error EACCES if there were only such that may not be executed, ENOENT if none.
+    public static func find(_ name: String, path: String? = nil) throws(ErrorNumber) -> ByteString {
+      try findExecutable(ByteString(name), path: path.map { ByteString($0) })
+    }
   }
 
   // MARK: - How

@@ -28,6 +28,7 @@ extension HardlinkCleanUp {
         purpose: isStale ? .breaking(.stale) : .force
       ).perform()
       if outcome != .done { return leave(lock.base, .needed) }
+      if !files.retireNames.isEmpty { noteFencing() }
     }
     note(lock.base, isStale ? .staleLock : .liveLock)
     if isNamed { note(held.name.fileName, .claim) }

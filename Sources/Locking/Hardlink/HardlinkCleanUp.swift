@@ -79,6 +79,8 @@ struct HardlinkCleanUp {
     }
   }
 
+  mutating func noteFencing() { result.hasFenced = true }
+
   @inline(never)
   mutating func leave(_ name: ByteString, _ reason: HardlinkRemainder.Reason) {
     if !options.tellsRemainders { return }

@@ -45,6 +45,9 @@ package struct HardlinkCleanUpResult: Equatable, Sendable {
   package internal(set) var remainders: [HardlinkRemainder] = []
   /// Why something was left that could not be looked at or removed.
   package internal(set) var firstError: LockError?
+  /// Whether a lock was taken from its owner where others had begun that: what they left, and what keeps
+  /// them from going on, may be garbage now, and was not listed.
+  var hasFenced = false
 }
 
 package struct HardlinkCleanUpOptions: Sendable {

@@ -57,7 +57,7 @@ extension HardlinkLocation {
 
 extension HardlinkCleanUpResult {
   fileprivate func hasFreedRights(_ options: HardlinkCleanUpOptions) -> Bool {
-    !options.dryRun && removals.contains { $0.kind == .right }
+    !options.dryRun && (hasFenced || removals.contains { $0.kind == .right })
   }
 }
 

@@ -7,7 +7,7 @@ public struct ObservedProcess: Equatable, Sendable {
   /// 0 where it has none here.
   package let parent: Int32
   /// The effective user; nil when it could not be read.
-  public let user: UInt32?
+  package let user: UInt32?
   /// Whether its real, effective and saved user are one: not of a program that somebody else runs with the
   /// rights of its file's owner (execve(2), set-user-ID).
   package let hasOneUser: Bool

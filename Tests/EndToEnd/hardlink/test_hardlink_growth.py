@@ -80,8 +80,7 @@ def test_dead_locks_take_as_many_calls_each_however_many_they_are(folder, style)
     if style == "portage" and left:
         pytest.skip("not all processes of this host can be seen")
     many, left = calls(folder / "many", MANY, make, options)
-    if style in ("flufl", "portage"):
-        assert left == []
+    assert left == []
     names = {name for name in many if not name.startswith("total")}
     growth = {name: (few.get(name, 0), many[name]) for name in names}
     # The folder is read a few times, 32 KiB at once; /proc too, for each few hundred placeholders.

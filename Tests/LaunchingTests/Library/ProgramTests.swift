@@ -60,6 +60,9 @@ import Testing
       program.folder = "/missing"
       _ = try await program.run()
     }
+    #expect(try Program.find("sh", path: "/missing:/bin") == "/bin/sh")
+    #expect(throws: ErrorNumber.missing) { _ = try Program.find("sh", path: "/missing") }
+    #expect(throws: ErrorNumber.accessDenied) { _ = try Program.find("passwd", path: "/etc") }
   }
 
   @Test func manyMayWaitAndEachIsTold() async throws {
