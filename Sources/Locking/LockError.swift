@@ -4,13 +4,14 @@
   @nonexhaustive
 #endif
 public enum LockError: Error, Equatable, Sendable {
-  /// Another process has a lock that excludes this one, and there was no patience to wait.
+  /// Somebody else has a lock that excludes this one, and there was no patience to wait; or as many wait as may.
   case busy
   /// The same, at the end of the patience.
   case timedOut
   /// The same, when only other programs that may be about to remove the lock were still waited for.
   case unsettled
-  /// This process has a POSIX lock on the file already; one more descriptor would drop it.
+  /// This task runs under the lock already. Or this process has the file open for another lock, beside which it can
+  /// have none: the kernel drops POSIX locks, and places in a queue are such, with any descriptor of the file.
   case alreadyHeld
   /// What stands at the path is not used as a lock file.
   case refused(Refusal)

@@ -11,6 +11,10 @@ package struct FileIdentity: Equatable, Sendable {
   }
 }
 
+#if !hasFeature(Embedded)
+  extension FileIdentity: Hashable {}
+#endif
+
 /// What stat(2) tells of a file, as far as a lock cares.
 package struct FileStatus: Sendable {
   package enum Kind: Sendable {

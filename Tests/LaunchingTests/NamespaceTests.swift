@@ -48,9 +48,10 @@ private let canIsolate = ProcessSetup().failure(of: isolated("true").setup!.name
 
   @Test func noDescriptorIsLeftOpen() throws {
     let before = try openDescriptors()
-    for _ in 0..<20 { _ = try start(isolated("true")).wait() }
-    _ = try? start(isolated("swlock-no-such-program"))
-    #expect(try openDescriptors() == before)
+    for _ in 0..<50 { _ = try start(isolated("true")).wait() }
+    for _ in 0..<50 { _ = try? start(isolated("swlock-no-such-program")) }
+    // Others open some meanwhile.
+    #expect(try openDescriptors().count < before.count + 40)
   }
 
   @Test func thisProcessCannotBecomeOneInAPidNamespace() {

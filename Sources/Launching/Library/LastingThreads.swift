@@ -66,8 +66,9 @@
     private func makeRoom() async throws {
       while true {
         try await Task.sleep(for: .milliseconds(50))
-        try state.withLock { state in
-          if state.hangs(for: patience) { try begin(&state) }
+        state.withLock { state in
+          // Where there can be none now there may be one later.
+          if state.hangs(for: patience) { try? begin(&state) }
         }
       }
     }

@@ -153,6 +153,9 @@
     /// When the task is cancelled or the time is over its process group is ended: SIGTERM and SIGCONT, and SIGKILL after
     /// `grace`, or to those that are left when it has ended itself.
     ///
+    /// Neither counts until it has begun: that may take long where its file or folder is on a server that does not
+    /// answer.
+    ///
     /// - Parameters:
     ///   - input: where it reads from.
     ///   - output: where its standard output goes.
@@ -258,7 +261,7 @@
       let variables = environment.map { EnvironmentVariable($0.key, $0.value) }
       var command = Command(
         CStringVector(arguments), environment: .environment(setting: variables))
-      command.inheritedDescriptors = ascending(inherits)
+      command.inheritedDescriptors = ascending(inherits.filter { $0 > STDERR_FILENO })
       command.group = .newInBackground
       if endsWithThisProcess { command.parentDeathSignal = SIGKILL }
       if let own = processSetup {

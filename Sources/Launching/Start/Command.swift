@@ -11,8 +11,8 @@ package struct Command {
   #if !hasFeature(Embedded)
     /// Descriptors of this process above 2 that become the command's 0, 1 and 2; none: it has those of this process.
     var standardDescriptors: [Int32] = []
-    /// Whether it has no other descriptors than those and `inheritedDescriptors`; without a setup, which has an option
-    /// of its own. From Linux 5.11 on.
+    /// Whether it has no other descriptors than those and `inheritedDescriptors`, which are in ascending order then;
+    /// without a setup, which has an option of its own.
     var closesOtherDescriptors = false
   #endif
   /// A signal for the command when the process that started it dies (prctl(2), PR_SET_PDEATHSIG).

@@ -96,9 +96,10 @@ package func replaceProcess(with command: Command) -> LaunchError {
   var preparation = Preparation(command)
   if command.signals == .inherited { preparation.inheritedMask = .current }
   #if !hasFeature(Embedded)
-    // This process has them yet if there is no such program.
-    if preparation.closesOtherDescriptors {
+    // This process has them yet if there is no such program, or no such folder.
+    if preparation.closesOtherDescriptors || command.setup?.closesOtherDescriptors == true {
       preparation.closesOtherDescriptors = false
+      command.setup?.closesOtherDescriptors = false
       do throws(LaunchError) {
         try closeDescriptorsOnExec()
       } catch {

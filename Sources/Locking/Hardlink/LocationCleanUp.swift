@@ -16,11 +16,15 @@ extension HardlinkLocation {
     placeholders.retire(&result)
     // What a dead right holder has kept from being garbage may be so now.
     if result.hasFreedRights(options) {
-      let rest = try cleanUp(options)
-      result.removals += rest.removals
-      // Of what is left that look tells.
-      result.remainders = rest.remainders
-      if result.firstError == nil { result.firstError = rest.firstError }
+      do throws(LockError) {
+        let rest = try cleanUp(options.goingOn)
+        result.removals += rest.removals
+        // Of what is left that look tells.
+        result.remainders = rest.remainders
+        if result.firstError == nil { result.firstError = rest.firstError }
+      } catch {
+        if result.firstError == nil { result.firstError = error }
+      }
     }
     return result
   }
@@ -61,6 +65,15 @@ extension HardlinkCleanUpResult {
   }
 }
 
+extension HardlinkCleanUpOptions {
+  /// For another look: who has come since is none of those who were to be ended.
+  fileprivate var goingOn: HardlinkCleanUpOptions {
+    var options = self
+    options.all = false
+    return options
+  }
+}
+
 extension LockFolder {
   fileprivate func protocolFiles(of base: ByteString? = nil) throws(LockError) -> ProtocolFiles {
     do throws(Errno) {
@@ -80,7 +93,7 @@ private struct FolderCleanUp {
   private let absolutePath: ByteString
   private let place: LockFolder
   private let kind: LockKind
-  private let options: HardlinkCleanUpOptions
+  private var options: HardlinkCleanUpOptions
   private let placeholders: PlaceholderBatch
   private var judge: Judge?
   private var clock: FolderClock?
@@ -117,6 +130,7 @@ private struct FolderCleanUp {
   private mutating func goOn() throws(LockError) {
     let bases = unfinished
     unfinished = []
+    options = options.goingOn
     do throws(LockError) {
       let all = try place.protocolFiles()
       let inUse = try place.protocolFiles()

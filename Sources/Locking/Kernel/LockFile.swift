@@ -7,6 +7,10 @@ struct LockFile: ~Copyable {
   /// The file's entry in the registry; only POSIX locks need one.
   private var registered: FileIdentity?
   private var isOpen = true
+  #if !hasFeature(Embedded)
+    /// The file, where it is open for another lock.
+    private var known: FileIdentity?
+  #endif
 
   private init(_ number: Int32, _ lock: KernelLock, registered: FileIdentity?) {
     self.number = number
@@ -19,18 +23,33 @@ struct LockFile: ~Copyable {
   }
 
   deinit {
-    if isOpen { try? Self.close(number, lock, registered) }
+    if isOpen {
+      try? Self.close(number, lock, registered)
+      forget()
+    }
   }
 
   consuming func close() throws(LockError) {
     isOpen = false
+    defer { forget() }
     try Self.close(number, lock, registered)
+  }
+
+  /// Once it is closed.
+  private func forget() {
+    #if !hasFeature(Embedded)
+      if let known { PosixRegistry.leave(known) }
+    #endif
   }
 
   /// No posix locks are needed any more, as for a place in a queue, but that of its own mode.
   mutating func isWon() {
     guard let identity = registered, lock.mode != .posix else { return }
     registered = nil
+    #if !hasFeature(Embedded)
+      PosixRegistry.join(identity)
+      known = identity
+    #endif
     PosixRegistry.forget(identity, lock.range)
   }
 
@@ -120,9 +139,12 @@ extension LockFile {
     _ opened: consuming FileDescriptor, _ request: LockRequest, _ lock: KernelLock
   ) throws(LockError) -> LockFile {
     let isRegistered = lock.mode == .posix || request.isOrdered
-    if !isRegistered, PosixRegistry.isEmpty {
-      return LockFile(opened.leak(), lock, registered: nil)
-    }
+    #if hasFeature(Embedded)
+      // swlock has one lock at a time, or takes all in one order.
+      if !isRegistered, PosixRegistry.isEmpty {
+        return LockFile(opened.leak(), lock, registered: nil)
+      }
+    #endif
     let number = opened.number
     let identity = try step(.fstat) { () throws(Errno) in try FileStatus(of: number).identity }
     _ = opened.leak()
@@ -130,7 +152,14 @@ extension LockFile {
       identity, number, isRegistered ? lock.range : nil,
       shares: lock.mode == .posix && !request.isOrdered)
     switch place {
-    case .free: return LockFile(number, lock, registered: isRegistered ? identity : nil)
+    case .free:
+      #if hasFeature(Embedded)
+        return LockFile(number, lock, registered: isRegistered ? identity : nil)
+      #else
+        var file = LockFile(number, lock, registered: isRegistered ? identity : nil)
+        if !isRegistered { file.known = identity }
+        return file
+      #endif
     case .shared(let other): return LockFile(other, lock, registered: identity)
     case .taken: throw .alreadyHeld
     }

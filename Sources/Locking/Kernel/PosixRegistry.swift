@@ -1,6 +1,7 @@
 internal import CSystem
 
-/// The files on which this process has POSIX locks, and the one descriptor of each that is used.
+/// The files on which this process has POSIX locks, and the one descriptor of each that is used; in a library also
+/// those that it has open for other locks, beside which it takes no POSIX lock.
 ///
 /// The kernel drops all POSIX locks of a process on a file as soon as the process closes *any*
 /// descriptor of it (fcntl(2)). So the ranges of a file share a descriptor; another one of the same file is kept
@@ -19,6 +20,10 @@ struct PosixRegistry {
   }
 
   private var entries: [Entry] = []
+  #if !hasFeature(Embedded)
+    /// Files without POSIX locks that are open for other ones, and how often: closing them must not drop any.
+    private var others: [FileIdentity: Int] = [:]
+  #endif
 
   /// Guarded by csystem_registry_lock.
   private nonisolated(unsafe) static var shared = PosixRegistry()
@@ -78,6 +83,15 @@ extension PosixRegistry {
     settled(identity) { registry in
       let place = registry.place(for: shares ? range : nil, on: identity)
       if case .free = place {
+        #if !hasFeature(Embedded)
+          if range == nil {
+            registry.others[identity, default: 0] += 1
+          } else if shares, registry.others[identity] != nil {
+            // It is no use here, and there is no lock yet that this could drop.
+            CSystem.close(descriptor)
+            return .taken
+          }
+        #endif
         if let range {
           registry.entries.append(
             Entry(identity: identity, descriptor: descriptor, ranges: [range]))
@@ -117,6 +131,20 @@ extension PosixRegistry {
     if beginClosing(identity, removing: range) { try finishClosing(identity) }
     try dropped.get()
   }
+
+  #if !hasFeature(Embedded)
+    /// A file is open for another lock as well, or has been closed.
+    static func join(_ identity: FileIdentity) {
+      locked { $0.others[identity, default: 0] += 1 }
+    }
+
+    static func leave(_ identity: FileIdentity) {
+      locked { registry in
+        guard let count = registry.others[identity] else { return }
+        registry.others[identity] = count > 1 ? count - 1 : nil
+      }
+    }
+  #endif
 
   /// Forgets the range, and with the last one the file: its descriptor stays open.
   static func forget(_ identity: FileIdentity, _ range: ByteRange) {

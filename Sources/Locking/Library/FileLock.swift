@@ -23,7 +23,7 @@
     /// Remove the file at release, if it is empty and nobody else has locked it by then.
     public var removesFile = false
     /// How many may wait, in order of arrival, also among processes that do so (`swlock run --queue`): whoever would be
-    /// one more finds the lock busy. `Int.max`: any number; nil: no order but the kernel's. In mode `flock`, where the
+    /// one more finds the lock busy; who is about to take it counts until it has it. `Int.max`: any number; nil: no order but the kernel's. In mode `flock`, where the
     /// readers of this process take turns then. Of those who wait here other processes see the first.
     public var queueLimit: Int?
 
@@ -159,6 +159,8 @@
     nonisolated(nonsending)
       public func waitUntilFree(timeout: Duration? = nil) async throws
     {
+      if mode == .flock, range != nil { throw LockError.unsupported(.rangeInFlockMode) }
+      if bytes == .refused { throw LockError.system(.fcntl, .invalid) }
       let wait = Guarded(FreeWait([path], .unlocked([.kernel(mode, range: bytes)])))
       let deadline = timeout.map { Deadline.after($0) } ?? .distantFuture
       while true {

@@ -84,8 +84,47 @@ func setUp(_ times: Int) async throws {
   }
 }
 
+/// How many tasks run at once.
+func width() async -> Int {
+  let now = Counter()
+  await withTaskGroup(of: Void.self) { group in
+    for _ in 0..<8 {
+      group.addTask {
+        now.add(1)
+        usleep(100_000)
+        now.add(-1)
+      }
+    }
+  }
+  return now.most
+}
+
+/// Blocks the threads of all tasks but one.
+func leaveOneThread() async {
+  for _ in 1..<(await width()) {
+    Task.detached { while true { sleep(1000) } }
+  }
+  while await width() > 1 {}
+}
+
+final class Counter: @unchecked Sendable {
+  private let mutex = NSLock()
+  private var now = 0
+  private(set) var most = 0
+
+  func add(_ difference: Int) {
+    mutex.withLock {
+      now += difference
+      most = max(most, now)
+    }
+  }
+}
+
 let words = CommandLine.arguments
 switch words[1] {
+case "count-with-one-thread":
+  await leaveOneThread()
+  try await count(words[2], words[3], Int(words[4])!)
 case "count": try await count(words[2], words[3], Int(words[4])!)
 case "hold": try await hold(words[2])
 default: try await setUp(Int(words[2])!)

@@ -47,7 +47,7 @@ def test_every_script_that_is_shown_is_called(name):
 
 
 def test_the_readme_is_short():
-    assert len((PROJECT / "README.md").read_text().splitlines()) <= 140
+    assert len((PROJECT / "README.md").read_text().splitlines()) <= 130
 
 
 def anchors(path):

@@ -7,35 +7,48 @@ import sys
 
 import pytest
 
+import documents
 from conftest import PROJECT, needs_tool
 from observing import nothing_left  # noqa: F401
 
 MANIFEST = """// swift-tools-version: 6.2
 import PackageDescription
 
+let products: [Target.Dependency] = [
+  .product(name: "Locking", package: "swlock"), .product(name: "Launching", package: "swlock"),
+]
 let package = Package(
   name: "counter",
   dependencies: [.package(name: "swlock", path: "{project}")],
   targets: [
-    .executableTarget(
-      name: "counter",
-      dependencies: [
-        .product(name: "Locking", package: "swlock"), .product(name: "Launching", package: "swlock"),
-      ])
+    .executableTarget(name: "counter", dependencies: products),
+    .executableTarget(name: "readme", dependencies: products),
   ])
 """
 
+
 @pytest.fixture(scope="module")
-def counter(tmp_path_factory):
+def programs(tmp_path_factory):
+    """Those of such a package: counter.swift, and what README.md shows, with a lock in that folder."""
     folder = tmp_path_factory.mktemp("package")
-    (folder / "Sources" / "counter").mkdir(parents=True)
+    for name in "counter", "readme":
+        (folder / "Sources" / name).mkdir(parents=True)
+    ((_, example),) = documents.blocks("README.md", "swift")
+    assert "/run/backup/lock" in example
+    example = example.replace("/run/backup/lock", str(folder / "lock"))
+    (folder / "Sources/readme/main.swift").write_text(example)
     (folder / "Package.swift").write_text(MANIFEST.format(project=PROJECT))
     shutil.copy(PROJECT / "Tests/EndToEnd/ship/counter.swift", folder / "Sources/counter/main.swift")
     words = ["swift", "build", "--package-path", folder, "--scratch-path", PROJECT / ".build-example"]
     built = subprocess.run(words, capture_output=True, text=True)
     assert built.returncode == 0, built.stdout + built.stderr
     assert "warning:" not in built.stdout, built.stdout
-    return PROJECT / ".build-example" / "debug" / "counter"
+    return PROJECT / ".build-example" / "debug"
+
+
+@pytest.fixture
+def counter(programs):
+    return programs / "counter"
 
 
 # Each adds one to FILE so many times, with FILE.lock.
@@ -67,7 +80,11 @@ pytestmark = [needs_tool("swift"), needs_tool("flock")]
 
 def run(processes):
     """Their outputs, once all have ended well."""
-    outputs = [process.communicate()[0] for process in processes]
+    try:
+        outputs = [process.communicate(timeout=300)[0] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
     assert [process.returncode for process in processes] == [0] * len(processes), outputs
     return outputs
 
@@ -80,14 +97,21 @@ def test_a_package_of_somebody_else_locks_and_starts_programs(counter, folder):
     assert run([begin(counter, "hold", folder / "lock")]) == ["1 written\ntimed out\n"]
 
 
+def test_what_the_readme_shows_runs(programs, folder):
+    job = folder / "job"
+    job.write_text("#!/bin/sh\necho did it $1\n")
+    job.chmod(0o755)
+    path = f"{folder}:{os.environ['PATH']}"
+    assert run([begin(programs / "readme", PATH=path)]) == ["nobody else is here\ndid it --daily\n\n"]
+
+
 # With one thread for all tasks, too: who waits keeps none.
-@pytest.mark.parametrize("threads", ["many", "one"])
+@pytest.mark.parametrize("command", ["count", "count-with-one-thread"])
 @pytest.mark.parametrize("kind", ["flock", "ofd", "posix", "flufl", "portage"])
-def test_it_counts_in_two_processes(counter, folder, kind, threads):
+def test_it_counts_in_two_processes(counter, folder, kind, command):
     path = folder / "count"
     path.write_text("0")
-    variables = {"LIBDISPATCH_COOPERATIVE_POOL_STRICT": "1"} if threads == "one" else {}
-    run([begin(counter, "count", kind, path, "50", **variables) for _ in range(2)])
+    run([begin(counter, command, kind, path, "50") for _ in range(2)])
     assert path.read_text() == "400"
 
 

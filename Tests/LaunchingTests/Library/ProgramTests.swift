@@ -133,7 +133,9 @@ import Testing
       if isInFolder { program.folder = ByteString(place) }
       return Task { [program] in try await program.run() }
     }
-    while hangingChildren() < 3 { try await Task.sleep(for: .milliseconds(5)) }
+    let deadline = Deadline.seconds(60)
+    while hangingChildren() < 3, !deadline.hasPassed { try await Task.sleep(for: .milliseconds(5)) }
+    #expect(hangingChildren() == 3)
     #expect(try await collect("echo goes on") == "goes on\n")
     var other = shell("true")
     other.niceness = 1
@@ -216,12 +218,14 @@ import Testing
 
   @Test func afterAnExecThatFailedEverythingIsStillOpen() throws {
     let pipe = try SystemInterface.Pipe()
-    let before = try openDescriptors()
     #expect(throws: LaunchError(step: .exec, errno: .missing)) {
       try Program("/missing").replaceProcess()
     }
-    #expect(try openDescriptors() == before)
+    var program = Program("true")
+    program.folder = "/missing"
+    #expect(throws: LaunchError(step: .chdir, errno: .missing)) { try program.replaceProcess() }
     #expect(write(pipe.writing.number, "x", 1) == 1)
+    #expect(csystem_fcntl(pipe.reading.number, F_GETFD, 0) == FD_CLOEXEC)
   }
 
   @Test func itReadsAndWritesWhereItIsTold() async throws {

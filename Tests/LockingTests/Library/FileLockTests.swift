@@ -217,15 +217,19 @@ import Testing
     let lock = limited
     let foreign = Foreign(scratch.path(), .flock)
     foreign.take()
+    let inside = Tally()
     let over = Tally()
     let first = Task {
-      try await lock.withLock { #expect(await eventually { over.now == 1 }) }
+      try await lock.withLock {
+        inside.add()
+        #expect(await eventually { over.now == 1 })
+      }
     }
     #expect(await eventually { hasTicket() })
     await #expect(throws: LockError.busy) { try await lock.withLock {} }
     foreign.drop()
     // It has the lock, and one more may wait.
-    #expect(await eventually { !hasTicket() })
+    #expect(await eventually { inside.now == 1 })
     let second = Task { try await lock.withLock {} }
     #expect(await eventually { WaitingLine.waiting(for: lock.key) == 1 })
     await #expect(throws: LockError.busy) { _ = try await lock.acquire(.shared) }
@@ -479,6 +483,20 @@ import Testing
     try await lock.withLock {}
   }
 
+  /// The kernel drops POSIX locks with any descriptor of the file.
+  @Test(arguments: [KernelMode.flock, .ofd])
+  func besideAnotherLockOfTheProcessThereIsNoneThatItsEndWouldDrop(_ mode: KernelMode) async throws
+  {
+    let one = lock(mode)
+    let held = try await one.acquire()
+    await #expect(throws: LockError.alreadyHeld) { try await lock(.posix).withLock {} }
+    try await held.release()
+    try await lock(.posix).withLock {
+      await #expect(throws: LockError.alreadyHeld) { try await one.withLock {} }
+      #expect(isRecordLocked(scratch.path(), at: 0))
+    }
+  }
+
   @Test func whatCannotBeLockedIsAnError() async throws {
     await #expect(throws: LockError.refused(.emptyPath)) { try await FileLock("").withLock {} }
     await #expect(throws: LockError.system(.create, .missing)) {
@@ -491,6 +509,7 @@ import Testing
       lock.range = range
       lock.mode = .ofd
       await #expect(throws: LockError.system(.fcntl, .invalid)) { try await lock.withLock {} }
+      await #expect(throws: LockError.system(.fcntl, .invalid)) { try await lock.waitUntilFree() }
     }
     lock.mode = .flock
     lock.range = nil
