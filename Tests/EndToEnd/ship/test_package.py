@@ -20,6 +20,7 @@ EXAMPLES = {f"examples/{path.name}" for path in (PROJECT / "examples").iterdir()
 pytestmark = needs_make
 needs_dpkg = needs_tool("dpkg-deb")
 needs_rpm = needs_tool("rpmbuild")
+needs_x86 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs x86-64")
 every_package = pytest.mark.parametrize(
     "target", ["dist", pytest.param("deb", marks=needs_dpkg), pytest.param("rpm", marks=needs_rpm)]
 )
@@ -153,7 +154,7 @@ def test_the_debian_package_for_arm64_has_the_binary_for_that(folder):
         ({"target": "release", "OWN": "arm64"}, b"make release is for x86-64"),
     ],
 )
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs x86-64")
+@needs_x86
 def test_what_cannot_be_made_for_another_processor_is_said_in_one_line(words, said):
     result = make(**words, check=False)
     assert result.returncode == 2
@@ -169,6 +170,7 @@ def test_only_what_this_machine_cannot_is_not_emulated():
 # Versions that come before another one
 
 
+@needs_x86
 @pytest.mark.parametrize(
     ("kind", "name"),
     [
