@@ -18,7 +18,7 @@ MUSL_GCC ?= musl-gcc
 LIBC ?= $(if $(CROSS)$(shell command -v $(MUSL_GCC)),musl,glibc)
 # The processor that the binary is for, as Debian calls it: this machine's, whose binaries are right below build, or
 # another one, that has a folder there. For that musl is unpacked in .build-cross, scripts/install-arm64-tools.
-OWN := $(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m)))
+OWN := $(or $(shell dpkg --print-architecture 2>/dev/null),$(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m))))
 ARCH ?= $(OWN)
 CROSS := $(filter-out $(OWN),$(ARCH))
 BUILD := build$(CROSS:%=/%)
@@ -114,6 +114,9 @@ ETCD_SWIFT = -swift-version 6 -wmo -Osize -parse-as-library -warnings-as-errors 
 		-Xcc -I$(CURDIR)/$(ETCD)/$(module)/include)
 
 .PHONY: all $(BUILD)/swlock order quick etcd etcd-messages etcd-test etcd-fuzz etcd-bench test arm64-test nfs nfs-table torture fuzz sanitize reliability check model format lint docs docs-check picture reference api api-baseline bench install uninstall packaged dist deb rpm release release-test version clean
+
+# What is compiled is so at once, and the packages of a folder have one list of checksums.
+.NOTPARALLEL:
 
 all: $(BUILD)/swlock
 
@@ -364,11 +367,12 @@ rpm: packaged $(BUILD)/swlock
 # All of that, for both processors, with the sources and the notes: VERSION is what is about to be released.
 VERSION ?= $(SOURCE_VERSION)
 release:
+	$(if $(filter amd64,$(OWN)),,$(error make release is for x86-64, where both processors' programs can be built, and this machine is $(OWN)))
 	scripts/install-test-tools
 	scripts/install-release-tools
 	scripts/make-release "$(VERSION)" "$(DISTDIR)"
 
-# Twice, and what is in it.
+# Twice, all compiled each time, and what is in it.
 release-test: build/swlock
 	scripts/install-test-tools
 	SWLOCK_RELEASE=1 $(PYTEST) --numprocesses 0 Tests/EndToEnd/ship/test_release.py
@@ -377,5 +381,6 @@ version:
 	@echo $(SOURCE_VERSION)
 
 clean:
-	rm -rf build .build .build-embedded .build-fuzz .build-python .build-etcd .build-cross .build-etcd-go Engines/etcd/.build*
+	rm -rf build .build .build-embedded .build-example .build-fuzz .build-python .build-tsan .build-etcd .build-cross \
+		.build-etcd-go Engines/etcd/.build*
 	rm -f $(ETCD_MESSAGES) $(ETCD)/CMessages/include/*

@@ -15,6 +15,7 @@ _number = itertools.count()
 def pytest_sessionstart(session):
     # The nodes are ended in this case, too.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    clusters.remove_leftovers()
 
 
 @pytest.fixture(scope="session")
@@ -48,7 +49,7 @@ def own_cluster(_needed, tmp_path):
     def make(count=1, **more):
         folder = tmp_path / f"cluster{len(made)}"
         folder.mkdir()
-        made.append(clusters.Cluster(clusters.data_folder(folder), count, **more))
+        made.append(clusters.Cluster(folder, count, data=clusters.data_folder(folder), **more))
         return made[-1]
 
     yield make

@@ -20,6 +20,7 @@ EXAMPLES = {f"examples/{path.name}" for path in (PROJECT / "examples").iterdir()
 pytestmark = needs_make
 needs_dpkg = needs_tool("dpkg-deb")
 needs_rpm = needs_tool("rpmbuild")
+needs_x86 = pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs x86-64")
 every_package = pytest.mark.parametrize(
     "target", ["dist", pytest.param("deb", marks=needs_dpkg), pytest.param("rpm", marks=needs_rpm)]
 )
@@ -44,11 +45,14 @@ def version():
 
 def twice(target, folder, architecture=None):
     """What it makes in two places, each time in other circumstances."""
+    home = folder / "a home"
+    home.mkdir()
+    (home / ".rpmmacros").write_text("%packager Somebody\n")
     first = package(target, folder / "one", architecture, TZ="UTC", LC_ALL="C", HOME="/")
     mask = os.umask(0o077)
     try:
         place = folder / "two ’s"
-        second = package(target, place, architecture, TZ="Asia/Tokyo", LC_ALL="C.UTF-8")
+        second = package(target, place, architecture, TZ="Asia/Tokyo", LC_ALL="C.UTF-8", HOME=str(home), TMPDIR=str(home))
     finally:
         os.umask(mask)
     return first, second
@@ -69,6 +73,17 @@ def test_the_checksums_are_those_of_the_packages(folder, target):
     assert text == f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n"
     command = ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"]
     subprocess.run(command, cwd=folder / "made", check=True)
+
+
+def test_the_checksums_are_those_of_files_that_are_made(tmp_path):
+    (tmp_path / "swlock-1").mkdir()
+    names = ["swlock-B", "swlock-a", "swlock_2.deb", "swlock-2.tar.gz.new", "other"]
+    for name in names:
+        (tmp_path / name).touch()
+    environment = {**os.environ, "LC_ALL": "en_US.UTF-8"}
+    subprocess.run([PROJECT / "scripts/checksums", tmp_path], env=environment, check=True)
+    listed = [line.split()[1] for line in (tmp_path / "SHA256SUMS").read_text().splitlines()]
+    assert listed == names[:3]
 
 
 def test_the_tarball_has_what_install_installs_and_the_documents(folder):
@@ -136,13 +151,38 @@ def test_the_debian_package_for_arm64_has_the_binary_for_that(folder):
         ({"target": "test", "ARCH": "arm64"}, b"make test is for this machine only"),
         ({"target": "deb", "ARCH": "arm64", "ENGINES": "etcd"}, b"without engines"),
         ({"target": "all", "ARCH": "arm64", "LIBC": "glibc"}, b"with musl"),
+        ({"target": "release", "OWN": "arm64"}, b"make release is for x86-64"),
     ],
 )
-@pytest.mark.skipif(os.uname().machine != "x86_64", reason="needs x86-64")
+@needs_x86
 def test_what_cannot_be_made_for_another_processor_is_said_in_one_line(words, said):
     result = make(**words, check=False)
     assert result.returncode == 2
     assert said in result.stderr and result.stderr.count(b"\n") == 1
+
+
+def test_only_what_this_machine_cannot_is_not_emulated():
+    emulate = [PROJECT / "scripts/emulate"]
+    assert subprocess.run([*emulate, "/nowhere", "true"], capture_output=True).returncode == 69
+    assert subprocess.run([*emulate, "x" * 300, "true"], capture_output=True).returncode == 70
+
+
+# Versions that come before another one
+
+
+@needs_x86
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param("deb", "swlock_9.0.0~rc1-1_amd64.deb", marks=needs_dpkg),
+        pytest.param("rpm", "swlock-9.0.0~rc1-1.x86_64.rpm", marks=needs_rpm),
+    ],
+)
+def test_a_pre_release_comes_before_the_release(folder, kind, name):
+    environment = {**os.environ, "ARCH": "amd64", "SOURCE_DATE_EPOCH": EPOCH}
+    command = [PROJECT / f"scripts/make-{kind}", "9.0.0-rc1", folder / "made"]
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert set(os.listdir(folder / "made")) == {name, "SHA256SUMS"}
 
 
 # The Debian package

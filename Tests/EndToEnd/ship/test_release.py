@@ -62,13 +62,33 @@ def test_changes_that_are_not_committed_are_refused(sources):
 
 def test_without_notes_there_is_no_release(sources):
     (sources / "CHANGELOG.md").write_text(f"# Changelog\n\n## Unreleased\n\nNo notes.\n\n## {version()}.1\n\nOthers.\n")
-    run("git", "-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "-qam", "x", cwd=sources, check=True)
+    commit(sources)
     assert refused(sources, version()) == f"make release: CHANGELOG.md has no section '## {version()}'"
 
 
 def test_without_a_repository_there_is_no_release(sources):
     shutil.rmtree(sources / ".git")
     assert "needs the repository" in refused(sources, version())
+
+
+def commit(sources):
+    identity = ("-c", "user.name=x", "-c", "user.email=x@example.org")
+    run("git", *identity, "commit", "-qam", "x", cwd=sources, check=True)
+
+
+def test_without_a_baseline_of_its_series_there_is_no_release(sources):
+    path = sources / "docs/api/released.json"
+    path.write_text(path.read_text().replace(f'"version": "{version()}"', '"version": "0.0.9"', 1))
+    commit(sources)
+    assert "run `make api-baseline`" in refused(sources, version())
+
+
+def test_where_git_fails_there_is_no_release(sources):
+    (sources / ".git/index").write_text("x")
+    result = run(sources / "scripts/make-release", version(), "made", cwd=sources, timeout=60)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == "make release: git cannot tell whether all is committed"
+    assert not (sources / "made").exists()
 
 
 # What it makes: by `make release-test`, since it builds everything
@@ -83,7 +103,10 @@ slow = [
 def releases(tmp_path_factory):
     """Two, made in other circumstances."""
     made = []
-    for circumstances, mask in ({"TZ": "UTC", "LC_ALL": "C"}, 0o22), ({"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8"}, 0o77):
+    settings = tmp_path_factory.mktemp("settings") / "git"
+    settings.write_text("[tar]\n  umask = 0077\n[core]\n  autocrlf = true\n")
+    other = {"TZ": "Asia/Tokyo", "LC_ALL": "C.UTF-8", "GIT_CONFIG_GLOBAL": str(settings), "ENGINES": "etcd"}
+    for circumstances, mask in ({"TZ": "UTC", "LC_ALL": "C"}, 0o22), (other, 0o77):
         place = tmp_path_factory.mktemp("release") / "a folder’s"
         environment = {**os.environ, **circumstances, "SOURCE_DATE_EPOCH": EPOCH, "DIRTY": "1"}
         run("make", "-C", PROJECT, "release", f"DISTDIR={place}", env=environment, umask=mask, check=True)
@@ -100,16 +123,16 @@ class TestMade:
         assert [name for name in one if one[name] != two[name]] == []
 
     def test_it_has_every_package_for_both_processors(self, releases):
-        number = version()
+        number, packaged = version(), version().replace("-", "~")
         assert {path.name for path in releases[0].iterdir()} == {
             "SHA256SUMS",
             "swlock.spdx.json",
             f"swlock-{number}-notes.md",
             f"swlock-{number}.tar.gz",
-            f"swlock-etcd_{number}-1_amd64.deb",
+            f"swlock-etcd_{packaged}-1_amd64.deb",
             *(f"swlock-{number}-linux-{machine}.tar.gz" for machine in ("x86_64", "aarch64")),
-            *(f"swlock-{number}-1.{machine}.rpm" for machine in ("x86_64", "aarch64")),
-            *(f"swlock_{number}-1_{machine}.deb" for machine in ("amd64", "arm64")),
+            *(f"swlock-{packaged}-1.{machine}.rpm" for machine in ("x86_64", "aarch64")),
+            *(f"swlock_{packaged}-1_{machine}.deb" for machine in ("amd64", "arm64")),
         }
         for file in releases[0].glob("*.deb"):
             assert fields(file)["Architecture"] == file.stem.rpartition("_")[2]
@@ -157,5 +180,15 @@ class TestMade:
             if one.relationship_type.name.endswith("_LINK")
         }
         assert links == {("swlock", part) for part in ("swift", "musl", "compiler-rt")} | {
-            ("swlock-etcd", part) for part in ("swift", "protobuf-c", "curl")
+            *(("swlock-arm64", part) for part in ("swift", "musl-arm64", "libgcc-arm64")),
+            *(("swlock-etcd", part) for part in ("swift", "protobuf-c", "curl")),
         }
+        assert all(one.version for one in document.packages)
+        names = {one.spdx_id: one.name for one in document.files}
+        origins = {
+            (names[one.spdx_element_id], one.related_spdx_element_id.rpartition("Package-")[2])
+            for one in document.relationships
+            if one.relationship_type.name == "GENERATED_FROM"
+        }
+        assert {origin for name, origin in origins if "arm64" in name or "aarch64" in name} == {"swlock-arm64"}
+        assert {origin for name, origin in origins if "amd64" in name} == {"swlock", "swlock-etcd"}

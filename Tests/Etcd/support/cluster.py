@@ -1,5 +1,6 @@
 """An etcd cluster on loopback, its nodes killed, stopped and started as the tests want; and etcdctl for it."""
 
+import concurrent.futures
 import contextlib
 import itertools
 import json
@@ -17,6 +18,12 @@ import urllib.request
 import warnings
 
 START = 30  # seconds, on a busy machine
+MEMORY = pathlib.Path("/dev/shm")
+PREFIX = "swlock-etcd-"
+
+# A node ends with the tests, however they end: with the thread that started it, so that one is none of a test's.
+ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL", "--") if shutil.which("setpriv") else ()
+_starter = concurrent.futures.ThreadPoolExecutor(1)
 
 
 def missing():
@@ -58,9 +65,17 @@ def data_folder(other):
     """For the data of a cluster: in memory where there is enough, else `other`. What else the disk does meanwhile is not
     what is tested: a node that waits for it for a second takes part in nothing."""
     with contextlib.suppress(OSError):
-        if shutil.disk_usage("/dev/shm").free > 4 << 30:
-            return pathlib.Path(tempfile.mkdtemp(dir="/dev/shm", prefix="swlock-etcd-"))
+        if shutil.disk_usage(MEMORY).free > 4 << 30:
+            return pathlib.Path(tempfile.mkdtemp(dir=MEMORY, prefix=f"{PREFIX}{os.getpid()}-"))
     return other
+
+
+def remove_leftovers():
+    """The data of clusters whose tests were killed, and of nobody else."""
+    for folder in MEMORY.glob(f"{PREFIX}*-*"):
+        pid = folder.name.removeprefix(PREFIX).partition("-")[0]
+        if pid.isdigit() and not os.path.exists(f"/proc/{pid}"):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def until(condition, limit=START, pause=0.02):
@@ -88,9 +103,8 @@ class Node:
 
     def start(self):
         with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(
-                self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
+            options = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "start_new_session": True}
+            self._process = _starter.submit(subprocess.Popen, self._arguments, **options).result()
 
     def signal(self, number):
         self._process.send_signal(number)
@@ -111,11 +125,13 @@ class Node:
 
 
 class Cluster:
-    """`count` nodes. `tls`: arguments for the client side; then `authorities`, `certificate` and `key` are etcdctl's.
-    `programs`: where etcd and etcdctl are, if it is not $PATH. `wrapper`: what executes node 0."""
+    """`count` nodes, with their logs in `folder`, which stay there, and their data in `data`, or there as well. `tls`:
+    arguments for the client side; then `authorities`, `certificate` and `key` are etcdctl's. `programs`: where etcd and
+    etcdctl are, if it is not $PATH. `wrapper`: what executes node 0."""
 
-    def __init__(self, folder, count=3, extra=(), tls=(), client=None, programs=None, wrapper=()):
+    def __init__(self, folder, count=3, extra=(), tls=(), client=None, programs=None, wrapper=(), data=None):
         self.folder = pathlib.Path(folder)
+        self._data = pathlib.Path(data or folder)
         self._path = os.pathsep.join(filter(None, (programs and str(programs), os.environ["PATH"])))
         etcd = shutil.which("etcd", path=self._path)
         self.version = version(etcd)
@@ -130,12 +146,13 @@ class Cluster:
             Node(
                 [
                     *(() if index else wrapper),
+                    *ENDS_WITH_US,
                     etcd,
-                    *("--name", f"n{index}", "--data-dir", f"{folder}/{index}"),
+                    *("--name", f"n{index}", "--data-dir", f"{self._data}/{index}"),
                     *("--listen-client-urls", self.urls[index], "--advertise-client-urls", self.urls[index]),
                     *("--listen-peer-urls", f"http://127.0.0.1:{peers[index]}"),
                     *("--initial-advertise-peer-urls", f"http://127.0.0.1:{peers[index]}"),
-                    *("--initial-cluster", members, "--initial-cluster-token", os.path.basename(folder)),
+                    *("--initial-cluster", members, "--initial-cluster-token", self._data.name),
                     *("--listen-metrics-urls", f"http://127.0.0.1:{self._metrics[index]}"),
                     *("--logger", "zap", "--log-level", "warn"),
                     *tls,
@@ -145,15 +162,21 @@ class Cluster:
             )
             for index in range(count)
         ]
-        for node in self.nodes:
-            node.start()
-        self.wait_until_healthy()
+        try:
+            for node in self.nodes:
+                node.start()
+            self.wait_until_healthy()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self):
         for node in self.nodes:
             if node.runs:
                 node.kill()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        places = range(len(self.nodes)) if self._data == self.folder else [""]
+        for place in places:
+            shutil.rmtree(self._data / str(place), ignore_errors=True)
 
     @property
     def endpoints(self):
@@ -280,17 +303,24 @@ class SharedCluster:
     """The cluster that tests share, and a new one once that does not recover."""
 
     def __init__(self, tmp_path_factory, programs=None):
-        self._new = lambda: Cluster(data_folder(tmp_path_factory.mktemp("cluster")), programs=programs)
-        self._cluster = self._new()
+        self._factory = tmp_path_factory
+        self._programs = programs
+        self._cluster = None
 
     def recovered(self):
-        try:
-            self._cluster.recover()
-        except TimeoutError as error:
-            warnings.warn(f"a cluster is given up: {error}", stacklevel=1)
-            self.close()
-            self._cluster = self._new()
+        if self._cluster is not None:
+            try:
+                self._cluster.recover()
+            except OSError as error:
+                warnings.warn(f"a cluster is given up: {error}", stacklevel=1)
+                self.close()
+        if self._cluster is None:
+            folder = self._factory.mktemp("cluster")
+            self._cluster = Cluster(folder, programs=self._programs, data=data_folder(folder))
+            self._cluster.leader()
         return self._cluster
 
     def close(self):
-        self._cluster.close()
+        cluster, self._cluster = self._cluster, None
+        if cluster is not None:
+            cluster.close()
