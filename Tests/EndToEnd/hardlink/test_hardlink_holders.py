@@ -239,7 +239,7 @@ def test_status_tells_free_held_and_stale_apart(swlock, folder):
     holding = hold(swlock, under())
     assert quiet() == 0
     waiting = begin(swlock, under())
-    wait_until(lambda: status(swlock)["waiters"], "the second waits")
+    wait_until(lambda: len(claims(folder)) == 2, "the second waits")
     report = status(swlock)
     assert report["holder"]["pid"] == holder(folder / "lock").pid
     pids = [waiting.pid, *descendants_of(waiting.pid)]

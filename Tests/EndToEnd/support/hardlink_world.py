@@ -49,8 +49,15 @@ def parsed(name):
 
 
 def claims(folder, lock="lock"):
-    """The claims of holder and waiters, whoever made them."""
-    return [parsed(name) for name in os.listdir(folder) if name.startswith(lock + "|")]
+    """The claims of holder and waiters, whoever made them: a name alone is none yet."""
+    names = [name for name in os.listdir(folder) if name.startswith(lock + "|")]
+    return [parsed(name) for name in names if has_content(os.path.join(folder, name))]
+
+
+def has_content(path):
+    with contextlib.suppress(FileNotFoundError):
+        return os.stat(path).st_size > 0
+    return False
 
 
 def holder(path):
