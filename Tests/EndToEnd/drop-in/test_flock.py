@@ -119,11 +119,15 @@ def range_locked_on(path):
 
 
 def cat_of(process, way=()):
-    """The pid of the command, which is `cat` and stays until its standard input ends."""
-    if "-F" not in way:
-        return command_of(process, "cat")
-    wait_until(lambda: name_of(process.pid) == "cat")
-    return process.pid
+    """The pid of the command, which is `cat` and stays until its standard input ends: it reads from that now, and has
+    opened, and closed, the libraries that it needs."""
+    if "-F" in way:
+        wait_until(lambda: name_of(process.pid) == "cat")
+        pid = process.pid
+    else:
+        pid = command_of(process, "cat")
+    wait_until(lambda: (stat_of(pid) or "Z")[0] == "S", "it waits for its input")
+    return pid
 
 
 def flags_in(information):
