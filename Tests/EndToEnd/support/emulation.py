@@ -44,6 +44,10 @@ REASONS = {
         r"^holders/test_status.py::test_(a_free_path_is_free|a_file_that_names)",
         r"^launch/test_launch.py::test_niceness_may_be_negative",
     ],
+    # One run of five on a busy machine; never without qemu. Not understood.
+    "under qemu-user one who queues behind a stopped one is now and then not seen": [
+        r"^run/test_order.py::test_who_comes_in_order_overtakes_nobody",
+    ],
     "takes too long where each start is emulated": [
         r"test_two_hundred_processes|test_all_256_exit_codes",
     ],
