@@ -24,7 +24,8 @@
     }
 
     private let state = Guarded(State())
-    private let patience = Span.milliseconds(50)
+    /// How long nobody waits for another thread.
+    private static let patience = Duration.milliseconds(50)
 
     /// Runs `body` on one of them; whether the task is cancelled makes no difference.
     ///
@@ -65,10 +66,10 @@
     /// Another thread whenever all of them hang; until the task is cancelled.
     private func makeRoom() async throws {
       while true {
-        try await Task.sleep(for: .milliseconds(50))
+        try await Task.sleep(for: Self.patience)
         state.withLock { state in
           // Where there can be none now there may be one later.
-          if state.hangs(for: patience) { try? begin(&state) }
+          if state.hangs(for: Span(Self.patience)) { try? begin(&state) }
         }
       }
     }

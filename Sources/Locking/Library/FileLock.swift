@@ -42,13 +42,17 @@
         start: range.lowerBound, length: range.upperBound - range.lowerBound) ?? .refused
     }
 
-    private func attempt(_ access: Sharing, _ patience: Patience, owns: Bool) -> Attempt {
+    private func request(_ access: Sharing, _ patience: Patience) -> LockRequest {
       var request = LockRequest(
         path: path, kind: .kernel(mode, range: bytes), sharing: access, patience: patience)
       request.creation = creation
       request.removesFile = removesFile
       request.queue = queueLimit.map { WaitingQueue(limit: $0 == .max ? nil : $0) }
-      return Attempt(key, request, owns: owns)
+      return request
+    }
+
+    private func attempt(_ access: Sharing, _ patience: Patience, owns: Bool) -> Attempt {
+      Attempt(key, request(access, patience), owns: owns)
     }
   }
 
@@ -159,7 +163,7 @@
     nonisolated(nonsending)
       public func waitUntilFree(timeout: Duration? = nil) async throws
     {
-      if mode == .flock, range != nil { throw LockError.unsupported(.rangeInFlockMode) }
+      _ = try KernelTaking(checked: request(.exclusive, .never))
       if bytes == .refused { throw LockError.system(.fcntl, .invalid) }
       let wait = Guarded(FreeWait([path], .unlocked([.kernel(mode, range: bytes)])))
       let deadline = timeout.map { Deadline.after($0) } ?? .distantFuture

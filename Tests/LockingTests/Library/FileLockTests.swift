@@ -505,6 +505,9 @@ import Testing
     var lock = lock()
     lock.range = 1..<2
     await #expect(throws: LockError.unsupported(.rangeInFlockMode)) { try await lock.withLock {} }
+    await #expect(throws: LockError.unsupported(.rangeInFlockMode)) {
+      try await lock.waitUntilFree()
+    }
     for range in [1..<1, -1..<1] as [Range<Int64>] {
       lock.range = range
       lock.mode = .ofd
