@@ -1,8 +1,8 @@
 internal import CSystem
-internal import SystemInterface
+@_exported public import SystemInterface
 
 /// swlock's version, as `--version` shows it.
-package let version: StaticString = "0.2.0"
+package let version: Literal = "0.2.0"
 
 /// swlock, from argv to exit status: does what the process's arguments say, and returns its exit status.
 package func runSwlock() -> Int32 {

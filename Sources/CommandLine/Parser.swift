@@ -49,7 +49,7 @@ struct Parser {
   }
 
   private func subcommand(_ word: ByteString) -> Subcommand? {
-    Subcommand.allCases.first { word.bytes.elementsEqual($0.name.utf8) }
+    Subcommand.allCases.first { word == $0.name }
   }
 
   private func unknownSubcommand(_ word: ByteString) -> Failure {
@@ -72,7 +72,7 @@ struct Parser {
   }
 
   /// What other programs call a command.
-  private func ownCommand(for foreign: ByteString) -> StaticString? {
+  private func ownCommand(for foreign: ByteString) -> Literal? {
     switch foreign {
     case "lock": "acquire for a script, swlock run for a command"
     case "unlock": "release"
@@ -90,7 +90,7 @@ struct Parser {
       throw .usage("help takes one word, as in: swlock help run, or: swlock help modes", of: .help)
     }
     if let subcommand = subcommand(word) { return .help(subcommand) }
-    if let topic = HelpTopic.allCases.first(where: { word.bytes.elementsEqual($0.name.utf8) }) {
+    if let topic = HelpTopic.allCases.first(where: { word == $0.name }) {
       return .topic(topic)
     }
     let names = Subcommand.allCases.map { $0.name } + HelpTopic.allCases.map { $0.name }

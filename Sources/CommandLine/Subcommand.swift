@@ -2,7 +2,7 @@
 package enum Subcommand: UInt16, CaseIterable, Sendable {
   case run, acquire, release, refresh, transfer, wait, status, `break`, cleanup, `as`, help, version
 
-  package var name: StaticString {
+  package var name: Literal {
     switch self {
     case .run: "run"
     case .acquire: "acquire"
@@ -19,7 +19,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     }
   }
 
-  package var summary: StaticString {
+  package var summary: Literal {
     switch self {
     case .run: "run a command while holding a lock"
     case .acquire: "take a lock that stays when swlock has ended"
@@ -36,7 +36,7 @@ package enum Subcommand: UInt16, CaseIterable, Sendable {
     }
   }
 
-  package var synopses: [StaticString] {
+  package var synopses: [Literal] {
     switch self {
     case .run:
       [

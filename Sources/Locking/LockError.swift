@@ -170,7 +170,7 @@ public enum LockStep: Equatable, Sendable {
   /// A thread that waits, and what interrupts it.
   case thread, pipe
 
-  package var name: StaticString {
+  package var name: Literal {
     switch self {
     case .lstat: "lstat"
     case .read: "read"

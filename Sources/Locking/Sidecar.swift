@@ -18,7 +18,6 @@ extension ByteString {
 
   /// Whether it is a name that `sidecar` gives to what only swlock locks.
   package var isSidecar: Bool {
-    let suffix: StaticString = ".swlock"
-    return bytes.first == ascii(".") && bytes.dropFirst(2).suffix(7).elementsEqual(suffix.utf8)
+    bytes.first == ascii(".") && bytes.dropFirst(2).suffix(7) == ".swlock"
   }
 }

@@ -57,6 +57,10 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
     self.init(cString: value.cString)
   }
 
+  package init(literal: Literal) {
+    self.init(cString: literal.cString)
+  }
+
   /// `number` in base 10.
   package init(decimal number: some FixedWidthInteger) {
     self.init(decimalDigits(UInt64(number.magnitude)))
@@ -78,14 +82,17 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
 
   /// For `switch`: compares the bytes, and makes no ByteString of the pattern.
   @inline(__always)
-  package static func ~= (pattern: StaticString, string: ByteString) -> Bool {
-    string.isSame(as: pattern.cString)
+  package static func ~= (pattern: Literal, string: ByteString) -> Bool {
+    string == pattern
   }
 
   @inline(never)
-  func isSame(as other: UnsafePointer<CChar>) -> Bool {
-    withCString { strcmp($0, other) == 0 }
+  package static func == (string: ByteString, literal: Literal) -> Bool {
+    string.withCString { strcmp($0, literal.cString) == 0 }
   }
+
+  @inline(__always)
+  package static func != (string: ByteString, literal: Literal) -> Bool { !(string == literal) }
 
   /// Calls `body` with the string as C reads it, zero byte included.
   @inline(__always)
@@ -96,6 +103,13 @@ public struct ByteString: Equatable, Sendable, ExpressibleByStringLiteral {
       let address = UnsafeRawPointer(buffer.baseAddress!)
       return try body(address.assumingMemoryBound(to: CChar.self))
     }
+  }
+}
+
+extension ByteString? {
+  @inline(never)
+  package static func == (string: ByteString?, literal: Literal) -> Bool {
+    if let string { string == literal } else { false }
   }
 }
 

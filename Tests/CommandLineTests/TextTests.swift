@@ -229,7 +229,7 @@ private func sample(_ value: OptionValue) -> String {
   /// On a line of its own.
   @Test(arguments: optionTable.filter { $0.isCommon })
   func shortHelpOfAnOptionIsOneLine(_ option: OptionSpecification) {
-    #expect((option.brief ?? option.summary).utf8CodeUnitCount <= 48)
+    #expect((option.brief ?? option.summary).utf8.count <= 48)
   }
 
   private func expectLinesToFit(_ message: Message) {

@@ -179,9 +179,9 @@ struct Cleanup {
     line(removal.path, removal.kind.name)
   }
 
-  private func line(_ path: ByteString, _ kind: StaticString) -> Message {
+  private func line(_ path: ByteString, _ kind: Literal) -> Message {
     if options.json { return JSON.removal(path, kind, isDryRun: options.cleanUp.dryRun) }
-    let verb: StaticString = options.cleanUp.dryRun ? "would remove" : "removed"
+    let verb: Literal = options.cleanUp.dryRun ? "would remove" : "removed"
     return "\(verb) \(path) (\(kind))\n"
   }
 
@@ -201,7 +201,7 @@ struct Cleanup {
 }
 
 extension HardlinkRemoval.Kind {
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .staleLock: "stale lock"
     case .liveLock: "live lock"

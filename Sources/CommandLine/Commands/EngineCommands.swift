@@ -78,7 +78,7 @@ extension LockOptions {
   private static let answerTime = Span.seconds(15)
 
   fileprivate func engineReport(
-    _ name: ByteString, _ verb: StaticString
+    _ name: ByteString, _ verb: Literal
   ) throws(Failure) -> EngineReport {
     let question = EngineQuestion(try askEngine("show", name), within: Self.answerTime)
     do throws(LockError) {

@@ -12,7 +12,7 @@ enum KeeperReport: CaseIterable {
   case lost, unreleased
 
   /// At most 15 bytes.
-  private var name: StaticString {
+  private var name: Literal {
     switch self {
     case .lost: "swlock: lost"
     case .unreleased: "swlock: silent"
@@ -28,14 +28,14 @@ enum KeeperReport: CaseIterable {
 
   /// `release` looks twenty times a second.
   fileprivate func show() {
-    csystem_name_process(name.utf8Start)
+    csystem_name_process(name.cString)
     _ = try? waitUntilReadable([], by: .after(.seconds(2)))
   }
 
   /// Of `keeper`, if it has one yet.
   init?(of keeper: ObservedProcess) {
     guard let name = keeper.threadName(),
-      let report = Self.allCases.first(where: { name.bytes.elementsEqual($0.name.utf8) })
+      let report = Self.allCases.first(where: { name == $0.name })
     else { return nil }
     self = report
   }

@@ -59,7 +59,7 @@ struct Run {
     if !request.kind.isInherited, options.lock.kind.isInherited,
       options.noFork || options.keepsLeftovers
     {
-      let excluded: StaticString = options.noFork ? "--no-fork" : "--leftovers=keep"
+      let excluded: Literal = options.noFork ? "--no-fork" : "--leftovers=keep"
       throw Failure(
         .unsupported,
         .unable(

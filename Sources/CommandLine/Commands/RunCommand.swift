@@ -71,7 +71,7 @@ extension Run {
     }
   }
 
-  private func check(_ path: ByteString?, _ purpose: StaticString) throws(Failure) {
+  private func check(_ path: ByteString?, _ purpose: Literal) throws(Failure) {
     guard kind.isOfFile, let path, let file = try? FileStatus(at: path, followingLinks: true) else {
       return
     }

@@ -7,7 +7,7 @@ internal import SystemInterface
 enum RunOutcome {
   case ran, runtime, busy, timeout, failed, lost
 
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .ran: "ran"
     case .runtime: "runtime"

@@ -241,7 +241,7 @@ extension PathReport {
     key.append(text: hardlink.isHeld ? "" : " free")
     if let holder = hardlink.holder { key.append(escaping: holder.fileName) }
     for waiter in hardlink.waiters {
-      let isDead: StaticString = waiter.liveness == .dead ? " dead " : " "
+      let isDead: Literal = waiter.liveness == .dead ? " dead " : " "
       key.append(text: isDead)
       key.append(escaping: waiter.fileName)
     }

@@ -42,7 +42,7 @@ struct Wait {
 
   private func sayFree(_ path: ByteString, _ isUncertain: Bool) {
     let isThere = (try? FileStatus(at: path, followingLinks: true)) != nil
-    let remark: StaticString =
+    let remark: Literal =
       !isThere ? " (no such file)" : isUncertain ? ", as far as that is to be seen from here" : ""
     switch options.condition {
     case .absent: options.lock.say("\(path) is gone")

@@ -89,9 +89,7 @@ enum Accounts {
   private static var hasOtherSources: Bool {
     guard let text = file("nsswitch.conf") else { return false }
     for line in text.split(separator: ascii("\n")) {
-      let key: StaticString = "group:"
-      let other: StaticString = "initgroups:"
-      guard line.starts(with: key.utf8) || line.starts(with: other.utf8) else { continue }
+      guard line.hasPrefix("group:") || line.hasPrefix("initgroups:") else { continue }
       for word in line.split(whereSeparator: { $0 == ascii(" ") || $0 == ascii("\t") }).dropFirst()
       {
         let source = ByteString(word)

@@ -60,14 +60,14 @@ enum CommandWords {
   /// word, or what a shell does itself (POSIX, 2.14 and 1.6).
   static func isForAShell(_ word: ByteString) -> Bool {
     let isLine = word.bytes.contains { byte in
-      (" \t\n|&;<>()$`*?" as StaticString).utf8.contains(byte)
+      (" \t\n|&;<>()$`*?" as Literal).utf8.contains(byte)
     }
-    let names: [StaticString] = [
+    let names: [Literal] = [
       "cd", ".", "source", "export", "set", "unset", "exec", "eval", "ulimit", "umask", "read",
       "trap",
       "wait", "if", "for", "while", "until", "case", "alias", "exit", "return", ":", "{", "!",
     ]
-    return isLine || names.contains { word.bytes.elementsEqual($0.utf8) }
+    return isLine || names.contains { word == $0 }
   }
 
   /// $SHELL, or else /bin/sh.

@@ -62,7 +62,7 @@ extension ExecutionEnvironment {
       return group.processLists
     } catch {
       let lacksRight = error.errno == .accessDenied && geteuid() != 0
-      let hint: StaticString = lacksRight ? rootHint : ""
+      let hint: Literal = lacksRight ? rootHint : ""
       throw Failure(
         error.errno == .notImplemented ? .unsupported : lacksRight ? .notPermitted : .systemCall,
         .unable(to: "make the control group", error.path, "\(error.errno.text)\(hint)"))

@@ -86,7 +86,7 @@ struct Caller {
   }
 
   /// Programs that run one command, and may be called without it in their arguments, or with it as a text.
-  private static let runners: [StaticString] = [
+  private static let runners: [Literal] = [
     "sudo", "su", "runuser", "doas", "pkexec", "sg", "timeout", "xargs", "parallel", "strace",
     "ltrace",
     "script", "watch", "setsid", "unshare", "nsenter", "time", "flock", "setlock", "lockrun",
@@ -95,7 +95,7 @@ struct Caller {
   ]
 
   /// Service managers, and those that run jobs and sessions for others: none of them is a script.
-  private static let services: [StaticString] = [
+  private static let services: [Literal] = [
     "systemd", "init", "cron", "crond", "fcron", "anacron", "atd", "sshd", "sshd-session",
     "dropbear",
     "inetd", "xinetd", "login", "agetty", "getty", "runsv", "runsvdir", "s6-supervise", "s6-svscan",
@@ -127,12 +127,12 @@ private struct Program {
     isShell = Self.isAmong(Self.shells, file)
   }
 
-  func isAmong(_ list: [StaticString]) -> Bool {
+  func isAmong(_ list: [Literal]) -> Bool {
     !isShell && names.contains { Self.isAmong(list, $0) }
   }
 
-  private static func isAmong(_ list: [StaticString], _ name: ByteString) -> Bool {
-    list.contains { name.bytes.elementsEqual($0.utf8) }
+  private static func isAmong(_ list: [Literal], _ name: ByteString) -> Bool {
+    list.contains { name == $0 }
   }
 
   /// The text of a shell's `-c`, if it was called with that.
@@ -149,7 +149,7 @@ private struct Program {
     return nil
   }
 
-  private static let shells: [StaticString] = [
+  private static let shells: [Literal] = [
     "sh", "bash", "rbash", "dash", "ash", "zsh", "ksh", "ksh93", "mksh", "lksh", "pdksh", "oksh",
     "posh", "yash", "bosh", "osh", "fish", "csh", "tcsh", "rc", "es", "elvish", "nu",
   ]

@@ -31,7 +31,7 @@ extension LockOptions {
       asked.engineArguments(lifetime: lifetime, information),
       sharingErrors: verbose && !outlivesCaller)
     // Whatever this process starts after that is none that is to see them.
-    for name in secretEngineVariables { forgetVariable(ByteString(stringLiteral: name)) }
+    for name in secretEngineVariables { forgetVariable(ByteString(literal: name)) }
     return link
   }
 

@@ -51,9 +51,8 @@ struct FilePresence {
   }
 
   private static func isNamedAsLock(_ path: ByteString) -> Bool {
-    let (short, long): (StaticString, StaticString) = (".lck", ".lock")
     let name = path.splitPath.name.bytes
-    return name.suffix(4).elementsEqual(short.utf8) || name.suffix(5).elementsEqual(long.utf8)
+    return name.suffix(4) == ".lck" || name.suffix(5) == ".lock"
   }
 
   /// The same as long as nothing has happened.

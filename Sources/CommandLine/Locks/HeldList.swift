@@ -9,8 +9,8 @@ enum HeldList {
     var escaped: [UInt8] = []
     for byte in path.bytes {
       switch byte {
-      case ascii(":"): escaped += ("%3A" as StaticString).utf8
-      case ascii("%"): escaped += ("%25" as StaticString).utf8
+      case ascii(":"): escaped += ("%3A" as Literal).utf8
+      case ascii("%"): escaped += ("%25" as Literal).utf8
       default: escaped.append(byte)
       }
     }
@@ -50,7 +50,7 @@ enum HeldList {
     var rest = path
     while let byte = rest.popFirst() {
       if byte == ascii("%") {
-        bytes.append(rest.starts(with: ("3A" as StaticString).utf8) ? ascii(":") : byte)
+        bytes.append(rest.hasPrefix("3A") ? ascii(":") : byte)
         rest = rest.dropFirst(2)
       } else {
         bytes.append(byte)

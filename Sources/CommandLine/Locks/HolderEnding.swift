@@ -5,14 +5,14 @@ internal import SystemInterface
 /// Who has to be ended to end a lock of the kernel's, and whether that may be.
 struct HolderEnding {
   /// What for: `unable to VERB PATH: ...`.
-  let verb: StaticString
+  let verb: Literal
   let path: ByteString
   /// Whether holders that live are to be ended at all.
   var isToEnd = true
   /// Also those who were only handed the lock's descriptor.
   var strangers = false
   /// How that is asked for.
-  var strangersHint: StaticString = ""
+  var strangersHint: Literal = ""
   /// Also one that keeps a lock for nobody.
   var keepersOfNobody = true
 

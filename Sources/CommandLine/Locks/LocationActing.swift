@@ -7,7 +7,7 @@ extension LockOptions {
   /// Does `action` to the lock at `path`; if it is not held for `owner`, the error says for whom it
   /// is.
   func act(
-    _ verb: StaticString, _ path: ByteString, as owners: Owners,
+    _ verb: Literal, _ path: ByteString, as owners: Owners,
     _ action: (HardlinkLocation, LockOwner?) throws(LockError) -> Void
   ) throws(Failure) {
     let location: HardlinkLocation
@@ -29,7 +29,7 @@ extension LockOptions {
   }
 
   /// Throws where a lock of the kernel's is there, which this cannot be done to.
-  private func checkIsNotKernels(_ path: ByteString, _ verb: StaticString) throws(Failure) {
+  private func checkIsNotKernels(_ path: ByteString, _ verb: Literal) throws(Failure) {
     guard let mode = (try? inspection(of: path, verb))??.locks.first?.mode else { return }
     throw Failure(
       .unsupported,
@@ -46,7 +46,7 @@ extension LockOptions {
 }
 /// Who has kernel locks at `path`; nil where no file is there.
 func inspection(
-  of path: ByteString, _ verb: StaticString
+  of path: ByteString, _ verb: Literal
 ) throws(Failure) -> LockInspection? {
   do throws(LockError) {
     return try inspectLocks(at: path)

@@ -25,11 +25,11 @@ enum LockMode: Equatable {
   }
 
   var name: ByteString {
-    if case .engine(let engine) = self { engine.text } else { ByteString(stringLiteral: ownName) }
+    if case .engine(let engine) = self { engine.text } else { ByteString(literal: ownName) }
   }
 
   /// Of those that swlock has itself; empty for an engine's.
-  var ownName: StaticString {
+  var ownName: Literal {
     switch self {
     case .kernel(let mode): mode.name
     case .flockAndOFD: "flock+ofd"
@@ -82,7 +82,7 @@ enum HardlinkStyle: Equatable {
 }
 
 extension KernelMode {
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .flock: "flock"
     case .posix: "posix"
@@ -114,5 +114,5 @@ extension LockOptions {
 }
 
 extension Sharing {
-  var name: StaticString { self == .shared ? "shared" : "exclusive" }
+  var name: Literal { self == .shared ? "shared" : "exclusive" }
 }

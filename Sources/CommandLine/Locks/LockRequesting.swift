@@ -180,7 +180,7 @@ extension LockOptions {
       if lock.kind.isOfFile, queue != nil || slots != nil { warnOfProgram(at: lock.path) }
     }
     if verbose {
-      let chosen: StaticString =
+      let chosen: Literal =
         mode == nil && !lock.kind.hasClaim ? ", chosen because it excludes there" : ""
       let slot = Message.phrase(", slot ", lock.slot.map { "\(Int64($0))" })
       for request in wanted.requests {
@@ -227,7 +227,7 @@ extension LockOptions {
       return nil
     }
     let path = lock.path
-    let verb: StaticString = lock.kind.isTakenByHolder ? "release" : "remove"
+    let verb: Literal = lock.kind.isTakenByHolder ? "release" : "remove"
     var status: ExitStatus?
     var isWell = true
     lock.release { path, error in

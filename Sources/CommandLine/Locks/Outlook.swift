@@ -210,7 +210,7 @@ final class Outlook {
   /// - Parameter process: nil: this one alone.
   private func heldAbove(by process: ObservedProcess?) -> Failure {
     guard let process else { return endless(Incumbent.inherited) }
-    let hint: StaticString =
+    let hint: Literal =
       options.reentrant
       ? "and not as it is wanted"
       : options.subcommand == .wait

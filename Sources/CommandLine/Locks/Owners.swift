@@ -62,7 +62,7 @@ extension OwnerChoice {
 
 /// Throws if none of `owners` exists: nobody would ever release their lock.
 func checkExists(
-  _ owners: Owners, _ verb: StaticString, _ path: ByteString
+  _ owners: Owners, _ verb: Literal, _ path: ByteString
 ) throws(Failure) {
   guard case .processes(let numbers) = owners,
     numbers.allSatisfy({ kill($0, 0) != 0 && Errno.current == .noProcess })

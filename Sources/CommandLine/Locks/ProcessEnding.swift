@@ -42,7 +42,7 @@ func send(_ signal: Int32, to process: ObservedProcess) throws(Errno) {
 
 /// Throws where the numbers of processes that /proc shows are others' here: none of them is to be ended, or
 /// to be kept a lock for.
-func checkProcessNumbers(_ verb: StaticString, _ path: ByteString) throws(Failure) {
+func checkProcessNumbers(_ verb: Literal, _ path: ByteString) throws(Failure) {
   if procShowsThisNamespace() { return }
   throw Failure(
     .unsupported, .unable(to: verb, path, "/proc is that of another pid namespace"))

@@ -133,7 +133,7 @@ final class Takeover: Replacement {
   }
 
   /// Under -v only.
-  private func say(_ process: Int32, _ relation: StaticString) {
+  private func say(_ process: Int32, _ relation: Literal) {
     guard options.verbose, let process = ObservedProcess(process) else { return }
     options.say("ending \(process.phrase), \(relation) \(request.path)")
   }

@@ -18,7 +18,7 @@ extension LockOptions {
 
 extension Message {
   /// `prefix` and `rest`; nothing without a rest.
-  static func phrase(_ prefix: StaticString, _ rest: Message?) -> Message {
+  static func phrase(_ prefix: Literal, _ rest: Message?) -> Message {
     rest.map { "\(prefix)\($0)" } ?? ""
   }
 }

@@ -11,7 +11,7 @@ struct OptionForm {
   /// The letter; 0 for an option without one.
   let short: UInt8
   /// The name without its dashes; empty for an option without one.
-  let long: StaticString
+  let long: Literal
   let valueRule: ValueRule
 }
 
@@ -28,7 +28,7 @@ enum ArgumentError: Error {
   case unknown(ByteString)
   /// With the option's full name.
   case missingValue(ByteString)
-  case unexpectedValue(StaticString)
+  case unexpectedValue(Literal)
 }
 
 /// Reads a command line word by word, as getopt_long(3) does: options out of a table, and operands.

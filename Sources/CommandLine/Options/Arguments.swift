@@ -123,7 +123,7 @@ extension Arguments {
     for row in given {
       for other in given where row.excludes.contains(other.identity) {
         let wayOut: Message =
-          row.identity.wayOut(of: other.identity).map { "; \(Message(stringLiteral: $0))" } ?? ""
+          row.identity.wayOut(of: other.identity).map { "; \(Message(literal: $0))" } ?? ""
         throw broken(row, "--\(row.long) and --\(other.long) exclude each other\(wayOut)")
       }
     }
@@ -137,7 +137,7 @@ extension Arguments {
   }
 
   private func broken(_ row: OptionSpecification, _ message: Message) -> Failure {
-    usage(row.reason.map { Message(stringLiteral: $0) } ?? message)
+    usage(row.reason.map { Message(literal: $0) } ?? message)
   }
 }
 
@@ -149,5 +149,5 @@ extension Message {
 }
 
 extension OptionIdentity {
-  fileprivate var name: StaticString { optionTable.first { $0.identity == self }?.long ?? "" }
+  fileprivate var name: Literal { optionTable.first { $0.identity == self }?.long ?? "" }
 }

@@ -2,7 +2,7 @@ internal import CSystem
 internal import SystemInterface
 
 /// The errors that a network file system may have for a while, by the names of errno(3).
-let errorNames: [(name: StaticString, code: Int32)] = [
+let errorNames: [(name: Literal, code: Int32)] = [
   ("EACCES", EACCES), ("EAGAIN", EAGAIN), ("EBADF", EBADF), ("EBUSY", EBUSY), ("ECOMM", ECOMM),
   ("ECONNABORTED", ECONNABORTED), ("ECONNREFUSED", ECONNREFUSED), ("ECONNRESET", ECONNRESET),
   ("EHOSTDOWN", EHOSTDOWN), ("EHOSTUNREACH", EHOSTUNREACH), ("EINVAL", EINVAL), ("EIO", EIO),
@@ -16,5 +16,5 @@ let errorNames: [(name: StaticString, code: Int32)] = [
 
 /// The error of that name.
 func parseErrorName(_ text: ByteString) -> Errno? {
-  errorNames.first { text.bytes.elementsEqual($0.name.utf8) }.map { Errno($0.code) }
+  errorNames.first { text == $0.name }.map { Errno($0.code) }
 }

@@ -22,7 +22,7 @@ struct GivenOption {
     .usage("invalid value '\(value)' for --\(row.long): \(expected)", of: subcommand)
   }
 
-  func checked<Value>(_ parsed: Value?, _ expected: StaticString) throws(Failure) -> Value {
+  func checked<Value>(_ parsed: Value?, _ expected: Literal) throws(Failure) -> Value {
     if let parsed { return parsed }
     throw invalid("expected \(expected)")
   }
@@ -96,9 +96,9 @@ struct GivenOption {
   }
 
   /// Whether it is `none`, and not `other`.
-  func isNone(_ other: StaticString) throws(Failure) -> Bool {
+  func isNone(_ other: Literal) throws(Failure) -> Bool {
     if value == "none" { return true }
-    if value.bytes.elementsEqual(other.utf8) { return false }
+    if value == other { return false }
     throw invalid("\(other) or none")
   }
 
@@ -154,9 +154,8 @@ struct GivenOption {
     if let number = parseNumber(value.bytes), number > 0, number < Int64(csystem_signal_count()) {
       return Int32(number)
     }
-    let prefix: StaticString = "SIG"
-    let name = value.bytes.starts(with: prefix.utf8) ? value.bytes.dropFirst(3) : value.bytes
-    for known in signalNames where name.elementsEqual(known.name.utf8) { return known.number }
+    let name = value.bytes.hasPrefix("SIG") ? value.bytes.dropFirst(3) : value.bytes
+    for known in signalNames where name == known.name { return known.number }
     throw invalid("expected a signal such as TERM, INT, KILL, or its number")
   }
 

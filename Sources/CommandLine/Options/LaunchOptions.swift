@@ -92,7 +92,7 @@ struct OutputOptions {
   var programs: [[ByteString]] {
     var programs: [[ByteString]] = []
     if let filter { programs.append(["sh", "-c", filter]) }
-    if let log, log.bytes.suffix(3).elementsEqual((".gz" as StaticString).utf8) {
+    if let log, log.bytes.suffix(3) == ".gz" {
       programs.append(["gzip", "-c"])
     }
     return programs

@@ -5,7 +5,7 @@ internal import SystemInterface
 /// The values of launch options.
 extension GivenOption {
   /// Anything that is not empty.
-  func name(_ expected: StaticString) throws(Failure) -> ByteString {
+  func name(_ expected: Literal) throws(Failure) -> ByteString {
     if value.isEmpty { throw invalid("expected \(expected)") }
     return value
   }
@@ -33,7 +33,7 @@ extension GivenOption {
 
   /// N=M, N=-, N=FILE, N=<FILE, N=>FILE, N=>>FILE
   func descriptorRequest() throws(Failure) -> DescriptorRequest {
-    let expected: StaticString = "N=M, N=FILE, N=<FILE, N=>FILE, N=>>FILE, or N=- to close it"
+    let expected: Literal = "N=M, N=FILE, N=<FILE, N=>FILE, N=>>FILE, or N=- to close it"
     guard let (left, right) = split(value, at: "="), let number = parseNumber(left.bytes),
       number <= Int64(Int32.max), !right.isEmpty
     else { throw invalid("expected \(expected)") }
@@ -47,7 +47,7 @@ extension GivenOption {
   }
 
   private func source(
-    _ text: ByteString, _ expected: StaticString
+    _ text: ByteString, _ expected: Literal
   ) throws(Failure) -> DescriptorRequest.Source {
     if text == "-" { return .closed }
     if let number = parseNumber(text.bytes) {
@@ -74,7 +74,7 @@ extension GivenOption {
   func namespaceList() throws(Failure) -> [Namespaces.Kind] {
     var list: [Namespaces.Kind] = []
     for word in value.bytes.split(separator: ascii(","), omittingEmptySubsequences: false) {
-      guard let kind = Namespaces.Kind.allCases.first(where: { word.elementsEqual($0.name.utf8) })
+      guard let kind = Namespaces.Kind.allCases.first(where: { word == $0.name })
       else { throw invalid("expected net, ipc, mount, pid, uts, user, with commas between") }
       list.append(kind)
     }
@@ -128,7 +128,7 @@ extension GivenOption {
       throw invalid("expected NAME=SOFT[:HARD], as in nofile=1024")
     }
     var resource: Int32?
-    for (known, number) in resourceNames where name.bytes.elementsEqual(known.utf8) {
+    for (known, number) in resourceNames where name == known {
       resource = number
     }
     guard let resource else {
@@ -172,7 +172,7 @@ func split(_ text: ByteString, at separator: Unicode.Scalar) -> (ByteString, Byt
 extension ResourceLimit {
   var name: ByteString {
     for (name, number) in resourceNames where number == resource {
-      return ByteString(stringLiteral: name)
+      return ByteString(literal: name)
     }
     return ByteString(decimal: resource)
   }
@@ -187,7 +187,7 @@ extension ResourceLimit {
 }
 
 /// The resources of setrlimit(2) by their numbers, as prlimit(1) calls them.
-let resourceNames: [(name: StaticString, number: Int32)] = [
+let resourceNames: [(name: Literal, number: Int32)] = [
   ("cpu", 0), ("fsize", 1), ("data", 2), ("stack", 3), ("core", 4), ("rss", 5), ("nproc", 6),
   ("nofile", 7), ("memlock", 8), ("as", 9), ("locks", 10), ("sigpending", 11), ("msgqueue", 12),
   ("nice", 13), ("rtprio", 14), ("rttime", 15),

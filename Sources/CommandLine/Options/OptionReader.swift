@@ -92,13 +92,13 @@ struct OptionReader {
     return Subcommand.allCases.first { subcommand in
       optionTable.contains { row in
         subcommand.takes(row)
-          && (name.elementsEqual(row.long.utf8) || name.count == 1 && name.first == row.short)
+          && (name == row.long || name.count == 1 && name.first == row.short)
       }
     }
   }
 
   /// What flock(1) and lockrun call differently.
-  private func ownOption(for foreign: ByteString) -> StaticString? {
+  private func ownOption(for foreign: ByteString) -> Literal? {
     if foreign == "--unlock" { return "; 'swlock release' ends what 'swlock acquire' took" }
     guard subcommand == .run || subcommand == .acquire else { return nil }
     switch foreign {

@@ -60,7 +60,7 @@ enum ModeRule: Sendable {
     }
   }
 
-  var names: StaticString {
+  var names: Literal {
     switch self {
     case .any: ""
     case .ofFiles: "flock, posix, ofd, flock+ofd or hardlink"
@@ -105,16 +105,16 @@ package struct OptionSpecification: Sendable {
   /// The letter; 0 for an option without one.
   package let short: UInt8
   /// The name without its dashes.
-  package let long: StaticString
+  package let long: Literal
   package let value: OptionValue
   package let section: OptionSection
   /// The subcommands that take it.
   let takers: SubcommandSet
-  package let summary: StaticString
+  package let summary: Literal
   /// Whether it is one of the dozen or so that people use.
   package let isCommon: Bool
   /// What a line of short help says of it, where the summary is longer than that.
-  let brief: StaticString?
+  let brief: Literal?
   /// Whether each time it is given counts, and not only the last one.
   package let repeats: Bool
   /// Whether swlock has something to do for it once the command runs.
@@ -125,19 +125,19 @@ package struct OptionSpecification: Sendable {
   /// What it takes back of that which was given before it.
   let overrides: OptionGroup
   /// What is said instead of the plain words where one of these rules is broken.
-  let reason: StaticString?
+  let reason: Literal?
   /// Puts its value into the record; nil for one that only is there or not.
   let put: Put?
 
   /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
   @inline(__always)
   init(
-    _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: StaticString,
+    _ identity: OptionIdentity, _ short: Unicode.Scalar?, _ long: Literal,
     _ value: OptionValue, _ section: OptionSection, _ takers: SubcommandSet,
-    _ summary: StaticString, isCommon: Bool = false, brief: StaticString? = nil,
+    _ summary: Literal, isCommon: Bool = false, brief: Literal? = nil,
     repeats: Bool = false, needsFork: Bool = false, modes: ModeRule = .any,
     needs: OptionIdentity? = nil, excludes: OptionGroup = .none, overrides: OptionGroup = .none,
-    because reason: StaticString? = nil,
+    because reason: Literal? = nil,
     put: Put? = nil
   ) {
     self.identity = identity

@@ -27,7 +27,7 @@ package enum OptionValue: Sendable {
   }
 
   /// How help calls it; empty for an option without a value.
-  package var placeholder: StaticString {
+  package var placeholder: Literal {
     switch self {
     case .none: ""
     case .mode: "MODE"
@@ -68,7 +68,7 @@ package enum OptionValue: Sendable {
   }
 
   /// What may stand there by name, where those are a fixed set.
-  package var choices: [StaticString] {
+  package var choices: [Literal] {
     switch self {
     case .mode: LockMode.all.map { $0.ownName } + ["auto", "etcd"]
     case .engine: ["etcd"]

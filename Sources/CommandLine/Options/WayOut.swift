@@ -2,7 +2,7 @@ internal import SystemInterface
 
 extension OptionIdentity {
   /// What works, where this option and another one exclude each other; nil where that is plain.
-  func wayOut(of other: OptionIdentity) -> StaticString? {
+  func wayOut(of other: OptionIdentity) -> Literal? {
     switch (self, other) {
     case (.queue, .nonblock): "--queue=0 does not wait either, nor does it overtake who waits"
     case (.queue, .range): "each part that has a queue needs a lock file of its own"

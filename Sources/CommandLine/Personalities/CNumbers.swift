@@ -185,7 +185,7 @@ private func leadingCount(
 private func product(
   _ count: UInt64, _ suffix: ArraySlice<UInt8>
 ) throws(NumberError) -> (value: UInt64, unit: UInt64) {
-  let letters: StaticString = "KMGTPEZY"
+  let letters: Literal = "KMGTPEZY"
   guard let letter = suffix.first,
     let power = letters.utf8.firstIndex(where: { $0 == letter || $0 + 32 == letter })
   else { throw .invalid }

@@ -19,7 +19,7 @@ enum FlockHelp {
       Options:
 
       """
-    for option in FlockOption.all where !option.summary.utf8.isEmpty {
+    for option in FlockOption.all where !option.summary.isEmpty {
       Help.append(left: heading(option), option.summary, column: summaryColumn, to: &text)
       if option.identity == .close {
         Help.append(
@@ -45,7 +45,7 @@ enum FlockHelp {
       heading.append(",")
     }
     heading.append(" --\(option.long)")
-    if !option.placeholder.utf8.isEmpty { heading.append(" <\(option.placeholder)>") }
+    if !option.placeholder.isEmpty { heading.append(" <\(option.placeholder)>") }
     return heading
   }
 }

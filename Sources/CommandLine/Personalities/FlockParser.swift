@@ -41,16 +41,16 @@ struct FlockOption {
 
   let identity: Identity
   let short: UInt8
-  let long: StaticString
-  let placeholder: StaticString
+  let long: Literal
+  let placeholder: Literal
   /// For help; empty for a synonym.
-  let summary: StaticString
+  let summary: Literal
 
   /// Inlined, so that the compiler makes the table: there is nothing to do at start-up.
   @inline(__always)
   fileprivate init(
-    _ identity: Identity, _ short: Unicode.Scalar?, _ long: StaticString,
-    _ placeholder: StaticString = "", _ summary: StaticString = ""
+    _ identity: Identity, _ short: Unicode.Scalar?, _ long: Literal,
+    _ placeholder: Literal = "", _ summary: Literal = ""
   ) {
     self.identity = identity
     self.short = short.map { UInt8($0.value) } ?? 0
@@ -62,7 +62,7 @@ struct FlockOption {
   fileprivate var form: OptionForm {
     OptionForm(
       identity: identity.rawValue, short: short, long: long,
-      valueRule: placeholder.utf8.isEmpty ? .none : .required)
+      valueRule: placeholder.isEmpty ? .none : .required)
   }
 
   /// In the order in which help shows them.
@@ -239,7 +239,7 @@ struct FlockParser {
   }
 
   private func checked<Value>(
-    _ text: ByteString, _ complaint: StaticString,
+    _ text: ByteString, _ complaint: Literal,
     _ read: (ByteString) throws(NumberError) -> Value
   ) throws(Failure) -> Value {
     do throws(NumberError) {
@@ -251,7 +251,7 @@ struct FlockParser {
     }
   }
 
-  private func size(_ text: ByteString, _ complaint: StaticString) throws(Failure) -> UInt64 {
+  private func size(_ text: ByteString, _ complaint: Literal) throws(Failure) -> UInt64 {
     do throws(NumberError) {
       return try byteCount(text)
     } catch {

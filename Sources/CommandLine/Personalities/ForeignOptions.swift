@@ -1,17 +1,15 @@
-internal import SystemInterface
-
 /// An option of a program that swlock can stand for, as the completions offer it.
 package struct ForeignOption {
   /// The letter; 0 for an option without one.
   package let short: UInt8
   /// The name without its dashes; empty for an option without one.
-  package let long: StaticString
+  package let long: Literal
   package let takesValue: Bool
-  package let summary: StaticString
+  package let summary: Literal
 
   fileprivate init(
-    _ short: Unicode.Scalar?, _ long: StaticString, takesValue: Bool = false,
-    _ summary: StaticString
+    _ short: Unicode.Scalar?, _ long: Literal, takesValue: Bool = false,
+    _ summary: Literal
   ) {
     self.short = short.map { UInt8($0.value) } ?? 0
     self.long = long
@@ -27,7 +25,7 @@ extension Personality {
       FlockOption.all.map {
         ForeignOption(
           $0.short == 0 ? nil : Unicode.Scalar($0.short), $0.long,
-          takesValue: !$0.placeholder.utf8.isEmpty, $0.summary)
+          takesValue: !$0.placeholder.isEmpty, $0.summary)
       } + [ForeignOption("c", "command", takesValue: true, "run a string through $SHELL")]
     case .lockrun:
       [

@@ -1,11 +1,9 @@
-internal import SystemInterface
-
 /// Another lock program that this binary can be: called by that program's name, or by
 /// `swlock as NAME`, it reads that program's command line and keeps that program's contract.
 package enum Personality: CaseIterable {
   case flock, lockrun
 
-  package var name: StaticString {
+  package var name: Literal {
     switch self {
     case .flock: "flock"
     case .lockrun: "lockrun"
@@ -15,8 +13,7 @@ package enum Personality: CaseIterable {
   /// The one that `path` names with its last component.
   init?(called path: ByteString) {
     let name = path.bytes.split(separator: ascii("/"), omittingEmptySubsequences: false).last
-    let called = Self.allCases.first { name?.elementsEqual($0.name.utf8) == true }
-    guard let called else { return nil }
+    guard let name, let called = Self.allCases.first(where: { name == $0.name }) else { return nil }
     self = called
   }
 

@@ -7,20 +7,20 @@ extension HardlinkClaim {
   /// `pid 4711 on HOST`, or `nobody, on HOST`; where only the claim is known, its name.
   var ownerName: Message {
     if host.isEmpty { return "the owner of \(fileName)" }
-    let remark: StaticString = isHostShared ? ", as other hosts are called too" : ""
+    let remark: Literal = isHostShared ? ", as other hosts are called too" : ""
     return process == 0 ? "nobody, on \(host)" : "pid \(process) on \(host)\(remark)"
   }
 
   /// `by pid 4711 on HOST`, or `for nobody, on HOST`.
   var ownerPhrase: Message {
-    let preposition: StaticString = process == 0 && !host.isEmpty ? "for" : "by"
+    let preposition: Literal = process == 0 && !host.isEmpty ? "for" : "by"
     return "\(preposition) \(ownerName)"
   }
 
   /// `by pid 4711 on HOST, which is alive`, or may be; nobody is neither.
   var livingPhrase: Message {
     if process == 0, !host.isEmpty { return ownerPhrase }
-    let verb: StaticString = liveness == .alive ? "is" : "may be"
+    let verb: Literal = liveness == .alive ? "is" : "may be"
     return "\(ownerPhrase), which \(verb) alive"
   }
 
@@ -55,7 +55,7 @@ func spanText(_ span: Span) -> Message {
 }
 
 private func pair(
-  _ large: Int64, _ unit: StaticString, _ small: Int64, _ smallUnit: StaticString
+  _ large: Int64, _ unit: Literal, _ small: Int64, _ smallUnit: Literal
 ) -> Message {
   small == 0 ? "\(large)\(unit)" : "\(large)\(unit) \(small)\(smallUnit)"
 }

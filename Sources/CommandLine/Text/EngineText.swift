@@ -12,7 +12,7 @@ extension EngineEntry {
   }
 
   /// As a row of `status`.
-  fileprivate func append(_ role: StaticString, to text: inout Message) {
+  fileprivate func append(_ role: Literal, to text: inout Message) {
     let age = since.map { max(0, WallTime.now.sinceZero.wholeSeconds - $0) }
     let name: Message =
       switch kind {
@@ -32,7 +32,7 @@ extension EngineEntry {
 
 extension EngineReport {
   func text(_ name: ByteString) -> Message {
-    var text: Message = "\(name)  \(holders.isEmpty ? "free" : "held" as StaticString)\n"
+    var text: Message = "\(name)  \(holders.isEmpty ? "free" : "held" as Literal)\n"
     for holder in holders { holder.append("held by  ", to: &text) }
     for waiter in waiters { waiter.append("waiting  ", to: &text) }
     return text

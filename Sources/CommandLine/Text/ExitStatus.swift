@@ -18,7 +18,7 @@ package enum ExitStatus: Int32, CaseIterable {
   case cannotExecute = 126
   case notFound = 127
 
-  package var summary: StaticString {
+  package var summary: Literal {
     switch self {
     case .done: "Done."
     case .free: "A lock is free, where status --quiet asks."

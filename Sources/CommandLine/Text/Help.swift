@@ -140,7 +140,7 @@ enum Help {
 
   /// `left`, and beside it `summary`, broken between words.
   static func append(
-    left: Message, _ summary: StaticString, column: Int = summaryColumn, to text: inout Message
+    left: Message, _ summary: Literal, column: Int = summaryColumn, to text: inout Message
   ) {
     var line = left
     if line.count > column - 2 {
@@ -148,7 +148,7 @@ enum Help {
       line = Message()
     }
     line.append(spaces: column - line.count)
-    let words = Message(stringLiteral: summary).bytes.split(separator: 0x20)
+    let words = Message(literal: summary).bytes.split(separator: 0x20)
     for word in words {
       if line.count + word.count > width {
         text.append("\(line.trimmed)\n")

@@ -2,7 +2,7 @@
 package enum HelpTopic: CaseIterable, Sendable {
   case modes, exit, durations, json
 
-  package var name: StaticString {
+  package var name: Literal {
     switch self {
     case .modes: "modes"
     case .exit: "exit"
@@ -11,7 +11,7 @@ package enum HelpTopic: CaseIterable, Sendable {
     }
   }
 
-  package var summary: StaticString {
+  package var summary: Literal {
     switch self {
     case .modes: "the kinds of locks, and which of them exclude each other"
     case .exit: "the exit statuses"

@@ -13,7 +13,7 @@ enum JSON {
     private var text: Message = "{"
 
     @inline(never)
-    mutating func add(_ key: StaticString, _ value: Message) {
+    mutating func add(_ key: Literal, _ value: Message) {
       text.append(text.count > 1 ? ",\"" : "\"")
       text.append(text: key)
       text.append("\":")
@@ -22,21 +22,21 @@ enum JSON {
 
     /// Null without a value.
     @inline(never)
-    mutating func add(_ key: StaticString, _ value: Message?) { add(key, value ?? "null") }
+    mutating func add(_ key: Literal, _ value: Message?) { add(key, value ?? "null") }
     @inline(never)
-    mutating func add(_ key: StaticString, _ value: Bool?) {
-      add(key, value.map { Message(stringLiteral: truth($0)) })
+    mutating func add(_ key: Literal, _ value: Bool?) {
+      add(key, value.map { Message(literal: truth($0)) })
     }
     @inline(never)
-    mutating func add(_ key: StaticString, _ value: Int64?) { add(key, value.map { "\($0)" }) }
+    mutating func add(_ key: Literal, _ value: Int64?) { add(key, value.map { "\($0)" }) }
     @inline(never)
-    mutating func add(_ key: StaticString, text: ByteString?) { add(key, text.map { string($0) }) }
-    mutating func add(_ key: StaticString, name: StaticString) {
-      add(key, text: ByteString(stringLiteral: name))
+    mutating func add(_ key: Literal, text: ByteString?) { add(key, text.map { string($0) }) }
+    mutating func add(_ key: Literal, name: Literal) {
+      add(key, text: ByteString(literal: name))
     }
-    mutating func add(_ key: StaticString, _ values: [Message]) { add(key, array(values)) }
+    mutating func add(_ key: Literal, _ values: [Message]) { add(key, array(values)) }
     /// In seconds since the epoch.
-    mutating func add(_ key: StaticString, _ time: WallTime?) {
+    mutating func add(_ key: Literal, _ time: WallTime?) {
       add(key, time?.sinceZero.wholeSeconds)
     }
 
@@ -53,7 +53,7 @@ enum JSON {
     var path: ByteString?
     var mode: ByteString?
     /// Of a claim; otherwise as `isHeld` says.
-    var state: StaticString?
+    var state: Literal?
     var isHeld = false
     var since: WallTime?
     var holders: [Message] = []
@@ -84,7 +84,7 @@ enum JSON {
     }
 
     mutating func add(_ lock: ObservedLock, at path: ByteString?) {
-      if locks.isEmpty { mode = ByteString(stringLiteral: lock.mode.name) }
+      if locks.isEmpty { mode = ByteString(literal: lock.mode.name) }
       let held = LockUser(of: lock, at: path ?? "")?.since
       if since == nil { since = held }
       holders += lock.holders.map { holder($0) }
@@ -134,7 +134,7 @@ enum JSON {
     object.add("host", text: entry.host)
     object.add("user", text: entry.user)
     object.add("command", text: entry.isForeign ? entry.text : entry.command)
-    for name in ["started", "stopped", "alive", "keeps_for", "verified", "took"] as [StaticString] {
+    for name in ["started", "stopped", "alive", "keeps_for", "verified", "took"] as [Literal] {
       object.add(name, nil as Message?)
     }
     object.add("expiry", entry.secondsLeft.map { WallTime.now.sinceZero.wholeSeconds + $0 })
@@ -222,7 +222,7 @@ enum JSON {
     party(claim.liveness == .alive ? ObservedProcess(claim.process) : nil, claim)
   }
 
-  static func truth(_ value: Bool) -> StaticString { value ? "true" : "false" }
+  static func truth(_ value: Bool) -> Literal { value ? "true" : "false" }
 
   static func array(_ values: [Message]) -> Message {
     var array: Message = "["
@@ -234,7 +234,7 @@ enum JSON {
     return array
   }
 
-  static func removal(_ path: ByteString, _ kind: StaticString, isDryRun: Bool) -> Message {
+  static func removal(_ path: ByteString, _ kind: Literal, isDryRun: Bool) -> Message {
     var object = Object()
     object.add("path", text: path)
     object.add("kind", name: kind)
@@ -269,7 +269,7 @@ enum JSON {
     object.add("max_rss", record.usage?.residentKibibytes)
     object.add("pid", record.process)
     let rest =
-      RunRecord.longestLine - object.count - (",\"command\":}\n" as StaticString).utf8.count
+      RunRecord.longestLine - object.count - (",\"command\":}\n" as Literal).utf8.count
     object.add("command", array(record.command.arguments, upTo: rest))
     return "\(object.closed())\n"
   }
@@ -278,7 +278,7 @@ enum JSON {
   private static func array(_ texts: [ByteString], upTo limit: Int) -> Message {
     var strings: [Message] = []
     // Without the brackets, and what only says that there are more.
-    var rest = limit - 2 - (",\"…\"" as StaticString).utf8.count
+    var rest = limit - 2 - (",\"…\"" as Literal).utf8.count
     for (index, text) in texts.enumerated() {
       let string = string(text)
       let isLast = index == texts.count - 1
@@ -298,7 +298,7 @@ enum JSON {
     return whole.count <= limit ? whole : cut(text, upTo: limit)
   }
 
-  private static var lengthOfMark: Int { ("\"…\"" as StaticString).utf8.count }
+  private static var lengthOfMark: Int { ("\"…\"" as Literal).utf8.count }
 
   private static func cut(_ text: ByteString, upTo limit: Int) -> Message {
     var rest = limit - lengthOfMark
@@ -359,7 +359,7 @@ enum JSON {
 }
 
 extension LocksElsewhere {
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .none: "none"
     case .held(.shared): "shared"
@@ -371,7 +371,7 @@ extension LocksElsewhere {
 
 extension HardlinkState {
   /// The name that flufl.lock gives it.
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .unlocked: "unlocked"
     case .ours: "ours"

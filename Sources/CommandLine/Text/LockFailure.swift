@@ -34,7 +34,7 @@ extension Failure {
   /// `unable to VERB PATH: REASON`, of a hardlink lock. A reason of the command's own is better than
   /// what the error says in general.
   static func hardlink(
-    _ verb: StaticString, _ path: ByteString, _ error: LockError, _ reason: Message? = nil
+    _ verb: Literal, _ path: ByteString, _ error: LockError, _ reason: Message? = nil
   ) -> Failure {
     let reason = reason ?? Self.reason(error)
     return Failure(status(error), .unable(to: verb, path, reason))
@@ -136,7 +136,7 @@ extension Failure {
     }
   }
 
-  private static func name(_ obstacle: Obstacle) -> StaticString {
+  private static func name(_ obstacle: Obstacle) -> Literal {
     switch obstacle {
     case .emptyFile: "an empty file, perhaps a lock file of another kind"
     case .otherFile: "a file with other contents"
@@ -180,7 +180,7 @@ extension Failure {
       return Failure(status(error), .unable(to: "run", command, "\(error.text)\(error.hint)"))
     }
     let isMissing = error.errno == .missing || error.errno == .notADirectory
-    let hint: StaticString =
+    let hint: Literal =
       isMissing && CommandWords.isForAShell(command) ? " (a shell command needs -c)" : ""
     return Failure(
       isMissing ? .notFound : .cannotExecute,
@@ -196,7 +196,7 @@ extension Failure {
   /// `unable to VERB PATH: unable to end PROCESS: REASON`. To signal a process that is no child of this one
   /// takes a pidfd: by its number it might be another's.
   static func ending(
-    _ process: Message, _ verb: StaticString, _ path: ByteString, _ error: Errno
+    _ process: Message, _ verb: Literal, _ path: ByteString, _ error: Errno
   ) -> Failure {
     let status: ExitStatus =
       switch error {
@@ -204,7 +204,7 @@ extension Failure {
       case .permissionNotGranted: .notPermitted
       default: .systemCall
       }
-    let call: StaticString = error == .notImplemented ? "pidfd_open: " : ""
+    let call: Literal = error == .notImplemented ? "pidfd_open: " : ""
     return Failure(
       status, .unable(to: verb, path, .unable(to: "end", process, "\(call)\(error.text)")))
   }
@@ -237,7 +237,7 @@ extension LaunchError {
       && (errno == .permissionNotGranted || step == .setpriority && errno == .accessDenied)
   }
 
-  var hint: StaticString { isForLackOfARight ? rootHint : "" }
+  var hint: Literal { isForLackOfARight ? rootHint : "" }
 }
 
 extension LockOptions {

@@ -12,13 +12,13 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
   @inline(__always)
   init(stringLiteral value: StaticString) {
-    self.init(literal: value.cString)
+    self.init(literal: Literal(stringLiteral: value))
   }
 
   @inline(never)
-  private init(literal: UnsafePointer<CChar>) {
+  init(literal: Literal) {
     self.init()
-    append(literal: literal)
+    append(text: literal)
   }
 
   init(stringInterpolation: Interpolation) {
@@ -27,17 +27,17 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
   /// How every message begins that says what could not be done: `unable to VERB SUBJECT: REASON`.
   @inline(never)
-  static func unable(to verb: StaticString, _ subject: Message, _ reason: Message) -> Message {
+  static func unable(to verb: Literal, _ subject: Message, _ reason: Message) -> Message {
     "unable to \(verb) \(subject): \(reason)"
   }
 
   @inline(never)
-  static func unable(to verb: StaticString, _ subject: ByteString, _ reason: Message) -> Message {
+  static func unable(to verb: Literal, _ subject: ByteString, _ reason: Message) -> Message {
     unable(to: verb, "\(subject)", reason)
   }
 
   @inline(never)
-  static func unable(to verb: StaticString, _ reason: Message) -> Message {
+  static func unable(to verb: Literal, _ reason: Message) -> Message {
     "unable to \(verb): \(reason)"
   }
 
@@ -50,10 +50,10 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
 
     @inline(__always)
     mutating func appendLiteral(_ literal: StaticString) {
-      if literal.utf8CodeUnitCount > 0 { message.append(literal: literal.cString) }
+      if literal.utf8CodeUnitCount > 0 { message.append(text: Literal(stringLiteral: literal)) }
     }
     @inline(never)
-    mutating func appendInterpolation(_ text: StaticString) { message.append(text: text) }
+    mutating func appendInterpolation(_ text: Literal) { message.append(text: text) }
     @inline(never)
     mutating func appendInterpolation(_ text: ByteString) { message.append(escaping: text) }
     /// Without escaping, for programs that print what they were given.
@@ -74,13 +74,8 @@ struct Message: ExpressibleByStringInterpolation, Sendable {
     }
   }
 
-  @inline(__always)
-  mutating func append(text: StaticString) { append(literal: text.cString) }
-
   @inline(never)
-  fileprivate mutating func append(literal: UnsafePointer<CChar>) {
-    bytes += UnsafeRawBufferPointer(start: literal, count: strlen(literal))
-  }
+  mutating func append(text: Literal) { bytes += text.utf8 }
 
   @inline(never)
   mutating func append(_ other: Message) {
@@ -112,7 +107,7 @@ extension Message {
   /// shown as they are (bash(1), QUOTING).
   @inline(never)
   fileprivate mutating func append(quoting text: ByteString) {
-    let plain: StaticString = "%+,-./:=@_"
+    let plain: Literal = "%+,-./:=@_"
     let isPlain = text.bytes.allSatisfy { byte in
       isDigit(byte) || UInt8(ascii: "a")...UInt8(ascii: "z") ~= byte | 0x20
         || plain.utf8.contains(byte)

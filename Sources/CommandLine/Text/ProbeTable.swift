@@ -15,7 +15,7 @@ struct ProbedKind {
 
   var name: Message {
     if !mode.kind().countsShared { return "\(mode.name)" }
-    let letter: StaticString = sharing == .shared ? "-s" : "-x"
+    let letter: Literal = sharing == .shared ? "-s" : "-x"
     return "\(mode.name) \(letter)"
   }
 }
@@ -54,7 +54,7 @@ struct ProbeOutcome: Equatable {
   }
 
   /// How it is called where somebody has a lock already.
-  var name: StaticString {
+  var name: Literal {
     switch self {
     case .taken: "both"
     case .busy: "busy"

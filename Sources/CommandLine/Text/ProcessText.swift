@@ -7,7 +7,7 @@ internal import SystemInterface
 extension ObservedProcess {
   /// A variable of the environment that it was started with (/proc/PID/environ), which it may have changed
   /// since; nil where that may not be read.
-  func variable(_ name: StaticString) -> ByteString? {
+  func variable(_ name: Literal) -> ByteString? {
     startingEnvironment.flatMap { Self.variable(name, in: $0) }
   }
 
@@ -17,15 +17,15 @@ extension ObservedProcess {
     return try? FileDescriptor.open(file, O_RDONLY).readAll(limit: 1 << 20)
   }
 
-  static func variable(_ name: StaticString, in text: [UInt8]) -> ByteString? {
+  static func variable(_ name: Literal, in text: [UInt8]) -> ByteString? {
     // Of what begins with a name and `=`, byte by byte: there may be many, of many processes.
     var place = 0
     while place < text.count {
       var end = place
       while end < text.count, text[end] != 0 { end += 1 }
-      let value = place + name.utf8CodeUnitCount + 1
+      let value = place + name.utf8.count + 1
       if value <= end, text[value - 1] == ascii("="),
-        text[place..<(value - 1)].elementsEqual(name.utf8)
+        text[place..<(value - 1)] == name
       {
         return ByteString(text[value..<end])
       }
@@ -52,7 +52,7 @@ extension ObservedProcess {
   }
 
   /// `, stopped`, or nothing: one that is stopped gives nothing back until it goes on.
-  var stopRemark: StaticString { isStopped ? ", stopped" : "" }
+  var stopRemark: Literal { isStopped ? ", stopped" : "" }
 
   /// By a signal, or by whoever traces it.
   var isStopped: Bool { state == ascii("T") || state == ascii("t") }
@@ -103,4 +103,4 @@ func userName(_ user: UInt32?) -> ByteString {
 }
 
 /// What is said to an ordinary user of something that root may do.
-var rootHint: StaticString { geteuid() == 0 ? "" : " (try as root)" }
+var rootHint: Literal { geteuid() == 0 ? "" : " (try as root)" }

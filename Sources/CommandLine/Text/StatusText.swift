@@ -33,7 +33,7 @@ extension PathReport {
       Self.append(["  \(state.first)"] + state.rest, to: &text)
     }
     for waiter in hardlink?.waiters ?? [] {
-      let dead: StaticString = waiter.liveness == .dead ? ", which is dead" : ""
+      let dead: Literal = waiter.liveness == .dead ? ", which is dead" : ""
       text.append("  waiting: \(waiter.ownerName)\(dead)\n")
     }
   }
@@ -71,7 +71,7 @@ extension PathReport {
 // MARK: - Locks of the kernel
 
 extension ObservedLock {
-  private var kind: StaticString { sharing.name }
+  private var kind: Literal { sharing.name }
 
   /// ` bytes 4-5`, ` byte 4`, ` bytes 4-`, or nothing.
   fileprivate var rangePhrase: Message {
@@ -91,7 +91,7 @@ extension ObservedLock {
     let number: Message = count > 1 ? ", \(Int64(count)) times" : ""
     text.append("  \(mode.name), \(kind)\(rangePhrase)\(number)\(timePhrase(path))\n")
     for holder in holders {
-      let unproven: StaticString = holder.isVerified ? "held" : "held?"
+      let unproven: Literal = holder.isVerified ? "held" : "held?"
       holder.process.appendRow(unproven, to: &text)
     }
     if holders.isEmpty {
@@ -103,7 +103,7 @@ extension ObservedLock {
     }
     for waiter in waiters {
       // `waits?` where it is one of several, and not known which.
-      let role: StaticString = waiter.processes.count > 1 ? "waits?" : "waits"
+      let role: Literal = waiter.processes.count > 1 ? "waits?" : "waits"
       for process in waiter.processes { process.appendRow(role, to: &text) }
       if waiter.processes.isEmpty { text.append("    waits    somebody who cannot be seen here\n") }
     }
@@ -121,7 +121,7 @@ extension ObservedLock {
   }
 
   private func appendTableRow(
-    _ process: ObservedProcess?, _ kind: StaticString, _ time: Message, to table: inout Message
+    _ process: ObservedProcess?, _ kind: Literal, _ time: Message, to table: inout Message
   ) {
     var row = Message()
     row.append(process.map { "\($0.identifier)" } ?? "-", width: -8)
@@ -151,7 +151,7 @@ extension ObservedProcess {
   }
 
   /// `    held      4711  root     up 3h 5m  rsync -a /srv/ backup:/srv/`: the age of the process.
-  fileprivate func appendRow(_ role: StaticString, to text: inout Message) {
+  fileprivate func appendRow(_ role: Literal, to text: inout Message) {
     let age = max(.zero, WallTime.now.sinceZero - .seconds(startTime))
     var row: Message = "    "
     row.append("\(role)", width: 6)

@@ -1,8 +1,8 @@
 internal import SystemInterface
 
 /// The one of `candidates` that `word` was probably meant to be.
-func suggestion(for word: ByteString, from candidates: [StaticString]) -> ByteString? {
-  suggestion(for: word, among: candidates.map { ByteString(stringLiteral: $0) })
+func suggestion(for word: ByteString, from candidates: [Literal]) -> ByteString? {
+  suggestion(for: word, among: candidates.map { ByteString(literal: $0) })
 }
 
 /// The same of names that are not known beforehand.

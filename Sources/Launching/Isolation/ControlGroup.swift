@@ -86,7 +86,7 @@ extension ControlGroup {
     for group in groups where group.count == 3 && group[1].isEmpty {
       unified = folder(group[2], mounts, "cgroup2", nil)
     }
-    let controllers: [StaticString] = ["pids", "memory", "cpuacct", "freezer", "name=systemd"]
+    let controllers: [Literal] = ["pids", "memory", "cpuacct", "freezer", "name=systemd"]
     for (index, controller) in controllers.enumerated() {
       if index > 2, unified != nil || !others.isEmpty { break }
       for group in groups where group.count == 3 && has(group[1], controller) {
@@ -101,12 +101,12 @@ extension ControlGroup {
 
   /// `ID PARENT DEVICE ROOT MOUNTPOINT OPTIONS ... - TYPE SOURCE OPTIONS` (proc_pid_mountinfo(5))
   private static func folder(
-    _ group: ArraySlice<UInt8>, _ mounts: [[ArraySlice<UInt8>]], _ type: StaticString,
-    _ controller: StaticString?
+    _ group: ArraySlice<UInt8>, _ mounts: [[ArraySlice<UInt8>]], _ type: Literal,
+    _ controller: Literal?
   ) -> ByteString? {
     for mount in mounts {
       guard let dash = mount.lastIndex(where: { $0.elementsEqual([ascii("-")]) }), dash > 5,
-        mount.count > dash + 3, mount[dash + 1].elementsEqual(type.utf8)
+        mount.count > dash + 3, mount[dash + 1] == type
       else { continue }
       if let controller, !has(mount[dash + 3], controller) { continue }
       let root = ByteString(mount[3])
@@ -122,8 +122,8 @@ extension ControlGroup {
     return nil
   }
 
-  private static func has(_ list: ArraySlice<UInt8>, _ word: StaticString) -> Bool {
-    list.split(separator: ascii(",")).contains { $0.elementsEqual(word.utf8) }
+  private static func has(_ list: ArraySlice<UInt8>, _ word: Literal) -> Bool {
+    list.split(separator: ascii(",")).contains { $0 == word }
   }
 
   private static func lines(_ path: ByteString, _ separator: Unicode.Scalar) -> [[ArraySlice<
@@ -270,8 +270,8 @@ extension ControlGroup {
   }
 
   /// The number in the line that begins with `key`.
-  private static func number(after key: StaticString, in text: [UInt8]) -> Int64? {
-    for line in text.split(separator: ascii("\n")) where line.starts(with: key.utf8) {
+  private static func number(after key: Literal, in text: [UInt8]) -> Int64? {
+    for line in text.split(separator: ascii("\n")) where line.hasPrefix(key) {
       var number: Int64 = 0
       for digit in line.dropFirst(key.utf8.count) {
         guard digit >= ascii("0"), digit <= ascii("9") else { return nil }

@@ -16,7 +16,7 @@ package struct Namespaces: Equatable, Sendable {
     case ipc = 0x0800_0000
     case uts = 0x0400_0000
 
-    package var name: StaticString {
+    package var name: Literal {
       switch self {
       case .user: "user"
       case .mount: "mount"

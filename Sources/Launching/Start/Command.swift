@@ -95,7 +95,7 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   /// What is set up in them.
   case userMap, propagation, mountProc, setHostName, loopback, namespaceInit
 
-  package var name: StaticString {
+  package var name: Literal {
     switch self {
     case .clone: "clone"
     case .setpgid: "setpgid"

@@ -45,7 +45,7 @@ func procIsOurs() throws(Errno) -> Bool {
   let file = try FileDescriptor.open("/proc/self/status", O_RDONLY)
   let text = try file.readAll(limit: 1 << 16)
   for line in text.split(separator: ascii("\n"))
-  where line.starts(with: ("NSpid:" as StaticString).utf8) {
+  where line.hasPrefix("NSpid:") {
     return line.split(separator: ascii("\t")).count == 2
   }
   return true

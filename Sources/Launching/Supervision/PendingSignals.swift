@@ -17,8 +17,8 @@ package func isKept(_ process: Int32, from signals: [Int32]) -> Bool? {
   return signals.contains { (pending & ~blocked) >> UInt64($0 - 1) & 1 == 1 }
 }
 
-private func mask(_ line: ArraySlice<UInt8>, _ key: StaticString) -> UInt64? {
-  guard line.starts(with: key.utf8) else { return nil }
+private func mask(_ line: ArraySlice<UInt8>, _ key: Literal) -> UInt64? {
+  guard line.hasPrefix(key) else { return nil }
   return line.dropFirst(key.utf8.count).reduce(0) { mask, digit in
     mask << 4 | UInt64(digit < ascii("a") ? digit &- ascii("0") : digit &- ascii("a") &+ 10)
   }

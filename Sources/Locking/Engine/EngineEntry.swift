@@ -90,7 +90,7 @@ package func engineInformation(
   process: Int32, user: ByteString, command: ByteString
 ) -> ByteString {
   var text: [UInt8] = []
-  func add(_ name: StaticString, _ value: ByteString) {
+  func add(_ name: Literal, _ value: ByteString) {
     text += name.utf8
     text += value.escapedForEngines.bytes
   }

@@ -15,7 +15,7 @@ struct EngineNews {
   let event: Event
   private let rest: ArraySlice<UInt8>
 
-  private static let words: [StaticString] = [
+  private static let words: [Literal] = [
     "waiting", "held", "until", "end", "lost", "busy", "failed", "released", "lock", "done",
   ]
 
@@ -28,7 +28,7 @@ struct EngineNews {
   init?(line: ArraySlice<UInt8>) {
     var rest: ArraySlice<UInt8>? = line
     let word = ArraySlice.takeField(of: &rest, before: ascii(" ")) ?? []
-    guard let place = Self.words.firstIndex(where: { word.elementsEqual($0.utf8) }),
+    guard let place = Self.words.firstIndex(where: { word == $0 }),
       let event = Event(rawValue: UInt8(truncatingIfNeeded: place))
     else { return nil }
     self.event = event
@@ -105,15 +105,15 @@ extension ByteString {
   fileprivate var isVariable: Bool {
     let name = bytes.prefix { $0 != ascii("=") }
     return !name.isEmpty && name.count < count && !isDigit(name[name.startIndex])
-      && !name.starts(with: ("SWLOCK_" as StaticString).utf8)
-      && !name.starts(with: ("LD_" as StaticString).utf8)
-      && !Self.decisive.contains { name.elementsEqual($0.utf8) }
+      && !name.hasPrefix("SWLOCK_")
+      && !name.hasPrefix("LD_")
+      && !Self.decisive.contains { name == $0 }
       && name.allSatisfy {
         isDigit($0) || ($0 | 0x20) &- ascii("a") < 26 || $0 == ascii("_")
       }
   }
 
-  private static let decisive: [StaticString] = ["PATH", "IFS", "ENV", "BASH_ENV", "SHELL"]
+  private static let decisive: [Literal] = ["PATH", "IFS", "ENV", "BASH_ENV", "SHELL"]
 
   /// As a word of a line, or a part of one.
   package var escapedForEngines: ByteString {

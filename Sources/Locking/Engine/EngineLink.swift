@@ -153,7 +153,7 @@ package final class EngineLink {
   func sayRelease() -> Bool {
     if hasSaidRelease { return true }
     hasSaidRelease = true
-    var word = Array(("release\n" as StaticString).utf8)
+    var word = Array(("release\n" as Literal).utf8)
     // A socket that is full belongs to an engine that does not read.
     let flags = Int32(MSG_NOSIGNAL) | Int32(MSG_DONTWAIT)
     return (try? retryingOnInterrupt { send(socket.number, &word, word.count, flags) })

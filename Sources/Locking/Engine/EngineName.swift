@@ -34,7 +34,7 @@ package struct EngineTerms: Sendable {
 }
 
 /// What engines are told by, and commands are not to see.
-package let secretEngineVariables: [StaticString] = ["ETCDCTL_USER", "ETCDCTL_PASSWORD"]
+package let secretEngineVariables: [Literal] = ["ETCDCTL_USER", "ETCDCTL_PASSWORD"]
 
 extension LockRequest {
   /// The engine that was started for a lock which one takes. It is a part of the kind: requests are copied in many

@@ -19,21 +19,21 @@ struct LockTableEntry: Equatable {
     guard scanner.unsigned() != nil, scanner.skip(ascii(":")) else { return nil }
     let spaces = scanner.skipSpaces()
     var kind = scanner.word()
-    if kind.elementsEqual(Self.arrow.utf8) {
+    if kind == "->" {
       depth = max(1, spaces)
       kind = scanner.word()
     } else {
       depth = 0
     }
-    guard let mode = KernelMode.allCases.first(where: { kind.elementsEqual($0.tableName.utf8) })
+    guard let mode = KernelMode.allCases.first(where: { kind == $0.tableName })
     else { return nil }
     self.mode = mode
     _ = scanner.word()  // ADVISORY
 
     let type = scanner.word()
-    if type.elementsEqual(Self.write.utf8) {
+    if type == "WRITE" {
       sharing = .exclusive
-    } else if type.elementsEqual(Self.read.utf8) {
+    } else if type == "READ" {
       sharing = .shared
     } else {
       return nil
@@ -53,9 +53,6 @@ struct LockTableEntry: Equatable {
   }
 
   private static let unnamed: Int32 = -1
-  private static let arrow: StaticString = "->"
-  private static let write: StaticString = "WRITE"
-  private static let read: StaticString = "READ"
 
   /// `START END`, where END is the last byte of it or `EOF`.
   private static func range(_ scanner: inout ByteScanner) -> ByteRange? {
@@ -64,8 +61,7 @@ struct LockTableEntry: Equatable {
       scanner.skipSpaces() > 0
     else { return nil }
     guard let end = scanner.unsigned() else {
-      let text: StaticString = "EOF"
-      return scanner.word().elementsEqual(text.utf8) ? ByteRange(start: start, length: 0) : nil
+      return scanner.word() == "EOF" ? ByteRange(start: start, length: 0) : nil
     }
     guard let last = Int64(exactly: end), last >= start else { return nil }
     return ByteRange(start: start, length: last - start == Int64.max ? 0 : last - start + 1)

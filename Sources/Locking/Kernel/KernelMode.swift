@@ -23,7 +23,7 @@ public enum KernelMode: Equatable, Sendable, CaseIterable {
   package var namesLocker: Bool { self != .ofd }
 
   /// What /proc/locks calls it (proc(5)).
-  var tableName: StaticString {
+  var tableName: Literal {
     switch self {
     case .flock: "FLOCK"
     case .posix: "POSIX"

@@ -67,8 +67,7 @@ package struct SharedFileSystem {
   func leaseTime() throws(LockError) -> Span? {
     guard isNFS else { return nil }
     let mount = try mount()
-    let version: StaticString = "nfs4"
-    guard mount.type.elementsEqual(version.utf8) else { return nil }
+    guard mount.type == "nfs4" else { return nil }
     let statistics = try MountTable.read("/proc/self/mountstats")
     guard let time = mount.leaseTime(inStatistics: statistics) else {
       throw .system(.mountTable, .missing)
@@ -99,11 +98,11 @@ struct MountTable {
     /// As far as it is known. A FUSE file system may pass locks on to its server or not, and the
     /// table does not tell; these are known not to.
     var keepsFlockToItself: Bool {
-      MountTable.local.contains { type.elementsEqual($0.utf8) }
+      MountTable.local.contains { type == $0 }
         || hasOption(in: MountTable.flockStaysHere)
     }
 
-    var isNFSBefore4: Bool { type.elementsEqual(("nfs" as StaticString).utf8) }
+    var isNFSBefore4: Bool { type == "nfs" }
 
     var keepsRecordLocksToItself: Bool { hasOption(in: MountTable.recordLocksStayHere) }
 
@@ -130,22 +129,22 @@ struct MountTable {
       return time
     }
 
-    private func hasOption(in options: [StaticString]) -> Bool {
+    private func hasOption(in options: [Literal]) -> Bool {
       superOptions.split(separator: ascii(",")).contains { option in
-        options.contains { option.elementsEqual($0.utf8) }
+        options.contains { option == $0 }
       }
     }
   }
 
-  private static let local: [StaticString] = [
+  private static let local: [Literal] = [
     "9p", "virtiofs", "vboxsf", "vmhgfs", "fuse.vmhgfs-fuse", "fuse.sshfs", "fuse.bindfs",
     "fuse.rclone", "fuse.s3fs", "fuse.gcsfuse", "fuse.curlftpfs",
   ]
   /// nfs(5): nolock, local_lock; mount.cifs(8): nobrl.
-  private static let flockStaysHere: [StaticString] = [
+  private static let flockStaysHere: [Literal] = [
     "nolock", "local_lock=all", "local_lock=flock", "nobrl",
   ]
-  private static let recordLocksStayHere: [StaticString] = [
+  private static let recordLocksStayHere: [Literal] = [
     "nolock", "local_lock=all", "local_lock=posix", "nobrl",
   ]
 
