@@ -76,13 +76,13 @@ static inline int csystem_set_io_priority(int class, int level) {
   return (int)syscall(SYS_ioprio_set, 1, 0, class << 13 | level);
 }
 static inline int csystem_set_limit(int resource, rlim_t soft, rlim_t hard) {
-  struct rlimit limit = {soft, hard};
-  return setrlimit(resource, &limit);
+  uint64_t limit[2] = {soft, hard};
+  return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
 }
 static inline int csystem_get_limit(int resource, rlim_t *soft, rlim_t *hard) {
-  struct rlimit limit;
-  if (getrlimit(resource, &limit) != 0) return -1;
-  *soft = limit.rlim_cur, *hard = limit.rlim_max;
+  uint64_t limit[2];
+  if (syscall(SYS_prlimit64, 0, resource, NULL, limit) != 0) return -1;
+  *soft = limit[0], *hard = limit[1];
   return 0;
 }
 
