@@ -40,22 +40,24 @@ GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlo
 
 # The shipped binary: Embedded Swift, static, on libc alone. All sources are one module there: as several,
 # each of them has the code of those below generated again. What they import of each other is an empty module
-# then. One section a function lets the linker drop the others, and those that are equal to another one.
-# Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
+# then. Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
 # run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
-# call empty functions there, and LLVM's merging of functions, which leads through jumps without a name, on pages
-# of their own; the linker merges those that are equal. Little is inlined but what is smaller then, neither into
-# the large functions of Swift nor by LLVM, which is to see all of it at once; a function has one trap, not
-# one for each check that leads there, and is not made anew for each closure that it is called with.
+# call empty functions there, and Swift's merging of functions, which leads through jumps without a name, on pages
+# of their own; the linker merges those that are equal. Little is inlined but what is smaller then: neither into the large functions of
+# Swift, nor is the way in which an array grows (append) into who appends. A function has one trap, not
+# one for each check that leads there, and is not made anew for each closure that it is called with; a loop is not
+# turned round, and what is released is so at the end of its scope rather than on each of the ways there.
+# The linker is handed LLVM's intermediate code.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))
 EMBEDDED = -swift-version 6 -wmo -Osize -parse-as-library -package-name swlock -warnings-as-errors \
 	-enable-upcoming-feature ExistentialAny -enable-upcoming-feature InternalImportsByDefault \
 	-enable-upcoming-feature MemberImportVisibility -enable-experimental-feature Embedded \
-	-enforce-exclusivity=unchecked -Xfrontend -function-sections -Xfrontend -disable-incremental-llvm-codegen \
-	-Xfrontend -disable-llvm-merge-functions-pass -Xfrontend -mergeable-traps -Xllvm -inline-threshold=0 \
-	-Xllvm -sil-inline-overall-caller-block-limit=0 -Xllvm -sil-disable-pass=closure-specialize \
+	-enforce-exclusivity=unchecked -Xfrontend -disable-incremental-llvm-codegen -Xfrontend -mergeable-traps \
+	-Xfrontend -disable-llvm-merge-functions-pass -lto=llvm-full \
+	$(addprefix -Xllvm ,-inline-threshold=0 -sil-inline-overall-caller-block-limit=0 -sil-inline-removed-call-benefit=8 \
+		-sil-inline-never-functions=6append $(addprefix -sil-disable-pass=,closure-specialize loop-rotate retain-sinking)) \
 	-Xfrontend -entry-point-function-name -Xfrontend swlock_main \
 	$(SWIFT_TARGET) $(addprefix -Xcc ,$(SYSROOT) $(TARGET)) -Xcc -DSWLOCK_STATIC -Xcc -fmodule-map-file=$(CURDIR)/Sources/CSystem/module.modulemap
 OBJECTS := .build-embedded/$(LIBC)$(CROSS:%=-%)
@@ -93,10 +95,18 @@ OBJCOPY := $(TOOLCHAIN)llvm-objcopy
 endif
 # What the plain paths use stands side by side, on few pages; so do the headers, constants and data. Constants and
 # code are one segment, so that the kernel maps what is around a page of either at once, and the data begin a page.
+# Each function is a section, so that what nobody calls is dropped, and what is equal to another one is that one.
 LINK = $(TARGET) $(BEFORE) -static -fuse-ld=lld -Wl,--gc-sections -Wl,--allow-multiple-definition -Wl,--no-eh-frame-hdr \
 	-Wl,--icf=all -Wl,-z,separate-loadable-segments -Wl,--no-rosegment -Wl,-z,norelro -Wl,-O2 \
 	-Wl,--symbol-ordering-file=scripts/functions.order \
-	-Wl,--no-warn-symbol-ordering $(OBJECTS)/*.o $(AFTER)
+	-Wl,--no-warn-symbol-ordering $(SMALL) $(OBJECTS)/*.o $(AFTER)
+# Only the linker knows that nobody else calls a function. So it is the one who makes code of it all, for size: a
+# function with one caller is part of that, as long as its own size (-14000) is no reason against it; one with several
+# saves just the registers that its callers have something in (ipra); the same few instructions in several places
+# become a function (outliner); and a constant is loaded where it is needed, not before a loop.
+SMALL = -Wl,--lto-O2 '-Wl,--lto-newpm-passes=default<Oz>' \
+	$(addprefix -Wl$(COMMA)-mllvm$(COMMA),-inline-threshold=-14000 -enable-ipra -enable-machine-outliner=always -disable-machine-licm)
+COMMA := ,
 
 # The engine for etcd, Embedded Swift as well, since ordinary Swift would take twice the memory; but linked
 # dynamically, with the system's libcurl. `make etcd` alone needs that, and protobuf-c; protobuf-c is in the program.
@@ -136,10 +146,10 @@ $(BUILD)/$(LIBC)/swlock: $(SOURCES) scripts/functions.order Makefile
 			$(OBJECTS)/empty/Empty.swift || exit; \
 	done
 	for file in $(notdir $(wildcard Sources/CSystem/*.c)); do \
-		$(TOOLCHAIN)clang $(SYSROOT) $(TARGET) -Os -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
+		$(TOOLCHAIN)clang $(SYSROOT) $(TARGET) -Oz -fno-pic -ffunction-sections -fdata-sections -DSWLOCK_STATIC -ISources/CSystem/include \
 			-c Sources/CSystem/$$file -o $(OBJECTS)/$$file.o || exit; \
 	done
-	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -module-name swlock -Iempty -c $(SHIPPED:%=../../%)
+	cd $(OBJECTS) && $(TOOLCHAIN)swiftc $(EMBEDDED) -module-name swlock -Iempty -o swlock.o -c $(SHIPPED:%=../../%)
 	$(TOOLCHAIN)clang $(LINK) -Wl,-s -o $@.new
 	$(OBJCOPY) --remove-section=.eh_frame --remove-section=.comment --remove-section=.swift_modhash $@.new
 	mv $@.new $@
