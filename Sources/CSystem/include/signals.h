@@ -11,12 +11,18 @@ static inline int csystem_set_handler(int signal, csystem_signal_handler handler
   return sigaction(signal, &action, NULL);
 }
 static inline int csystem_signal_count(void) { return _NSIG; }
-// Sets any signal to SIG_DFL: the system call itself, since glibc's sigaction(2) refuses 32 and 33,
-// which its own posix_spawn(3) leaves ignored in what it starts. The kernel's structure is all zeros.
-static inline int csystem_reset_signal(int signal) {
-  static const unsigned long action[8];
+// Of any signal: the system call itself, since glibc's sigaction(2) refuses 32 and 33, which its own posix_spawn(3)
+// leaves ignored in what it starts. The kernel's structure begins with the handler.
+static inline int csystem_set_disposition(int signal, csystem_signal_handler disposition) {
+  const unsigned long action[8] = {(unsigned long)disposition};
   return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
 }
+static inline csystem_signal_handler csystem_disposition(int signal) {
+  unsigned long action[8] = {0};
+  syscall(SYS_rt_sigaction, signal, NULL, action, _NSIG / 8);
+  return (csystem_signal_handler)action[0];
+}
+static inline int csystem_reset_signal(int signal) { return csystem_set_disposition(signal, SIG_DFL); }
 
 static inline pid_t csystem_thread(void) { return (pid_t)syscall(SYS_gettid); }
 // To the calling thread: not pthread_kill(3), which may not know its number after a clone(2).
@@ -43,15 +49,13 @@ static inline int csystem_signal_input(int descriptor, int signal) {
 static inline int csystem_is_of_input(const siginfo_t *information) {
   return information->si_code != SI_TIMER;
 }
-static inline int csystem_is_ignored(int signal) {
-  struct sigaction action;
-  return sigaction(signal, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
-}
+static inline int csystem_is_ignored(int signal) { return csystem_disposition(signal) == SIG_IGN; }
 static inline int csystem_has_handler(int signal) {
-  struct sigaction action;
-  return sigaction(signal, NULL, &action) == 0 && action.sa_handler != SIG_IGN &&
-         action.sa_handler != SIG_DFL;
+  csystem_signal_handler disposition = csystem_disposition(signal);
+  return disposition != SIG_IGN && disposition != SIG_DFL;
 }
+// Only SIG_DFL and SIG_IGN: with a handler the kernel wants to know how it returns.
+static inline void csystem_ignore_again(int signal) { csystem_set_disposition(signal, SIG_IGN); }
 
 static inline int csystem_signal_descriptor(const sigset_t *signals) {
   return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);

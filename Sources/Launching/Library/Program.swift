@@ -207,6 +207,10 @@
 
     /// Becomes the program (execve(2)): returns only if that fails.
     ///
+    /// Then this process has its standard descriptors, its signal mask and what it does with each signal as before, and
+    /// its handlers were there all the time. What else it was to have for the program (its folder, user, limits, namespaces
+    /// and so on) it keeps, and its descriptors are closed by its next exec.
+    ///
     /// - Parameter input: where it reads from.
     public func replaceProcess(input: Input = .null) throws(LaunchError) -> Never {
       let files = try Files(input, .inherited, .inherited)

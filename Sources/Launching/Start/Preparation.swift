@@ -23,6 +23,10 @@ struct Preparation {
   /// Where the init of a pid namespace reports; nil: the command has none.
   var initLink: Int32?
   private(set) var error: LaunchError?
+  private var isChild = false
+  /// What this process, which is no child, did with signals: the mask that is replaced, and those that were ignored.
+  private var replacedMask: SignalSet.Mask?
+  private var ignored: [Int32] = []
 
   init(_ command: Command) {
     arguments = command.arguments.address
@@ -49,9 +53,16 @@ struct Preparation {
       if setpgid(0, 0) != 0 { return fail(.setpgid) }
       if let terminal { tcsetpgrp(terminal, getpid()) }
     }
+    isChild = true
     if signals == .inherited { dropHandlers() }
     becomeInPlace(keeping: report)
     return 1
+  }
+
+  /// After an exec that failed.
+  func restoreSignals() {
+    for signal in ignored { csystem_ignore_again(signal) }
+    _ = try? replacedMask?.becomeMask()
   }
 
   mutating func becomeInPlace(keeping report: Int32? = nil) {
@@ -134,14 +145,26 @@ struct Preparation {
     }
   }
 
-  private func setSignals() -> Bool {
-    if signals == .inherited { return (try? inheritedMask.becomeMask()) != nil }
+  /// Handlers of this process itself are left to the exec, which ends them: if there is none, the process lives on, and
+  /// its other threads meanwhile.
+  private mutating func setSignals() -> Bool {
+    if signals == .inherited { return becomeMask(inheritedMask) }
     for signal in 1..<csystem_signal_count() {
       if signal == SIGKILL || signal == SIGSTOP { continue }
       if signal == SIGHUP, csystem_is_ignored(signal) != 0 { continue }
+      if !isChild {
+        if csystem_is_ignored(signal) == 0 { continue }
+        ignored.append(signal)
+      }
       csystem_reset_signal(signal)
     }
-    return (try? SignalSet().becomeMask()) != nil
+    return becomeMask(SignalSet())
+  }
+
+  private mutating func becomeMask(_ mask: SignalSet) -> Bool {
+    guard let replaced = try? mask.becomeMask() else { return false }
+    if !isChild { replacedMask = replaced }
+    return true
   }
 
   private mutating func fail(_ step: LaunchStep) -> Int32 {

@@ -107,6 +107,18 @@ package func replaceProcess(with command: Command) -> LaunchError {
       }
     }
   #endif
+  #if !hasFeature(Embedded)
+    let kept: KeptDescriptors
+    do throws(LaunchError) {
+      kept = try KeptDescriptors(0..<Int32(command.standardDescriptors.count))
+    } catch {
+      return error
+    }
+  #endif
   withExtendedLifetime(command) { preparation.becomeInPlace() }
+  preparation.restoreSignals()
+  #if !hasFeature(Embedded)
+    kept.restore()
+  #endif
   return preparation.error ?? LaunchError(step: .exec, errno: .invalid)
 }

@@ -228,6 +228,43 @@ import Testing
     #expect(csystem_fcntl(pipe.reading.number, F_GETFD, 0) == FD_CLOEXEC)
   }
 
+  /// The other threads of this process may need them just then, and are served with them afterwards.
+  @Test func afterAnExecThatFailedSignalsAndStandardDescriptorsAreAsBefore() throws {
+    let child = try Forked.start { found in
+      let standardInput = try FileStatus(of: STDIN_FILENO).identity
+      csystem_set_handler(SIGUSR1) { _ in }
+      csystem_ignore(SIGUSR2)
+      try SignalSet([SIGWINCH]).becomeMask()
+      for program in ["/missing", "/"] {
+        do throws(LaunchError) {
+          try Program(program).replaceProcess()
+        } catch {
+          if error.step != .exec { found.add("\(program): \(error)") }
+        }
+        raise(SIGUSR1)
+        raise(SIGUSR2)
+        if csystem_has_handler(SIGUSR1) == 0 { found.add("no handler") }
+        if csystem_is_ignored(SIGUSR2) == 0 { found.add("no longer ignored") }
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        if !status.contains("SigBlk:\t0000000008000000") { found.add("other mask") }
+        if try FileStatus(of: STDIN_FILENO).identity != standardInput { found.add("other input") }
+      }
+    }
+    try child.finish()
+  }
+
+  /// What is ignored or blocked here is not in the program.
+  @Test func whatBecomesTheProgramHasDefaultSignals() throws {
+    let child = try Forked.start { found in
+      csystem_set_handler(SIGUSR1) { _ in }
+      csystem_ignore(SIGUSR2)
+      try SignalSet([SIGWINCH]).becomeMask()
+      let program = shell("! grep -E 'Sig(Blk|Ign):.*[1-9a-f]' /proc/self/status")
+      do { try program.replaceProcess() } catch { found.add("\(error)") }
+    }
+    try child.finish()
+  }
+
   @Test func itReadsAndWritesWhereItIsTold() async throws {
     let folder = try folder()
     defer { try? FileManager.default.removeItem(atPath: folder) }
