@@ -43,11 +43,10 @@ GENERATED := $(MAN) completions/swlock.bash completions/_swlock completions/swlo
 # then. Nothing here is ever unwound, so the tables for that are left out. So are the compiler's hashes for its next
 # run: they would differ with the folder of the sources. So are the checks for exclusive access at run time, which
 # call empty functions there, and Swift's merging of functions, which leads through jumps without a name, on pages
-# of their own; the linker merges those that are equal. Little is inlined but what is smaller then: neither into the large functions of
-# Swift, nor is the way in which an array grows (append) into who appends. A function has one trap, not
-# one for each check that leads there, and is not made anew for each closure that it is called with; a loop is not
-# turned round, and what is released is so at the end of its scope rather than on each of the ways there.
-# The linker is handed LLVM's intermediate code.
+# of their own; the linker merges those that are equal. Little is inlined but what is smaller then, neither into
+# the large functions of Swift, nor the growth of an array (append) into who appends. A function has one trap, not
+# one for each check that leads there, and is not made anew for each closure that it is called with; loops and
+# releases stay where the source has them. The linker is handed LLVM's intermediate code.
 MODULES := SystemInterface Locking Launching CommandLine
 SHIPPED := $(sort $(shell find $(MODULES:%=Sources/%) Sources/swlock -name '*.swift'))
 TOOLCHAIN := $(dir $(realpath $(shell command -v $(SWIFT))))

@@ -12,7 +12,8 @@ static inline int csystem_set_handler(int signal, csystem_signal_handler handler
 }
 static inline int csystem_signal_count(void) { return _NSIG; }
 // Of any signal: the system call itself, since glibc's sigaction(2) refuses 32 and 33, which its own posix_spawn(3)
-// leaves ignored in what it starts. The kernel's structure begins with the handler.
+// leaves ignored in what it starts. The kernel's structure begins with the handler, and has zeros behind SIG_DFL and
+// SIG_IGN.
 static inline int csystem_set_disposition(int signal, csystem_signal_handler disposition) {
   const unsigned long action[8] = {(unsigned long)disposition};
   return (int)syscall(SYS_rt_sigaction, signal, action, NULL, _NSIG / 8);
@@ -36,7 +37,7 @@ static inline int csystem_signal_thread_unless_pending(int signal, int other) {
   sigpending(&pending);
   return !sigismember(&pending, other) && syscall(SYS_tgkill, process, thread, signal) == 0;
 }
-static inline int csystem_ignore(int signal) { return csystem_set_handler(signal, SIG_IGN); }
+static inline int csystem_ignore(int signal) { return csystem_set_disposition(signal, SIG_IGN); }
 // Has the calling process get `signal` whenever there is something new to be read (F_SETSIG, fcntl(2)).
 static inline int csystem_signal_input(int descriptor, int signal) {
   int flags = fcntl(descriptor, F_GETFL);
@@ -54,8 +55,6 @@ static inline int csystem_has_handler(int signal) {
   csystem_signal_handler disposition = csystem_disposition(signal);
   return disposition != SIG_IGN && disposition != SIG_DFL;
 }
-// Only SIG_DFL and SIG_IGN: with a handler the kernel wants to know how it returns.
-static inline void csystem_ignore_again(int signal) { csystem_set_disposition(signal, SIG_IGN); }
 
 static inline int csystem_signal_descriptor(const sigset_t *signals) {
   return signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);

@@ -61,7 +61,7 @@ struct Preparation {
 
   /// After an exec that failed.
   func restoreSignals() {
-    for signal in ignored { csystem_ignore_again(signal) }
+    for signal in ignored { csystem_ignore(signal) }
     _ = try? replacedMask?.becomeMask()
   }
 
