@@ -79,6 +79,7 @@ extension LockName {
   /// Of a file that is still there as it was seen. One that has lost a name since may have been a claim whose
   /// lock was released meanwhile: that is looked at again.
   private func refusal(_ name: ByteString, _ seen: FileStatus) -> LockError {
+    try? outwaitChanges()
     let status = try? self.status(of: name)
     let isSame = status?.identity == seen.identity && status?.linkCount == seen.linkCount
     return isSame ? .refused(.notAClaim(Obstacle(seen))) : .system(.open, .staleHandle)

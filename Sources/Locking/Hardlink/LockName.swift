@@ -75,6 +75,16 @@ extension LockName {
     return try FileStatus(of: descriptor)
   }
 
+  /// Returns once the changes of the folder that are under way have been made.
+  ///
+  /// The kernel makes each under the folder's lock, but not at once: in unlink(2) the file's link count falls before
+  /// the name is gone, and both can be seen without the lock. A lookup of a name that is in no cache takes it
+  /// (i_rwsem), on the server as well.
+  func outwaitChanges() throws(LockError) {
+    let token = try step(.stat) { () throws(Errno) in try randomToken() }
+    _ = try? folder.status(of: "." + base + ".swlock-none-" + token)
+  }
+
   /// Whether the folder was removed, and every lock in it.
   var isGone: Bool {
     do throws(Errno) {

@@ -3,17 +3,26 @@ extension LockName {
   ///
   /// - Throws: `lost` where that is no longer so.
   func releasePortage(
-    _ placeholder: ByteString, _ identity: FileIdentity, removesFile: Bool
+    _ placeholder: Placeholder, _ identity: FileIdentity, removesFile: Bool
   ) throws(LockError) {
-    let status = try? self.status(of: placeholder)
+    let status = try? self.status(of: placeholder.fileName)
     guard status?.identity == identity else { throw .lost }
     // While the lock is held nobody else may remove L, and nobody wins a link to the old one after.
     if removesFile, let file = try? self.status(of: base), file.identity == identity,
       file.isEmptyFile
     {
-      try? folder.unlink(base)
+      removeFile(as: placeholder)
     }
-    try unlinkOwn(placeholder)
+    try unlinkOwn(placeholder.fileName)
+  }
+
+  /// Takes L away first, and only then a link from its file: others count the links and look at L, and in
+  /// unlink(2) the count falls before the name is gone.
+  private func removeFile(as placeholder: Placeholder) {
+    guard let token = try? randomToken() else { return }
+    let aside = placeholder.aside(token)
+    try? folder.rename(base, to: aside)
+    try? folder.unlink(aside)
   }
 
   /// Removes a file that nobody else removes. "Not there" may mean that the reply to a first attempt was

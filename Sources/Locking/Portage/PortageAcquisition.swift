@@ -123,20 +123,28 @@ struct PortageAcquisition {
       default: throw .system(.link, error)
       }
     }
-    guard let now = try lock.fileStatus(), let ours = try? lock.status(of: own.fileName)
-    else {
+    do throws(LockError) {
+      if let identity = try identityIfWon() {
+        return PortageHold(lock, own, identity, removesFile: request.removesFile)
+      }
+    } catch {
       try? lock.folder.unlink(own.fileName)
-      return nil
-    }
-    // L's count may be one that the file system has kept from before; the placeholder's cannot.
-    let linkCount = max(now.linkCount, ours.linkCount)
-    if now.identity == ours.identity, linkCount == 2 {
-      return PortageHold(lock, own, now.identity, removesFile: request.removesFile)
+      throw error
     }
     try? lock.folder.unlink(own.fileName)
-    // With our own link there are two at least; where that is not counted nobody ever holds anything.
-    if now.identity == ours.identity, linkCount < 2 { throw .unsupported(.noHardLinks) }
     return nil
+  }
+
+  /// L's, if our placeholder is the only other link to it.
+  private func identityIfWon() throws(LockError) -> FileIdentity? {
+    // Not L's count: that may be one that the file system has kept from before.
+    guard let ours = try? lock.status(of: own.fileName) else { return nil }
+    // It falls before the name is gone: the other link may be that of somebody who is removing L.
+    try lock.outwaitChanges()
+    guard try lock.fileStatus()?.identity == ours.identity else { return nil }
+    // With our own link there are two at least; where that is not counted nobody ever holds anything.
+    if ours.linkCount < 2 { throw .unsupported(.noHardLinks) }
+    return ours.linkCount == 2 ? ours.identity : nil
   }
 
   /// A placeholder of our own name that does not hold L: a process with our number left it.

@@ -4,7 +4,7 @@ internal import CSystem
 /// it, a placeholder `.BASE.hardlock-HOST-PID`. It has no lifetime.
 final class PortageHold: Hold {
   private let lock: LockName
-  private let placeholder: ByteString
+  private let placeholder: Placeholder
   private let identity: FileIdentity
   private let removesFile: Bool
   private let process = getpid()
@@ -14,7 +14,7 @@ final class PortageHold: Hold {
     _ lock: LockName, _ placeholder: Placeholder, _ identity: FileIdentity, removesFile: Bool
   ) {
     self.lock = lock
-    self.placeholder = placeholder.fileName
+    self.placeholder = placeholder
     self.identity = identity
     self.removesFile = removesFile
   }
@@ -25,7 +25,7 @@ final class PortageHold: Hold {
 
   var path: ByteString { lock.path }
 
-  var isBroken: Bool { (try? lock.status(of: placeholder))?.identity != identity }
+  var isBroken: Bool { (try? lock.status(of: placeholder.fileName))?.identity != identity }
 
   func release() throws(LockError) {
     if !isHeld || process != getpid() { throw .notHeld }

@@ -5,8 +5,7 @@ final class PortageLocation: HardlinkLocation {
   override func release(of owner: LockOwner?) throws(LockError) {
     guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
     if owner != nil, try !held.placeholder.isOf(judge(for: owner).claimant) { throw .notHeld }
-    try lock.releasePortage(
-      held.placeholder.fileName, held.status.identity, removesFile: false)
+    try lock.releasePortage(held.placeholder, held.status.identity, removesFile: false)
   }
 
   override func report(for owner: LockOwner?) throws(LockError) -> HardlinkReport {

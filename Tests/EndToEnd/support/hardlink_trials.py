@@ -175,6 +175,14 @@ class RunFreePortage(RunFree):
     style = ["--style", "portage"]
 
 
+class RunUnlinkPortage(RunFreePortage):
+    """The lock's file goes with the lock."""
+
+    def prepare(self):
+        options = [*QUICKER, "-n", *self.style, "--unlink"]
+        self.words = [*under(*options, path=str(self.lock)), "sh", "-c", WITNESS]
+
+
 class RunStalePortage(RunStale):
     style = ["--style", "portage"]
 
@@ -281,6 +289,7 @@ TRIALS = {
         RunStale,
         RunAmongFlufl,
         RunFreePortage,
+        RunUnlinkPortage,
         RunStalePortage,
         Acquire,
         Release,
