@@ -85,6 +85,7 @@ extension Keeper {
     if !confirmKeeping() { return true }
     var areTold = lease.isSilent
     var hasEngine = true
+    var isOver = false
     while true {
       if hasEngine {
         do throws(LockError) {
@@ -97,6 +98,8 @@ extension Keeper {
           hasEngine = !error.endsLock
         }
       }
+      // A loss that came at the same moment has been seen.
+      if isOver { return true }
       let deadline = lock.deadline ?? .distantFuture
       let warning = deadline - lease.lifetime / 6
       // Of a machine that was suspended, only this clock tells.
@@ -111,9 +114,12 @@ extension Keeper {
       if hasEngine, let socket = lock.socket { awaited.append(socket) }
       let ready = (try? waitUntilReadable(awaited, by: .after(pause))) ?? nil
       guard let ready, ready <= owners.count else { continue }
-      if ready == owners.count { return true }
-      owners.remove(at: ready)
-      if owners.isEmpty { return true }
+      if ready < owners.count {
+        owners.remove(at: ready)
+        isOver = owners.isEmpty
+      } else {
+        isOver = true
+      }
     }
   }
 
