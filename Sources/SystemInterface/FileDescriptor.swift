@@ -50,12 +50,16 @@ package struct FileDescriptor: ~Copyable, Sendable {
       })
   }
 
-  private consuming func movedAboveStandardDescriptors() throws(Errno) -> FileDescriptor {
-    let low = number
-    let moved = FileDescriptor(
+  /// Another descriptor of the same open file, close-on-exec and never 0, 1 or 2 (fcntl(2), F_DUPFD_CLOEXEC).
+  package static func duplicate(_ number: Int32) throws(Errno) -> FileDescriptor {
+    FileDescriptor(
       taking: try retryingOnInterrupt {
-        csystem_fcntl(low, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
+        csystem_fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
       })
+  }
+
+  private consuming func movedAboveStandardDescriptors() throws(Errno) -> FileDescriptor {
+    let moved = try Self.duplicate(number)
     try close()
     // Without a /dev/null they stay closed, as they were; all that we open is moved away anyhow.
     while let null = try? retryingOnInterrupt({ csystem_open("/dev/null", O_RDWR, 0) }) {

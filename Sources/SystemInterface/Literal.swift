@@ -33,6 +33,11 @@ extension ArraySlice<UInt8> {
   package func hasPrefix(_ literal: Literal) -> Bool {
     starts(with: literal.utf8)
   }
+
+  /// What follows `prefix`; nil where that is not how it begins.
+  package func dropping(prefix: Literal) -> ArraySlice<UInt8>? {
+    hasPrefix(prefix) ? dropFirst(prefix.utf8.count) : nil
+  }
 }
 
 extension Literal: CustomStringConvertible {

@@ -154,7 +154,7 @@ struct GivenOption {
     if let number = parseNumber(value.bytes), number > 0, number < Int64(csystem_signal_count()) {
       return Int32(number)
     }
-    let name = value.bytes.hasPrefix("SIG") ? value.bytes.dropFirst(3) : value.bytes
+    let name = value.bytes.dropping(prefix: "SIG") ?? value.bytes
     for known in signalNames where name == known.name { return known.number }
     throw invalid("expected a signal such as TERM, INT, KILL, or its number")
   }

@@ -43,10 +43,9 @@ enum Output {
   /// What is wrong with all that was written to `descriptor`, where that is known only at its end: a server
   /// of files may say so late that it has no space (close(2)). It is a copy that is closed.
   static func errorOfClosing(_ descriptor: Int32) -> Errno? {
-    let copy = csystem_fcntl(descriptor, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-    if copy < 0 { return nil }
+    guard let copy = try? FileDescriptor.duplicate(descriptor) else { return nil }
     do throws(Errno) {
-      try FileDescriptor(taking: copy).close()
+      try copy.close()
       return nil
     } catch {
       return error

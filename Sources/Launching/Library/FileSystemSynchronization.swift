@@ -49,9 +49,9 @@
     let reading = pipe.reading
     let end = pipe.writing
     // Above 2, where the child closes all others.
-    let writer = csystem_fcntl(end.number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-    try check(.fcntl, writer)
-    let writing = FileDescriptor(taking: writer)
+    let writing = try launchStep(.fcntl) { () throws(Errno) in
+      try FileDescriptor.duplicate(end.number)
+    }
 
     let vector = CStringVector(paths)
     let child = withExtendedLifetime(vector) {

@@ -56,13 +56,15 @@
 
     /// Above 2, so that none of the three is written over before it is used.
     private func duplicate(_ number: Int32) throws(LaunchError) {
-      let copy = csystem_fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-      if copy < 0, Errno.current == .badDescriptor, number <= STDERR_FILENO {
-        // This process has none.
-        return try open("/dev/null", O_RDWR)
+      do throws(Errno) {
+        own.append(HeldDescriptor(try FileDescriptor.duplicate(number)))
+      } catch {
+        // Of the three, this process may have none.
+        guard error == .badDescriptor, number <= STDERR_FILENO else {
+          throw LaunchError(step: .fcntl, errno: error)
+        }
+        try open("/dev/null", O_RDWR)
       }
-      try check(.fcntl, copy)
-      own.append(HeldDescriptor(FileDescriptor(taking: copy)))
     }
 
     /// Call these once the program runs: it alone writes then.

@@ -53,7 +53,7 @@ package final class RelayLoop {
       streams = try Self.open(plan)
       keys =
         if let keyboard, let terminal = streams.first,
-          let input = try? duplicate(keyboard.number)
+          let input = try? FileDescriptor.duplicate(keyboard.number)
         { RelayStream(keyboard: input, to: terminal) } else { nil }
       let kept =
         streams.map { $0.input } + streams.map { $0.output }

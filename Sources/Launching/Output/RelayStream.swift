@@ -45,7 +45,8 @@ final class RelayStream {
         return
       }
     }
-    outputEnd = .own(try launchStep(.fcntl) { () throws(Errno) in try duplicate(target) })
+    outputEnd = .own(
+      try launchStep(.fcntl) { () throws(Errno) in try FileDescriptor.duplicate(target) })
   }
 
   /// From a terminal to the pseudo-terminal that `stream` reads.
@@ -141,12 +142,4 @@ func makeWidePipe() throws(LaunchError) -> Pipe {
   // If that is not allowed, it has the usual room.
   _ = csystem_fcntl(pipe.writing.number, F_SETPIPE_SZ, Int32(RelayStream.capacity))
   return pipe
-}
-
-/// Close-on-exec, and none of the standard ones (fcntl(2), F_DUPFD_CLOEXEC).
-func duplicate(_ number: Int32) throws(Errno) -> FileDescriptor {
-  FileDescriptor(
-    taking: try retryingOnInterrupt {
-      csystem_fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-    })
 }

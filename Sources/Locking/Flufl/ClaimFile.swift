@@ -134,11 +134,7 @@ final class ClaimFile {
     self.lock = lock
     self.lifetime = lifetime
     descriptor = try step(.open) { () throws(Errno) in
-      let original = try bound.number
-      return FileDescriptor(
-        taking: try retryingOnInterrupt {
-          csystem_fcntl(original, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        })
+      try FileDescriptor.duplicate(try bound.number)
     }
     clock = .local()
     // Nothing is known of when it was touched; the owner refreshes it before it relies on it.

@@ -40,7 +40,6 @@ extension ArraySlice where Element == UInt8 {
 
   /// What follows `key` at the start of the line and the spaces behind it; nil without the key.
   func value(of key: Literal) -> ArraySlice<UInt8>? {
-    guard hasPrefix(key) else { return nil }
-    return dropFirst(key.utf8.count).drop { $0 == ascii(" ") || $0 == ascii("\t") }
+    dropping(prefix: key)?.drop { $0 == ascii(" ") || $0 == ascii("\t") }
   }
 }
