@@ -34,6 +34,7 @@ private let canIsolate = ProcessSetup().failure(of: isolated("true").setup!.name
 
   @Test func itsEndIsWaitedForWithThatOfAllInTheNamespace() throws {
     let child = try start(isolated("sh", "-c", "sleep 60 & exit 3"))
+    while kill(child.command, 0) == 0 { Deadline.milliseconds(1).sleep() }
     #expect(try child.wait(by: .milliseconds(200)) == nil)
     #expect(try child.cancel(grace: .zero) == .exited(code: 3))
   }

@@ -1,5 +1,6 @@
 import CSystem
 import SystemInterface
+import TestSupport
 import Testing
 
 @testable import Locking
@@ -7,7 +8,7 @@ import Testing
 private func news(_ line: String) -> EngineNews? { EngineNews(line: Array(line.utf8)[...]) }
 
 /// The lines of docs/engines.md, and what comes over a socket that keeps to nothing.
-@Suite struct EngineTests {
+@Suite(.takingTurns) struct EngineTests {
   @Test(arguments: [
     ("waiting x", EngineNews.Event.waiting), ("held 1 2", .held), ("until 5", .until),
     ("end", .end), ("lost", .lost), ("busy", .busy), ("failed 69 x", .failed),

@@ -1,5 +1,6 @@
 import CSystem
 import SystemInterface
+import TestSupport
 import Testing
 
 @testable import Locking
@@ -24,7 +25,7 @@ private func error(
   }
 }
 
-@Suite struct FreeWaitTests {
+@Suite(.takingTurns) struct FreeWaitTests {
   @Test func whatIsNotThereIsFree() throws {
     let scratch = try Scratch()
     for name in ["lock", "no/lock"] {

@@ -874,7 +874,7 @@ def test_a_refusal_is_a_conflict_whatever_the_file_system_calls_it(
     """Also where the call was told to wait, as some network file systems refuse to."""
     faults = [f"{call}:error={name}"]
     words = [*words, *patience, "--verbose", "-E", "9", "lock", "touch", "ran"]
-    assert at_once(traced(swlock, *words, faults=faults, timeout=3)[0], 9)
+    assert at_once(traced(swlock, *words, faults=faults, timeout=20)[0], 9)
     assert not (folder / "ran").exists()
 
 

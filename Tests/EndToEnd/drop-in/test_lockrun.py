@@ -692,9 +692,9 @@ def test_a_line_that_cannot_be_written_changes_nothing(either, lock, useless):
 @each_lock
 def test_waiting_lasts_until_the_lock_is_free_and_sleeps_as_long_as_is_said(lockrun, lock, taken):
     with held(lock, taken):
+        start = time.monotonic()
         process = lockrun.start(*LOCKFILE, "-W", "-V", "-S", "1", "--", "echo", "ran")
         assert process.stdout.readline() == sleeping(1, 1)
-        start = time.monotonic()
     assert process.communicate(timeout=PATIENCE) == (b"ran\n", b"")
     assert process.returncode == 0
     assert time.monotonic() - start > 0.9
@@ -799,7 +799,7 @@ def test_a_command_that_took_longer_than_the_longest_time_is_reported(lockrun, f
         _, status, raw, code = cases[name]
         output, errors = process.communicate(timeout=PATIENCE)
         pid, report = output.decode().split("\n", 1)
-        expected = rf"pid {pid} exited with status {raw}, exit code: {code} \(time=[12] sec\)\n"
+        expected = rf"pid {pid} exited with status {raw}, exit code: {code} \(time=[1-9] sec\)\n"
         assert re.fullmatch(expected, report), report
         assert (process.returncode, errors) == (status, b"")
     assert patient.communicate(timeout=PATIENCE) == (b"", b"")

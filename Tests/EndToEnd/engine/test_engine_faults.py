@@ -41,7 +41,7 @@ def test_a_status_that_swlock_has_not_is_one_of_the_engines(engine):
 
 def test_a_silent_engine_is_waited_for_as_long_as_was_said(engine):
     engine.faults("silent")
-    assert has_failed(engine.run("run", "-w", "1", "job", "true"), 75, b"timed out after 1s")
+    assert has_failed(engine.run("run", "-w", "3", "job", "true"), 75, b"timed out after 3s")
     # It was asked to give back what it had got.
     engine.nothing_left()
     waiter = engine.start("run", "job", "true")
@@ -59,14 +59,11 @@ def test_one_who_waits_is_told_what_the_engine_says_at_the_end(engine):
 
 
 def test_an_engine_that_says_nothing_at_all_is_not_taken_for_a_busy_lock(engine):
-    sleeping = "#!/usr/bin/env python3\nimport time\n%s\ntime.sleep(9)\n"
+    sleeping = "#!/usr/bin/env python3\nimport time\n%s\ntime.sleep(60)\n"
     engine.program.write_text(sleeping % "")
-    began = time.monotonic()
     assert has_failed(engine.run("run", "-w", "1", "job", "true"), 69, b"its engine does not answer")
-    assert time.monotonic() - began < 4
     engine.program.write_text(sleeping % "print('waiting somebody', flush=True)")
-    assert has_failed(engine.run("run", "-w", "1", "job", "true"), 75, b"timed out after 1s, behind somebody")
-    assert time.monotonic() - began < 8
+    assert has_failed(engine.run("run", "-w", "3", "job", "true"), 75, b"timed out after 3s, behind somebody")
 
 
 def test_an_engine_that_does_not_answer_one_who_does_not_wait(engine):
@@ -84,19 +81,18 @@ def test_garbage_and_lines_without_end_are_ignored(engine):
 
 def test_one_who_talks_all_the_time_keeps_nobody_from_ending_in_time(engine):
     engine.program.write_text("#!/bin/sh\nexec yes 'waiting nobody'\n")
-    assert engine.run("run", "-w", "1", "job", "true").returncode == 75
+    assert engine.run("run", "-w", "3", "job", "true").returncode == 75
     waiter = engine.start("run", "job", "true")
     # Not before it waits.
-    wait_until(lambda: len(children_of(waiter.pid)) == 1)
-    wait_until(lambda: os.path.exists(f"/proc/{children_of(waiter.pid)[0]}/fd/4"))
+    wait_until(lambda: any(os.path.exists(f"/proc/{pid}/fd/4") for pid in children_of(waiter.pid)))
     waiter.terminate()
     assert result_of(waiter).returncode in (143, -15)
 
 
 def test_one_who_talks_without_renewing_does_not_keep_the_lock(engine):
-    text = "import os, time; until = time.clock_gettime_ns(7) + 3 * 10**9\nos.write(1, b'held 1 %d\\n' % until)"
+    text = "import os, time; until = time.clock_gettime_ns(7) + 8 * 10**9\nos.write(1, b'held 1 %d\\n' % until)"
     engine.program.write_text(f"#!/usr/bin/env python3\n{text}\nwhile True: os.write(1, b'until 1\\n' * 99)\n")
-    section = Section(engine, "--lifetime", "5")
+    section = Section(engine, "--lifetime", "12")
     assert section.result()[0] == 76
     end(section.helper)
 
@@ -122,7 +118,7 @@ def test_a_lost_lock_ends_the_command_at_once(engine):
 
 
 def test_whoever_is_to_end_is_asked_first(engine):
-    section = Section(engine, "--lifetime", "60", "--kill-after", "0.5")
+    section = Section(engine, "--lifetime", "60", "--kill-after", "3")
     engine.faults("patience=60")
     breaking = engine.start("break", "--force", "-v", "job")
     status, _, errors = section.result()
@@ -134,9 +130,9 @@ def test_whoever_is_to_end_is_asked_first(engine):
 
 
 def test_a_silent_holder_is_warned_and_then_killed_in_time(engine):
-    engine.faults("ttl=3")
-    section = Section(engine, "--lifetime", "5")
-    engine.faults("ttl=3", "mute")
+    engine.faults("ttl=5")
+    section = Section(engine, "--lifetime", "12")
+    engine.mute("ttl=5")
     wait_until(lambda: section.was_asked())
     section.wait_for_end()
     status, _, errors = section.result()
@@ -147,8 +143,8 @@ def test_a_silent_holder_is_warned_and_then_killed_in_time(engine):
 def test_an_outage_that_ends_in_time_disturbs_nobody(engine):
     engine.faults("ttl=6")
     section = Section(engine, "--lifetime", "6")
-    engine.faults("ttl=6", "mute")
-    time.sleep(2)  # A third of the time that there is.
+    engine.mute("ttl=6")
+    time.sleep(1)  # A part of the time that there is.
     engine.faults("ttl=6")
     count = len(section.all_beats())
     wait_until(lambda: len(section.all_beats()) > count + 10)
@@ -176,7 +172,7 @@ def test_an_engine_that_is_gone_when_the_command_ends(engine):
 def test_a_lock_that_was_gone_at_its_release_was_lost(engine, folder):
     section = engine.start("run", "job", "--", "sh", "-c", "touch in; while [ ! -e go ]; do sleep 0.02; done")
     wait_until(lambda: (folder / "in").exists())
-    engine.faults("mute")
+    engine.mute()
     (folder / "locks/job").write_text("9")
     (folder / "go").touch()
     result = result_of(section)

@@ -1,6 +1,7 @@
 """Every row of the table of processes: who dies or is stopped, alone and in pairs. A command never outlives its
 lock, and never runs beside the next one's."""
 
+import fcntl
 import os
 import signal
 
@@ -9,14 +10,14 @@ import pytest
 from engines import Section, engine  # noqa: F401
 from observing import end, is_stopped, nothing_left, wait_until  # noqa: F401
 
-LIFETIME = ["--lifetime", "5"]
+LIFETIME = ["--lifetime", "8"]
 
 
 class Trial:
     """A section, and one that waits for its lock."""
 
     def __init__(self, engine):
-        engine.faults("ttl=4")
+        engine.faults("ttl=6")
         self.engine = engine
         self.section = Section(engine, *LIFETIME, log="one")
         self.next = engine.start("run", *LIFETIME, "job", "--", "sh", "-c", "date +%s.%N")
@@ -26,10 +27,14 @@ class Trial:
         return [self.section.front.pid if name == "front" else getattr(self.section, name) for name in names]
 
     def send(self, number, names):
-        for pid in self.pids(names):
-            end(pid, number)
-        if number == signal.SIGSTOP:
-            wait_until(lambda: all(map(is_stopped, self.pids(names))), "they are stopped")
+        with open(self.engine.locks / ".change", "a") as mutex:
+            if number == signal.SIGSTOP:
+                # An engine that is stopped while it has this would keep all others from their locks.
+                fcntl.flock(mutex, fcntl.LOCK_EX)
+            for pid in self.pids(names):
+                end(pid, number)
+            if number == signal.SIGSTOP:
+                wait_until(lambda: all(map(is_stopped, self.pids(names))), "they are stopped")
 
     def go_on(self, names):
         for pid in self.pids(names):

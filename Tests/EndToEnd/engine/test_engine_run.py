@@ -87,7 +87,7 @@ def test_a_wait_ends_at_its_time_and_gives_back_its_place(engine):
     section = Section(engine)
     result = engine.run("run", "-w", "3", "job", "true")
     assert has_failed(result, 75, b"timed out after 3s, behind pid")
-    assert engine.entries() == ["1"]
+    wait_until(lambda: engine.entries() == ["1"])
     assert section.runs()
     end_of(section)
 
@@ -98,7 +98,7 @@ def test_a_signal_ends_a_wait_and_gives_back_its_place(engine):
     wait_until(lambda: len(engine.entries()) == 2)
     waiter.terminate()
     assert result_of(waiter).returncode == 128 + 15
-    assert engine.entries() == ["1"]
+    wait_until(lambda: engine.entries() == ["1"])
     assert section.runs()
     end_of(section)
 
@@ -156,7 +156,8 @@ def test_a_crowd_enters_one_by_one_in_order_of_arrival(engine, folder):
             engine.start("run", "job", "--", "sh", "-c", text, stdout=log) for _ in range(8)
         ]  # fmt: skip
         for process in crowd:
-            assert process.wait() == 0
+            result = result_of(process)
+            assert result.returncode == 0, result
     lines = (folder / "log").read_text().split("\n")[:-1]
     tokens = [int(line[2:]) for line in lines]
     assert lines[::2] == [f"+ {token}" for token in tokens[::2]]

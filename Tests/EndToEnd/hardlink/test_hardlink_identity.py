@@ -171,13 +171,13 @@ def run_each(folder, names, *options):
 def test_owner_of_whom_nothing_is_known_keeps_its_lock_for_its_lifetime(folder, skew):
     """From the last change of the claim, on the file system's clock, not from what it says."""
     with owner(folder) as process:
-        made = forge_each(folder, [process.pid, dead_pid()], 1000, skew)
+        made = forge_each(folder, [process.pid, dead_pid()], 4000, skew)
         changed = {name: claim.stat().st_ctime for name, claim in made.items()}
         assert set(run_each(folder, made, "-n")[0]) == {BUSY}
         assert set(each_status(folder, made, SWLOCK, "break", *SETTLE)) == {BUSY}
         statuses, ends = run_each(folder, made, "-w", "20s")
         assert set(statuses) == {0}
-        assert all(ends[name] >= changed[name] + 1.2 for name in made)
+        assert all(ends[name] >= changed[name] + 4.2 for name in made)
     assert [each for name in made for each in cleaned(folder, name)] == []
 
 
@@ -244,13 +244,13 @@ def test_live_owner_that_overslept_loses_its_lock_only_to_one_who_watched(swlock
 @needs_namespaces
 @pytest.mark.parametrize("place", [on_another_host, in_a_container], ids=["host", "container"])
 def test_live_owner_in_another_place_keeps_its_lock_by_its_refreshes(swlock, folder, place):
-    holding = hold(swlock, place(under("--lifetime", "1s")))
+    holding = hold(swlock, place(under("--lifetime", "3s")))
     begun = (folder / "lock").stat().st_ctime
     for skew in SKEWS:
         set_expiry(folder / "lock", skew)
         assert attempt(folder) == BUSY and breaks(folder) == BUSY
-    assert attempt(folder, "-w", "2500ms") == BUSY
-    assert (folder / "lock").stat().st_ctime > begun + 2
+    assert attempt(folder, "-w", "5s") == BUSY
+    assert (folder / "lock").stat().st_ctime > begun + 3
     assert claims(folder) == [holder(folder / "lock")]
     finish(holding)
     assert left_in(folder) == []
@@ -259,7 +259,7 @@ def test_live_owner_in_another_place_keeps_its_lock_by_its_refreshes(swlock, fol
 @needs_namespaces
 @pytest.mark.parametrize("place", [on_another_host, in_a_container], ids=["host", "container"])
 def test_dead_owner_in_another_place_loses_its_lock_after_its_lifetime(swlock, folder, place):
-    holding = hold(swlock, place(under("--lifetime", "1s")))
+    holding = hold(swlock, place(under("--lifetime", "4s")))
     kill_all(holding)
     assert attempt(folder) == BUSY
     assert attempt(folder, "-w", "20s") == 0

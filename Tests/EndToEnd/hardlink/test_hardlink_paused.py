@@ -84,7 +84,7 @@ def parts(process, command):
 @each_place
 def test_command_of_a_paused_holder_ends_before_the_next_one_enters(swlock, folder, place):
     process, command, _ = working(swlock, place)
-    waiting = begin(swlock, under())
+    waiting = begin(swlock, under("--clock-slop", "2s"))
     wait_until(lambda: watches(waiting), "the second waits")
     paused = parts(process, command)["holder"]
     stop(paused)
@@ -208,7 +208,7 @@ def test_command_that_ignores_its_end_is_killed(swlock, folder):
     process = begin(swlock, [*under("--lifetime", "1s"), "sh", "-c", ignoring])
     wait_until_inside(process)
     command = command_of(process, "sh")
-    waiting = begin(swlock, under())
+    waiting = begin(swlock, under("--clock-slop", "2s"))
     wait_until(lambda: watches(waiting), "the second waits")
     stop(stat_of(command)[1])
     wait_until_inside(waiting)

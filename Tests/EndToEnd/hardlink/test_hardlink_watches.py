@@ -10,11 +10,11 @@ from observing import wait_until
 pytestmark = needs_strace
 
 
-def test_who_has_waited_does_not_close_what_it_watched_with_while_it_has_the_lock(folder):
+def test_who_has_waited_does_not_close_what_it_watched_with_while_it_has_the_lock(folder, tmp_path):
     """The kernel takes some 10 ms for that."""
     owner = subprocess.Popen(["sleep", "60"])
     claim = forge(folder / "lock", owner.pid)
-    trace = folder.parent / "trace"
+    trace = tmp_path / "trace"
     strace = ["strace", "-f", "-qq", "-e", "trace=inotify_init1,close", "-o", trace]
     run = [SWLOCK, "run", "-m", "hardlink", "lock", "--", "true"]
     waiter = subprocess.Popen([*strace, *run], cwd=folder)

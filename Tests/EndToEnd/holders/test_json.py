@@ -10,7 +10,7 @@ import time
 import jsonschema
 import pytest
 
-from observing import wait_until
+from observing import name_of, wait_until
 
 PROJECT = pathlib.Path(__file__).resolve().parents[3]
 SCHEMA = jsonschema.Draft202012Validator(json.loads((PROJECT / "docs/status.schema.json").read_text()))
@@ -98,7 +98,7 @@ def test_a_lock_of_another_program_has_no_time(swlock, folder):
 
 def test_a_stopped_holder_is_called_so(swlock):
     holder = swlock.start("run", "--no-fork", "lock", "sleep", "1000")
-    wait_until(lambda: look(swlock, "lock")[0]["held"])
+    wait_until(lambda: name_of(holder.pid) == "sleep")
     holder.send_signal(signal.SIGSTOP)
     wait_until(lambda: look(swlock, "lock")[0]["holders"][0]["stopped"])
     assert b"sleep 1000, stopped\n" in swlock.run("status", "lock").stdout

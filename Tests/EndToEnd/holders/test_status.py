@@ -9,7 +9,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_root, needs_tool
-from observing import MODES, has_failed, held, nothing_left, wait_until  # noqa: F401
+from observing import MODES, command_of, has_failed, held, nothing_left, wait_until  # noqa: F401
 
 every_mode = pytest.mark.parametrize("mode", MODES)
 
@@ -143,7 +143,7 @@ def test_nothing_is_missing_or_wrong_against_lslocks(swlock, folder):
         listed = json.loads(
             subprocess.run(
                 ["lslocks", "--json", "--notruncate", "-o", "PID,TYPE,PATH"], stdout=subprocess.PIPE
-            ).stdout
+            ).stdout.decode(errors="replace")
         )["locks"]
         seen = objects(swlock.run("status", "--json"))
     mine = [lock for lock in listed if (lock["path"] or "").startswith(str(folder))]
@@ -159,7 +159,7 @@ def test_nothing_is_missing_or_wrong_against_lslocks(swlock, folder):
 @needs_tool("fuser")
 def test_every_holder_that_fuser_finds_is_a_holder(swlock, folder):
     process = swlock.start("run", "lock", "sleep", "1000")
-    wait_until(lambda: b"sleep" in swlock.run("status", "lock").stdout)
+    command_of(process, "sleep")
     found = subprocess.run(["fuser", folder / "lock"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     (lock,) = objects(swlock.run("status", "--json", "lock"))[0]["locks"]
     assert {process["pid"] for process in lock["holders"]} == {int(pid) for pid in found.stdout.split()}
@@ -220,13 +220,16 @@ def test_a_user_sees_what_may_not_be_inspected(swlock, folder):
 
 def test_watching_writes_a_line_when_something_changes(swlock, folder):
     (folder / "lock").touch()
-    process = swlock.start("status", "--watch=10ms", "--json", "lock")
-    assert json.loads(process.stdout.readline())["state"] == "unlocked"
-    with held(folder / "lock"):
+    # Open all the time, so that the only news is the lock.
+    with open(folder / "lock") as file:
+        process = swlock.start("status", "--watch=10ms", "--json", "lock")
+        assert json.loads(process.stdout.readline())["state"] == "unlocked"
+        fcntl.flock(file, fcntl.LOCK_EX)
         assert json.loads(process.stdout.readline())["state"] == "held"
-    assert json.loads(process.stdout.readline())["state"] == "unlocked"
-    process.terminate()
-    assert process.wait(10) == 128 + 15
+        fcntl.flock(file, fcntl.LOCK_UN)
+        assert json.loads(process.stdout.readline())["state"] == "unlocked"
+        process.terminate()
+        assert process.wait(10) == 128 + 15
 
 
 def test_quiet_needs_a_path(swlock, folder):

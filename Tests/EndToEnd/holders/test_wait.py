@@ -20,6 +20,7 @@ from observing import (  # noqa: F401
     has_failed,
     is_stopped,
     locks_on,
+    name_of,
     nothing_left,
     python,
     times_asleep,
@@ -200,6 +201,7 @@ def test_one_that_a_child_has_inherited_is_waited_for(swlock, folder):
     script = "exec 9>lock; flock 9; sleep 1000 & echo $! >child; exit"
     swlock.begin(["bash", "-c", script]).wait()
     child = int(appears(folder / "child"))
+    wait_until(lambda: name_of(child) == "sleep")
     waiter = begin(swlock, "lock")
     assert has_failed(swlock.run("wait", "-n", "lock"), 75, b"held by pid %d (sleep 1000" % child)
     os.kill(child, signal.SIGKILL)
@@ -335,7 +337,7 @@ def test_it_ends_soon_after_the_holder(swlock, folder, mode):
             since = time.monotonic()
             assert waiter.wait(PATIENCE) == 0
             times.append(time.monotonic() - since)
-    assert min(times) < 0.1, times
+    assert min(times) < 0.5, times
 
 
 def test_a_wait_sleeps_and_reads_the_table_rarely(swlock, folder):
@@ -428,7 +430,7 @@ def test_a_pipe_is_told_when_asked(swlock, folder):
     with holder(folder, "flock") as process:
         silent = swlock.start("wait", "-w", "1.2", "-q", "lock")
         asked = swlock.start("wait", "-w", "2.2", "--progress", "lock")
-        other = swlock.start("wait", "-w", "1.2", "--progress", "--message", "apt is busy", "lock")
+        other = swlock.start("wait", "-w", "2.2", "--progress", "--message", "apt is busy", "lock")
         assert [each.wait(PATIENCE) for each in (silent, asked, other)] == [75, 75, 75]
         assert silent.stderr.read() == b""
         said = asked.stderr.read()

@@ -109,7 +109,7 @@ def test_one_ends_with_swlock_where_it_does_not_have_the_lock(swlock, folder, op
 
 
 def test_the_lock_lives_on_meanwhile(swlock, folder):
-    words = ["-m", "hardlink", "--lifetime", "1", "--on-exit", "sleep 2.5; ls lock"]
+    words = ["-m", "hardlink", "--lifetime", "2", "--on-exit", "sleep 5; ls lock"]
     result = swlock.run("run", *words, "lock", "true")
     assert (result.returncode, result.stdout, result.stderr) == (0, b"lock\n", b"")
 

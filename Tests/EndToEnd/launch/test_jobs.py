@@ -116,7 +116,7 @@ def test_a_job_that_asks_for_the_terminal_again_is_ended_all_the_same(terminal, 
         status = pathlib.Path(f"/proc/{supervisor}/status")
         wait_until(lambda: "TracerPid:\t0\n" not in status.read_text())
         terminal.do("kill %1; kill -CONT %1")
-        wait_until(lambda: not any(map(is_alive, pids)), timeout=3)
+        wait_until(lambda: not any(map(is_alive, pids)), timeout=10)
     finally:
         for pid in pids:
             end(pid)

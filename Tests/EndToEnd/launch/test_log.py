@@ -664,14 +664,14 @@ def test_last_words_are_shown_and_logged(swlock, folder, shape, number):
 
 
 def test_a_time_out_is_logged_to_its_end(swlock, folder):
-    words = ["--max-runtime=0.5", "--kill-after=0.2", "--fd=2=>/dev/null"]
+    words = ["--max-runtime=3", "--kill-after=3", "--fd=2=>/dev/null"]
     log, shown, _ = logged(swlock, folder, *words, command=talking("SIGTERM"), status=124)
     assert log == shown == b"in\nbye\n"
 
 
 @in_every_way
 def test_after_a_time_out_a_reader_that_sleeps_is_not_waited_for(swlock, folder, shape):
-    words = [*shape, "--max-runtime=0.5", "--kill-after=0.2", "--log=log"]
+    words = [*shape, "--max-runtime=1.5", "--kill-after=0.2", "--log=log"]
     process = swlock.start("run", *words, "lock", "sh", "-c", "exec yes")
     assert process.wait(timeout=20) == 124
     shown = process.stdout.read()

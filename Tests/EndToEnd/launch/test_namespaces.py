@@ -347,7 +347,7 @@ def test_a_signal_to_the_init_reaches_the_command(swlock, folder):
 def test_max_runtime_ends_it_and_what_ignores_the_end(swlock, folder):
     result = run(
         swlock, "pid", "sh", "-c", "trap '' TERM; echo in; while :; do sleep 1; done",
-        options=["--max-runtime", "0.2", "--kill-after", "0.1"],
+        options=["--max-runtime", "2", "--kill-after", "0.1"],
     )  # fmt: skip
     assert result.returncode == 124 and result.stdout == b"in\n"
 

@@ -31,7 +31,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("extra", [[], ["--close"]], ids=" ".join)
 def test_a_member_whose_parent_has_left_the_group_is_ended(swlock, folder, extra):
-    limits = ["--max-runtime=1", "--kill-after=0.3"]
+    limits = ["--max-runtime=3", "--kill-after=0.3"]
     process = swlock.start("run", *extra, *limits, "lock", *python(LEAVER))
     appears(folder / "ready")
     leaver, member = map(int, appears(folder / "leaver").split())
@@ -53,7 +53,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("extra", [[], ["--close"]], ids=" ".join)
 def test_a_command_that_joins_its_parents_group_is_ended(swlock, folder, extra):
-    limits = ["--max-runtime=1", "--kill-after=0.3"]
+    limits = ["--max-runtime=3", "--kill-after=0.3"]
     process = swlock.start("run", *extra, *limits, "lock", *python(JOINER))
     pid = int(appears(folder / "pid"))
     assert process.wait(10) == 124
@@ -64,7 +64,7 @@ def test_a_command_that_joins_its_parents_group_is_ended(swlock, folder, extra):
 @needs_tool("setsid")
 def test_the_number_of_the_group_is_not_used_once_the_command_was_reaped(swlock, folder):
     stay = "while ! [ -e stop ]; do sleep 0.01; done"
-    limits = ["--leftovers=wait", "--max-runtime=0.3", "--kill-after=0.1"]
+    limits = ["--leftovers=wait", "--max-runtime=2", "--kill-after=0.1"]
     words = ["run", *limits, "lock", "sh", "-c", f"setsid sh -c '{stay}' & exec sleep 60"]
     calls = "kill,tkill,tgkill,wait4,waitid,rt_sigtimedwait"
     process = swlock.begin(traced(swlock, *words, calls=calls))

@@ -562,7 +562,7 @@ def test_a_stopped_command_is_ended_too(swlock, folder, options):
 @every_limited
 def test_a_command_may_clean_up_when_its_time_is_over(swlock, folder, options):
     text = "trap 'echo >cleaned; exit 3' TERM; while :; do sleep 0.02; done"
-    words = ("run", *options, "--max-runtime=0.5", "lock", "sh", "-c", text)
+    words = ("run", *options, "--max-runtime=2", "lock", "sh", "-c", text)
     assert swlock.start(*words, **QUIET).wait(10) == 124
     assert (folder / "cleaned").exists()
 
@@ -593,7 +593,7 @@ def test_the_limit_counts_from_the_commands_start(swlock, folder):
 
 def test_the_limit_reaches_only_the_commands_group(swlock, folder):
     text = "( setsid sh -c 'echo $$ >pid; exec sleep 60' & ); sleep 60"
-    words = ("run", "--close", "--max-runtime=1", "lock", "sh", "-c", text)
+    words = ("run", "--close", "--max-runtime=3", "lock", "sh", "-c", text)
     assert swlock.start(*words, **QUIET).wait(10) == 124
     leftover = int((folder / "pid").read_text())
     assert is_alive(leftover)

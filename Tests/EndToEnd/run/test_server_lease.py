@@ -14,7 +14,7 @@ import pytest
 from conftest import SWLOCK, needs_strace
 from observing import appears, children_of, is_alive, name_of, stat_of, wait_until
 
-LEASE = 3
+LEASE = 6
 
 COVERED = f"""
 sed 's/ - [^ ]* / - nfs4 /' /proc/self/mountinfo >table

@@ -63,6 +63,6 @@ def test_a_stopped_command_is_ended_by_a_forwarded_term(swlock, shape):
         os.kill(command, signal.SIGSTOP)
         process.send_signal(signal.SIGTERM)
         try:
-            assert process.wait(3) == 128 + signal.SIGTERM
+            assert process.wait(30) == 128 + signal.SIGTERM
         finally:
             end(command)

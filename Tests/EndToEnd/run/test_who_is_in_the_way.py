@@ -144,7 +144,7 @@ def test_a_shared_lock_is_given_up_while_the_exclusive_one_is_waited_for(call):
 
 def test_a_shared_lock_that_was_lost_is_said_to_be_lost(call):
     """While it was waited for, another one got the lock."""
-    wait = "until grep -q -- '-> FLOCK' /proc/locks; do sleep 0.05; done"
+    wait = 'until grep -q -- "-> FLOCK .*:$(stat -c %i L) " /proc/locks; do sleep 0.05; done'
     other = f"(exec 9>&-; {wait}; a 8 -x; exec sleep 1000 >/dev/null 2>&1) & a 9 -w 3 -x; echo $?; kill $!; wait $!"
     result = converted(call, other, "exec 8>&-; a 9 -x; echo $?")
     assert result.stdout == b"75\n0\n"

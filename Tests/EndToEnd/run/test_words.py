@@ -46,7 +46,7 @@ def test_a_timeout_says_how_long_it_was(swlock, folder):
 
 def test_who_keeps_the_lock_after_a_command_that_ran_too_long(swlock, folder):
     script = "setsid sleep 1000 >left.out 2>&1 & echo $! >left; wait"
-    result = swlock.run("run", "--max-runtime", "1", "lock", "--", "sh", "-c", script)
+    result = swlock.run("run", "--max-runtime", "3", "lock", "--", "sh", "-c", script)
     left = (folder / "left").read_text().strip()
     os.kill(int(left), signal.SIGKILL)
     assert result.returncode == 124

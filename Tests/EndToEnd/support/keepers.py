@@ -31,7 +31,7 @@ def no_keepers_left(folder, nothing_left):
     """Keepers have no working folder in the test's, so `nothing_left` would not see them."""
     yield
     try:
-        wait_until(lambda: not keepers(folder), timeout=3)
+        wait_until(lambda: not keepers(folder), timeout=10)
     finally:
         for pid in keepers(folder):
             end(pid)

@@ -278,7 +278,7 @@ def nothing_left(folder, swlock):
     yield
     signal.signal(signal.SIGHUP, hangup)
     try:
-        wait_until(lambda: not processes_in(folder), "nothing is left", timeout=3)
+        wait_until(lambda: not processes_in(folder), "nothing is left", timeout=10)
     finally:
         for pid in processes_in(folder):
             end(pid)
