@@ -224,6 +224,22 @@ import Testing
     #expect(try world.names() == ["lock"])
   }
 
+  @Test func linksOfThoseWhoWereKilledAsTheyTriedAreNotTheHolders() throws {
+    try world.scratch.write("")
+    let live = try placeholder(getppid())
+    try world.lock.folder.link("lock", to: live)
+    let dead = try (0..<8).map { try placeholder(HardlinkWorld.dead.identifier + $0) }
+    for name in dead { try world.lock.folder.link("lock", to: name) }
+    let report = try world.location().report()
+    #expect(report.isHeld && report.holder?.fileName == live)
+    #expect(throws: LockError.busy) { try world.location().breakLock() }
+    #expect(errorOfAcquiring(world.request()) == .busy)
+    try world.location().release(of: nil)
+    #expect(try !world.names().contains("\(live)"))
+    try acquire(world.request()).release()
+    #expect(try world.names() == ["lock"])
+  }
+
   @Test func linkThatNobodyMakesWhoWantsTheLockIsNotWaitedFor() throws {
     try world.scratch.write("")
     try world.lock.folder.link("lock", to: "copy")

@@ -23,9 +23,12 @@ package func startHelper(
   try makeChildrenWaitable()
   // It may have been made so before an exec(2).
   csystem_prctl(PR_SET_CHILD_SUBREAPER, 0)
-  let child = try launchStep(.clone) { () throws(Errno) in
-    try retryingOnInterrupt { csystem_fork() }
-  }
+  // The child has not yet been told which signals are not for it.
+  let mask = try launchStep(.sigprocmask) { () throws(Errno) in try SignalSet.all.becomeMask() }
+  let child = csystem_fork()
+  let cloneError = Errno.current
+  if child != 0 { _ = try? mask.becomeMask() }
+  if child < 0 { throw LaunchError(step: .clone, errno: cloneError) }
   if child == 0 {
     let error = becomeParentOfHelper(
       Command([program] + arguments), socket: ends.far.number,

@@ -77,12 +77,15 @@ extension LockName {
 
   /// Returns once the changes of the folder that are under way have been made.
   ///
-  /// The kernel makes each under the folder's lock, but not at once: in unlink(2) the file's link count falls before
-  /// the name is gone, and both can be seen without the lock. A lookup of a name that is in no cache takes it
-  /// (i_rwsem), on the server as well.
+  /// The kernel makes each under the folder's lock (i_rwsem), but not at once: in unlink(2) the file's link count
+  /// falls before the name is gone, and both can be seen without the lock. A lookup of a name that is in no cache has
+  /// to queue for it, on a server as well; what it finds does not matter.
   func outwaitChanges() throws(LockError) {
-    let token = try step(.stat) { () throws(Errno) in try randomToken() }
-    _ = try? folder.status(of: "." + base + ".swlock-none-" + token)
+    do throws(Errno) {
+      _ = try folder.status(of: ".swlock-none-" + randomToken())
+    } catch {
+      if error != .missing { throw .system(.stat, error) }
+    }
   }
 
   /// Whether the folder was removed, and every lock in it.

@@ -95,15 +95,18 @@ extension ProcessMark {
     guard let file = try? FileDescriptor.open(path, O_RDONLY),
       let text = try? file.readAll(limit: 1 << 14)
     else { return nil }
-    let key: ByteString = "NSpid:"
-    let state: ByteString = "State:\tZ"
     var numbers: [UInt64] = []
+    var firstHasEnded = false
     for line in text.split(separator: ascii("\n")) {
-      if line.starts(with: state.bytes) { return [] }
-      guard line.starts(with: key.bytes) else { continue }
-      for word in line.dropFirst(key.count).split(whereSeparator: {
-        $0 == ascii("\t") || $0 == ascii(" ")
-      }) {
+      if line.hasPrefix("State:\tZ") { firstHasEnded = true }
+      // The state is that of the first thread, and others may go on.
+      if firstHasEnded, let threads: Int64 = line.dropping(prefix: "Threads:\t")?.number(),
+        threads < 2
+      {
+        return []
+      }
+      guard let own = line.dropping(prefix: "NSpid:") else { continue }
+      for word in own.split(whereSeparator: { $0 == ascii("\t") || $0 == ascii(" ") }) {
         if let number: UInt64 = word.number() { numbers.append(number) }
       }
     }

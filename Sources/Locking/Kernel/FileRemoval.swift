@@ -120,14 +120,17 @@ struct FileRemoval: Sendable {
     }
     // At once: the longer this takes, the more likely it is that the name is another file's by then.
     let isUnbroken = lease.isUnbroken
-    let isIt = (try? folder.status(of: aside))?.identity == identity
-    if !isUnbroken || !isIt {
+    let moved = try? folder.status(of: aside)
+    let isIt = moved?.identity == identity
+    // A lease keeps nobody from making another link: with that, portage has a lock.
+    let isAlone = moved.map { Self.isRemovable($0) } ?? false
+    if !isUnbroken || !isIt || !isAlone {
       do throws(Errno) {
         try folder.renameUnlessPresent(aside, to: name)
         return isIt ? .inUse : .gone
       } catch {
         // What was moved in its place is not ours to remove.
-        if error != .exists || !isIt { throw .system(.rename, error) }
+        if error != .exists || !isIt || !isAlone { throw .system(.rename, error) }
       }
     }
     do throws(Errno) {

@@ -1,7 +1,8 @@
 internal import CSystem
 
 /// `.BASE.hardlock-HOST-PID`. The host's name may have dashes; the number has none. While it is being
-/// retired it is called `.BASE.swlock-aside-HOST-PID-TOKEN`, and is to be judged as before.
+/// retired it is called `.BASE.swlock-aside-HOST-PID-TOKEN`, and is to be judged as before. So is L itself while that
+/// process, which held it, removes it.
 struct Placeholder: Equatable {
   let fileName: ByteString
   let base: ByteString

@@ -7,21 +7,27 @@ extension LockName {
   ) throws(LockError) {
     let status = try? self.status(of: placeholder.fileName)
     guard status?.identity == identity else { throw .lost }
-    // While the lock is held nobody else may remove L, and nobody wins a link to the old one after.
+    // While the lock is held nobody else may remove L.
     if removesFile, let file = try? self.status(of: base), file.identity == identity,
       file.isEmptyFile
     {
-      removeFile(as: placeholder)
+      removeFile(of: placeholder)
     }
     try unlinkOwn(placeholder.fileName)
   }
 
-  /// Takes L away first, and only then a link from its file: others count the links and look at L, and in
-  /// unlink(2) the count falls before the name is gone.
-  private func removeFile(as placeholder: Placeholder) {
+  /// L goes first, and only then a link to its file, once nobody else has one. Others count the links and look
+  /// whether it is the file at L; and in unlink(2) the count falls before the name is gone, and in stat(2) a file that
+  /// was found by a name that it has lost since is counted later. Whoever does that has a link of its own meanwhile.
+  private func removeFile(of holder: Placeholder) {
     guard let token = try? randomToken() else { return }
-    let aside = placeholder.aside(token)
+    let aside = holder.aside(token)
     try? folder.rename(base, to: aside)
+    // One that was killed with it does not take it back.
+    let end = Deadline.after(.milliseconds(100))
+    while let status = try? status(of: aside), status.linkCount > 2, !end.hasPassed {
+      Span.microseconds(200).pause()
+    }
     try? folder.unlink(aside)
   }
 
@@ -54,17 +60,34 @@ extension LockName {
     return found
   }
 
-  /// The one that holds L now; nil where none does.
-  func holdingPlaceholder() throws(LockError) -> (placeholder: Placeholder, status: FileStatus)? {
-    guard let file = try fileStatus() else { return nil }
+  typealias LinkedPlaceholder = (placeholder: Placeholder, status: FileStatus)
+
+  /// Those that are links to L now: the one that holds it, and for moments those of others who have tried to.
+  func linkedPlaceholders() throws(LockError) -> [LinkedPlaceholder] {
+    guard let file = try fileStatus() else { return [] }
+    var linked: [LinkedPlaceholder] = []
     for placeholder in try placeholders() {
       if let status = try? self.status(of: placeholder.fileName),
         status.identity == file.identity
       {
-        return (placeholder, status)
+        linked.append((placeholder, status))
       }
     }
-    return nil
+    return linked
+  }
+
+  /// The one that holds L now; nil where none does. Of several, one that is not dead; whose others are those of
+  /// processes that run, and not only of some that were killed as they tried, is known after a moment.
+  func holdingPlaceholder(_ judge: Judge) throws(LockError) -> LinkedPlaceholder? {
+    var looks = 1
+    while true {
+      let linked = try linkedPlaceholders()
+      if linked.count < 2 { return linked.first }
+      let living = linked.filter { $0.placeholder.liveness(judge, $0.status, .local()) != .dead }
+      if living.count < 2 || looks == 10 { return living.first ?? linked.first }
+      looks += 1
+      Span.milliseconds(5).pause()
+    }
   }
 
   /// What stands at L; nil when nothing does.

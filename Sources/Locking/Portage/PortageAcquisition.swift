@@ -31,18 +31,13 @@ struct PortageAcquisition {
       do throws(LockError) {
         if file.status.linkCount < 2, let hold = try link(file.status) { return hold }
       } catch .unsupported {
-        if file.isNew { try? lock.folder.unlink(lock.base) }
+        if file.isNew { removeAgain(file.status.identity) }
         throw .unsupported(.noHardLinks)
       }
-      let held = try lock.holdingPlaceholder()
-      if let held {
+      let held = try lock.linkedPlaceholders()
+      if !held.isEmpty {
         unexplained = nil
-        if held.placeholder.originalName == own.fileName, isOwn(held.status) { throw .alreadyHeld }
-        if held.placeholder.liveness(judge, held.status, .local()) == .dead,
-          try lock.retire(held.placeholder, held.status, judge: judge)
-        {
-          continue
-        }
+        if try retireDead(held) { continue }
       } else if file.status.linkCount >= 2 {
         // A link that nobody makes who wants the lock would keep everybody out for ever. Those of
         // others who try come and go, and change the file each time.
@@ -57,9 +52,31 @@ struct PortageAcquisition {
           continue
         }
       }
-      let holder = held.flatMap { $0.placeholder.host == own.host ? $0.placeholder.process : nil }
+      let holder = held.first.flatMap {
+        $0.placeholder.host == own.host ? $0.placeholder.process : nil
+      }
       try wait.forChange(ofFile: file.descriptor.number, file.status.identity, holder)
     }
+  }
+
+  /// Whether one of those who have L is gone now.
+  private func retireDead(_ held: [LockName.LinkedPlaceholder]) throws(LockError) -> Bool {
+    for (placeholder, status) in held {
+      if placeholder.originalName == own.fileName, isOwn(status) { throw .alreadyHeld }
+      if placeholder.liveness(judge, status, .local()) == .dead,
+        try lock.retire(placeholder, status, judge: judge)
+      {
+        return true
+      }
+    }
+    return false
+  }
+
+  /// A file that was made here, and that nobody can lock so.
+  private func removeAgain(_ identity: FileIdentity) {
+    guard let status = try? lock.fileStatus(), status.identity == identity, status.linkCount < 2
+    else { return }
+    try? lock.folder.unlink(lock.base)
   }
 
   private final class OpenFile {
@@ -77,7 +94,7 @@ struct PortageAcquisition {
 
   /// L, created if need be; nil when it was exchanged meanwhile.
   private func openFile() throws(LockError) -> OpenFile? {
-    guard let descriptor = try lock.openIfPresent(lock.base) else {
+    guard let descriptor = try openedFile() else {
       guard case .ifMissing(let permissions, let group) = request.creation else {
         throw .system(.open, .missing)
       }
@@ -102,6 +119,18 @@ struct PortageAcquisition {
     guard status.kind == .regular else { throw .refused(.notAClaim(Obstacle(status))) }
     try lock.refuseUntrusted(status)
     return OpenFile(descriptor, status, isNew: false)
+  }
+
+  /// L, if it is there; nobody has a lease on it for long.
+  private func openedFile() throws(LockError) -> FileDescriptor? {
+    var leaseWait = LeaseWait(request.patience)
+    while true {
+      do throws(LockError) {
+        return try lock.openIfPresent(lock.base)
+      } catch .system(.open, .wouldBlock) {
+        try leaseWait.pause()
+      }
+    }
   }
 
   /// Nil when somebody else was faster.
@@ -137,9 +166,10 @@ struct PortageAcquisition {
 
   /// L's, if our placeholder is the only other link to it.
   private func identityIfWon() throws(LockError) -> FileIdentity? {
+    // In this order: an unlink lowers the count before L is gone, so that the other of two links may be that of
+    // one who is removing L. If L is still that file once such a removal is over, the two are L and ours.
     // Not L's count: that may be one that the file system has kept from before.
     guard let ours = try? lock.status(of: own.fileName) else { return nil }
-    // It falls before the name is gone: the other link may be that of somebody who is removing L.
     try lock.outwaitChanges()
     guard try lock.fileStatus()?.identity == ours.identity else { return nil }
     // With our own link there are two at least; where that is not counted nobody ever holds anything.

@@ -3,15 +3,19 @@ internal import CSystem
 /// The place of a lock in portage's style.
 final class PortageLocation: HardlinkLocation {
   override func release(of owner: LockOwner?) throws(LockError) {
-    guard let held = try lock.holdingPlaceholder() else { throw .notHeld }
-    if owner != nil, try !held.placeholder.isOf(judge(for: owner).claimant) { throw .notHeld }
+    let judge = try judge(for: owner)
+    let held =
+      owner == nil
+      ? try lock.holdingPlaceholder(judge)
+      : try lock.linkedPlaceholders().first { $0.placeholder.isOf(judge.claimant) }
+    guard let held else { throw .notHeld }
     try lock.releasePortage(held.placeholder, held.status.identity, removesFile: false)
   }
 
   override func report(for owner: LockOwner?) throws(LockError) -> HardlinkReport {
     let judge = try judge(for: owner)
     let clock = FolderClock.local()
-    let held = try lock.holdingPlaceholder()
+    let held = try lock.holdingPlaceholder(judge)
     var waiters: [HardlinkClaim] = []
     for placeholder in try lock.placeholders() where placeholder != held?.placeholder {
       if let status = try? lock.status(of: placeholder.fileName) {
@@ -31,7 +35,7 @@ final class PortageLocation: HardlinkLocation {
 
   override func breakLock(force: Bool) throws(LockError) -> HardlinkClaim? {
     let judge = try judge(for: nil)
-    guard let held = try lock.holdingPlaceholder() else { return nil }
+    guard let held = try lock.holdingPlaceholder(judge) else { return nil }
     let description = judge.describe(held.placeholder, held.status, .local())
     guard force || description.liveness == .dead else { throw .busy }
     let isRetired = try lock.retire(held.placeholder, held.status, judge: force ? nil : judge)

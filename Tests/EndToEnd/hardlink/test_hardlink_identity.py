@@ -309,6 +309,37 @@ def test_owner_whose_pid_is_in_use_again_is_dead(folder):
     assert cleaned(folder) == []
 
 
+# An owner whose first thread has ended, with the number $1.
+LEADERLESS = """
+import ctypes, pathlib, sys, threading, subprocess
+pathlib.Path("/proc/sys/kernel/ns_last_pid").write_text(str(int(sys.argv[1]) - 1))
+text = "import ctypes, sys, threading; threading.Thread(target=sys.stdin.read).start();"
+text += "print(flush=True); ctypes.CDLL(None).syscall(60, 0)"
+owner = subprocess.Popen([sys.executable, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+assert owner.pid == int(sys.argv[1])
+owner.stdout.readline()
+while "State:\\tZ" not in pathlib.Path(f"/proc/{owner.pid}/status").read_text():
+    pass
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@needs_namespaces
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="knows the number of exit(2) there only")
+def test_owner_in_a_container_whose_first_thread_has_ended_lives(folder):
+    if is_everybodys(os.uname().nodename):
+        pytest.skip("nobody is known to be dead on a host without a name of its own")
+    pid = dead_pid()
+    words = in_a_container([sys.executable, "-c", LEADERLESS, str(pid)])
+    with subprocess.Popen(words, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as owner:
+        assert owner.stdout.readline() == b"\n"
+        (folder / "lock").touch()
+        os.link(folder / "lock", folder / f".lock.hardlock-{os.uname().nodename}-{pid}")
+        assert attempt(folder, "-n", "--style", "portage") == BUSY
+    assert attempt(folder, "-n", "--style", "portage") == 0
+
+
 STRANGE_PROC = """
 import pathlib, subprocess, sys
 swlock, pid = sys.argv[1:]

@@ -360,6 +360,17 @@ def test_a_file_that_takes_its_place_at_the_last_moment_stays(swlock, folder):
 
 
 @needs_strace
+def test_a_file_that_gets_another_name_at_the_last_moment_stays(swlock, folder):
+    """As a lock of portage's does, which does not have the file open then."""
+    (folder / "lock").touch()
+    removal = Held(swlock, folder, "renameat2:delay_enter=1500000:when=1")
+    removal.reaches("renameat2(")
+    os.link(folder / "lock", folder / "other")
+    removal.ends()
+    assert sorted(os.listdir(folder)) == ["lock", "other", "trace"]
+
+
+@needs_strace
 @every_mode
 def test_swlock_does_not_take_the_removal_for_an_error(swlock, folder, mode):
     """Its open(2) is refused for as long as the lease lasts (EWOULDBLOCK)."""
@@ -368,7 +379,8 @@ def test_swlock_does_not_take_the_removal_for_an_error(swlock, folder, mode):
     removal.reaches("renameat2(")
     # Removed it is only where nobody has it open; it is tried several times.
     opened = opening(folder / "lock", os.O_RDONLY)
-    for words in (["run", "-m", mode, "-n", "lock", "true"], ["status", "lock"], ["break", "lock"]):
+    portage = ["run", "-m", "hardlink", "--style", "portage", "-n", "lock", "true"]
+    for words in (["run", "-m", mode, "-n", "lock", "true"], portage, ["status", "lock"], ["break", "lock"]):
         result = swlock.run(*words)
         assert (result.returncode, result.stderr) == (0, b"")
     removal.ends()
