@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from conftest import SWLOCK
+from conftest import SWLOCK, is_everybodys
 from hardlink_world import (
     BUSY,
     ELSEWHERE,
