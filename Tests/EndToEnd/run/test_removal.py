@@ -380,13 +380,23 @@ def test_swlock_does_not_take_the_removal_for_an_error(swlock, folder, mode):
     removal.reaches("renameat2(")
     # Removed it is only where nobody has it open; it is tried several times.
     opened = opening(folder / "lock", os.O_RDONLY)
-    portage = ["run", "-m", "hardlink", "--style", "portage", "-n", "lock", "true"]
-    for words in (["run", "-m", mode, "-n", "lock", "true"], portage, ["status", "lock"], ["break", "lock"]):
+    for words in (["run", "-m", mode, "-n", "lock", "true"], ["status", "lock"], ["break", "lock"]):
         result = swlock.run(*words)
         assert (result.returncode, result.stderr) == (0, b"")
     removal.ends()
     assert (folder / "lock").exists()
     os.close(opened())
+
+
+@needs_strace
+def test_one_in_portages_style_does_not_take_the_removal_for_an_error(swlock, folder):
+    (folder / "lock").touch()
+    removal = Held(swlock, folder, "renameat2:delay_enter=500000:when=1")
+    removal.reaches("renameat2(")
+    result = swlock.run("run", "-m", "hardlink", "--style", "portage", "-n", "lock", "true")
+    assert (result.returncode, result.stderr) == (0, b"")
+    # It is tried again, and says so where that was while the other one had a link.
+    assert result_of(removal.process).returncode == 0
 
 
 @needs_strace
