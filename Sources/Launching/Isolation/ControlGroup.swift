@@ -272,13 +272,7 @@ extension ControlGroup {
   /// The number in the line that begins with `key`.
   private static func number(after key: Literal, in text: [UInt8]) -> Int64? {
     for line in text.split(separator: ascii("\n")) {
-      guard let digits = line.dropping(prefix: key) else { continue }
-      var number: Int64 = 0
-      for digit in digits {
-        guard digit >= ascii("0"), digit <= ascii("9") else { return nil }
-        number = number &* 10 &+ Int64(digit &- ascii("0"))
-      }
-      return number
+      if let digits = line.dropping(prefix: key) { return digits.number() }
     }
     return nil
   }

@@ -9,11 +9,12 @@
 
     init(_ numbers: Range<Int32>) throws(LaunchError) {
       for number in numbers {
-        let copy = csystem_fcntl(number, F_DUPFD_CLOEXEC, STDERR_FILENO + 1)
-        if copy < 0, Errno.current != .badDescriptor {
-          throw LaunchError(step: .fcntl, errno: .current)
+        do throws(Errno) {
+          copies.append((number, try FileDescriptor.duplicate(number).leak()))
+        } catch {
+          if error != .badDescriptor { throw LaunchError(step: .fcntl, errno: error) }
+          copies.append((number, -1))
         }
-        copies.append((number, copy))
       }
     }
 

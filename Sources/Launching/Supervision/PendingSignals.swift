@@ -18,7 +18,5 @@ package func isKept(_ process: Int32, from signals: [Int32]) -> Bool? {
 }
 
 private func mask(_ line: ArraySlice<UInt8>, _ key: Literal) -> UInt64? {
-  line.dropping(prefix: key)?.reduce(0) { mask, digit in
-    mask << 4 | UInt64(digit < ascii("a") ? digit &- ascii("0") : digit &- ascii("a") &+ 10)
-  }
+  line.dropping(prefix: key)?.number(radix: 16)
 }

@@ -18,6 +18,8 @@ internal import CSystem
 ///    file, and nothing could give a name back to a file that has lost its last one. So it is renamed
 ///    first; then the lease is looked at; if it was broken, the file gets its name back before the one
 ///    who waits can go on; and if not, it is unlinked by a name that nobody else knows.
+/// 4. It was opened, closed and then linked to, as portage takes its locks: a lease keeps nobody from making a link.
+///    So the links are counted after the renaming as well.
 ///
 /// What remains, for those who do not look again: one who has looked up the name but has not come to
 /// the lease yet, a few hundred instructions of the kernel later, when the lease is looked at after
@@ -122,7 +124,6 @@ struct FileRemoval: Sendable {
     let isUnbroken = lease.isUnbroken
     let moved = try? folder.status(of: aside)
     let isIt = moved?.identity == identity
-    // A lease keeps nobody from making another link: with that, portage has a lock.
     let isAlone = moved.map { Self.isRemovable($0) } ?? false
     if !isUnbroken || !isIt || !isAlone {
       do throws(Errno) {

@@ -152,9 +152,11 @@ class Trial:
 
 class RunFree(Trial):
     frees = True
+    options = []
 
     def prepare(self):
-        self.words = [*under(*QUICKER, "-n", *self.style, path=str(self.lock)), "sh", "-c", WITNESS]
+        options = [*QUICKER, "-n", *self.style, *self.options]
+        self.words = [*under(*options, path=str(self.lock)), "sh", "-c", WITNESS]
 
 
 class RunStale(RunFree):
@@ -178,9 +180,7 @@ class RunFreePortage(RunFree):
 class RunUnlinkPortage(RunFreePortage):
     """The lock's file goes with the lock."""
 
-    def prepare(self):
-        options = [*QUICKER, "-n", *self.style, "--unlink"]
-        self.words = [*under(*options, path=str(self.lock)), "sh", "-c", WITNESS]
+    options = ["--unlink"]
 
 
 class RunStalePortage(RunStale):
