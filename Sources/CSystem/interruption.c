@@ -3,7 +3,7 @@
 
 static volatile sig_atomic_t called_off, word;
 
-// A timer's signal only interrupts (SI_TIMER).
+// Any but the signal of a call (SI_QUEUE) only interrupts.
 static void hear(int signal, siginfo_t *information, void *context) {
   (void)signal, (void)context;
   if (information->si_code != SI_QUEUE) return;
@@ -12,7 +12,7 @@ static void hear(int signal, siginfo_t *information, void *context) {
 }
 
 int csystem_call_off(pid_t process, int new_word) {
-  siginfo_t information = {.si_signo = csystem_wakeup_signal(), .si_code = SI_QUEUE};
+  siginfo_t information = {.si_signo = csystem_news_signal(), .si_code = SI_QUEUE};
   information.si_pid = getpid();
   information.si_uid = getuid();
   information.si_value.sival_int = new_word;
@@ -21,9 +21,9 @@ int csystem_call_off(pid_t process, int new_word) {
 
 int csystem_word_of_call(void) { return word; }
 
-int csystem_hear_wakeups(void) {
+int csystem_hear(int signal) {
   struct sigaction action = {.sa_sigaction = hear, .sa_flags = SA_SIGINFO};
-  return sigaction(csystem_wakeup_signal(), &action, NULL);
+  return sigaction(signal, &action, NULL);
 }
 
 #ifndef SWLOCK_STATIC

@@ -160,7 +160,9 @@ public enum LockStep: Equatable, Sendable {
   /// Opening, or making, the lock file.
   case open, create, fchown, fchmod, linkat
   /// Locking, or waiting for that.
-  case flock, fcntl, timer, poll
+  case flock, fcntl, poll
+  /// Not thrown any more: a wait without a timer asks again and again.
+  case timer
   /// Asking the kernel whether somebody has the file open.
   case lease
   /// Looking at the file; `lockTable` is /proc/locks.

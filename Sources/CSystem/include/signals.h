@@ -46,10 +46,6 @@ static inline int csystem_signal_input(int descriptor, int signal) {
     return -1;
   return fcntl(descriptor, F_SETFL, flags | O_ASYNC);
 }
-// Whether it is no timer's.
-static inline int csystem_is_of_input(const siginfo_t *information) {
-  return information->si_code != SI_TIMER;
-}
 static inline int csystem_is_ignored(int signal) { return csystem_disposition(signal) == SIG_IGN; }
 static inline int csystem_has_handler(int signal) {
   csystem_signal_handler disposition = csystem_disposition(signal);
@@ -86,10 +82,15 @@ static inline int csystem_set_timer(int timer, int flags, const struct itimerspe
   return (int)syscall(SYS_timer_settime, timer, flags, times, NULL);
 }
 static inline int csystem_delete_timer(int timer) { return (int)syscall(SYS_timer_delete, timer); }
+// Of timers, each of which has room for one of its own.
 static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
-// Has the calling process's wakeup signal interrupt what it waits for, and nothing else.
-int csystem_hear_wakeups(void);
-// Interrupts the first thread of a process by that signal, and says so, with a word for it.
+// Of what may come at any rate, to one that stands still: a real-time signal would be queued each time, up to what all
+// processes of a user may have pending, timers among it (RLIMIT_SIGPENDING); this one is pending once at most. By
+// default it does nothing.
+static inline int csystem_news_signal(void) { return SIGURG; }
+// Has a signal interrupt what the calling process waits for, and nothing else, unless it is csystem_call_off's.
+int csystem_hear(int signal);
+// Interrupts the first thread of a process by the signal for news, and says so, with a word for it.
 int csystem_call_off(pid_t process, int word);
 // Whether that was done to this process since it was asked last; threads.h: whether this thread's wait is called off.
 bool csystem_was_called_off(void);

@@ -76,7 +76,7 @@ extension Flock {
     do throws(LockError) {
       try callKernel(file.descriptor, patience)
       return file.descriptor
-    } catch .system(let step, let error) where step != .timer && mayReopen(file, after: error) {
+    } catch .system(_, let error) where mayReopen(file, after: error) {
       do throws(Errno) {
         try checkReadableAndWritable(file.path)
       } catch {
@@ -129,8 +129,6 @@ extension Flock {
       return conflict("failed to get lock")
     case .timedOut:
       return conflict("timeout while waiting to get lock")
-    case .system(.timer, let reason):
-      return timerFailure(reason)
     case .system(_, let reason):
       return failure(reason, name)
     default:
@@ -172,16 +170,17 @@ extension Flock {
   private func wholeMicroseconds(_ timeout: Seconds) throws(Failure) -> Span {
     let value = timeout.value
     guard timeout.whole != nil || (value > -0x1p63 && value < 0x1p63) else {
-      throw timerFailure(.invalid)
+      throw timerFailure
     }
     let seconds = timeout.whole ?? Int64(value)
     let fraction = timeout.whole == nil ? Int64((value - Double(seconds)) * 1_000_000) : 0
-    if seconds < 0 || fraction < 0 { throw timerFailure(.invalid) }
+    if seconds < 0 || fraction < 0 { throw timerFailure }
     return .seconds(seconds) + .microseconds(fraction)
   }
 
-  private func timerFailure(_ error: Errno) -> Failure {
-    Failure(status: EX_OSERR, "cannot set up timer: \(error.text)")
+  /// setitimer(2)'s, which flock(1) calls.
+  private var timerFailure: Failure {
+    Failure(status: EX_OSERR, "cannot set up timer: \(Errno.invalid.text)")
   }
 
   private func report(since start: Deadline) -> Message {

@@ -87,7 +87,9 @@ public enum LaunchStep: Int32, Equatable, Sendable {
   /// Signals, and waiting.
   case sigaction, sigtimedwait, waitpid
   /// In this process.
-  case mmap, timer, open, lookForChildren
+  case mmap, open, lookForChildren
+  /// Not thrown any more: a lease without a timer is looked at each second.
+  case timer
   /// In this process, to look after what was started.
   case socketpair, setsid, pidfdOpen, signalfd, poll, kill
   /// Namespaces.

@@ -17,7 +17,7 @@ package enum Sentry {
     let time = delay.timeSpecification
     var specification = timespec(tv_sec: time.seconds, tv_nsec: time.nanoseconds)
     try launchStep(.clone) { () throws(Errno) in
-      try retryingOnInterrupt { csystem_hear_wakeups() }
+      try retryingOnInterrupt { csystem_hear(csystem_news_signal()) }
       try retryingOnInterrupt { csystem_begin_sentry(&specification) { Sentry.workForWaiter() } }
     }
   }

@@ -80,12 +80,11 @@ package struct Supervisor {
       SIGCHLD, SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGCONT, SIGTSTP, SIGTTIN,
       SIGTTOU, SIGWINCH,
     ]
-    if limits.lease != nil { numbers.append(csystem_wakeup_signal()) }
+    if limits.lease != nil { numbers += [csystem_wakeup_signal(), csystem_news_signal()] }
     let signals = SignalSet(numbers)
     self.signals = signals
     previousMask = try launchStep(.sigprocmask) { () throws(Errno) in try signals.block() }
-    lease =
-      if let limit = limits.lease { try LeaseWatch(limit, limits.leaseRenewer) } else { nil }
+    lease = limits.lease.map { LeaseWatch($0, limits.leaseRenewer) }
     try makeChildrenWaitable()
     if limits.leftovers != .leave || limits.runtime != nil || limits.lease != nil {
       // Descendants whose parent dies become children of this process.

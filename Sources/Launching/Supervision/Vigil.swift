@@ -55,22 +55,23 @@ package final class Vigil {
 
   private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()
-    let deadline = watch.nextDeadline
+    var deadline = watch.nextDeadline
+    if let look = lease?.nextLook { deadline = min(look, deadline ?? .distantFuture) }
     var signals = self.signals
     if let mark = watch.job.keptBack { signals = signals.without(mark) }
-    let awaited = signals
+    let (awaited, end) = (signals, deadline)
     var signal = watch.job.takeOvertaken(&information)
     if signal == nil {
       signal = try launchStep(.sigtimedwait) { () throws(Errno) in
-        try awaited.take(&information, by: deadline)
+        try awaited.take(&information, by: end)
       }
     }
     switch signal {
     case nil: try watch.deadlinePassed()
     case SIGCHLD?: try watch.reap()
-    // The lease, which is looked at after every signal: its timer, or news of whoever grants it.
-    case csystem_wakeup_signal()? where limits.lease != nil:
-      if csystem_is_of_input(&information) != 0 { lease?.woken() }
+    // Of the lease's timer: the lease is looked at after every signal.
+    case csystem_wakeup_signal()? where limits.lease != nil: break
+    case csystem_news_signal()? where limits.lease != nil: lease?.woken()
     case SIGTERM?, SIGINT?, SIGHUP?, SIGQUIT?:
       if limits.isInterruptible {
         // That is nohup(1).

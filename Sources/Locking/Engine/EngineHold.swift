@@ -78,7 +78,7 @@ final class EngineHold: Hold {
       }
     }
     // There is more, and no other signal for it.
-    kill(process, csystem_wakeup_signal())
+    kill(process, csystem_news_signal())
     if !isRenewed { throw .engine(.silent) }
   }
 

@@ -105,16 +105,11 @@ package final class EngineLink {
     whileWaiting?(text)
   }
 
-  /// Has each line that comes, and the end, interrupt this process by the signal for wakeups (F_SETSIG, fcntl(2)).
+  /// Has each line that comes, and the end, send the signal for news to this process (F_SETSIG, fcntl(2)).
   /// What has come before is to be taken after this.
   func announceNews() throws(LockError) {
-    try step(.fcntl) { () throws(Errno) in
-      _ = try retryingOnInterrupt { csystem_hear_wakeups() }
-      // It comes instead where too many of the others are pending already.
-      _ = try retryingOnInterrupt { csystem_ignore(SIGIO) }
-      _ = try retryingOnInterrupt {
-        csystem_signal_input(socket.number, csystem_wakeup_signal())
-      }
+    if csystem_signal_input(socket.number, csystem_news_signal()) != 0 {
+      throw .system(.fcntl, .current)
     }
   }
 

@@ -28,7 +28,7 @@ package struct KernelLock: Sendable {
   /// to end a wait: waiters have no order there.
   ///
   /// - Throws: `busy`, `timedOut`, `interrupted` where the wait was called off (`KernelWait`), or `system` with the
-  ///   step `flock`, `fcntl` or `timer`.
+  ///   step `flock` or `fcntl`.
   package func take(
     _ descriptor: Int32, _ patience: Patience, polling: Bool = true
   ) throws(LockError) {
@@ -44,7 +44,9 @@ package struct KernelLock: Sendable {
         if csystem_was_called_off() { throw .interrupted }
       }
     case .until(let deadline):
-      let timer = try step(.timer) { () throws(Errno) in try WakeupTimer.start(deadline) }
+      guard let timer = WakeupTimer.start(deadline) else {
+        return try takeByTurns(descriptor, patience)
+      }
       defer { timer.keepAlive() }
       while try !take(descriptor, waiting: true, polling) {
         if deadline.hasPassed { throw .timedOut }

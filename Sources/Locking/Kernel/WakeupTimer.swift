@@ -12,18 +12,16 @@ struct WakeupTimer: ~Copyable {
 
   private static let interval = Span.milliseconds(10)
 
-  static func start(_ deadline: Deadline) throws(Errno) -> WakeupTimer {
+  /// - Returns: nil where there can be none: this user's processes have no more room for signals (RLIMIT_SIGPENDING).
+  static func start(_ deadline: Deadline) -> WakeupTimer? {
     let signal = csystem_wakeup_signal()
-    try retryingOnInterrupt { csystem_hear_wakeups() }
     var created: Int32 = 0
-    try retryingOnInterrupt { csystem_create_thread_timer(signal, &created) }
-
-    let previousMask: SignalSet.Mask
-    do throws(Errno) {
-      previousMask = try SignalSet([signal]).unblock()
-    } catch {
+    if csystem_hear(signal) != 0 || csystem_create_thread_timer(signal, &created) != 0 {
+      return nil
+    }
+    guard let previousMask = try? SignalSet([signal]).unblock() else {
       csystem_delete_timer(created)
-      throw error
+      return nil
     }
     let timer = WakeupTimer(timer: created, previousMask: previousMask)
     // A time of zero would disarm it.
@@ -31,8 +29,7 @@ struct WakeupTimer: ~Copyable {
     var times = itimerspec()
     times.it_value = timespec(tv_sec: first.seconds, tv_nsec: first.nanoseconds)
     times.it_interval.tv_nsec = interval.timeSpecification.nanoseconds
-    try retryingOnInterrupt { csystem_set_timer(timer.timer, TIMER_ABSTIME, &times) }
-    return timer
+    return csystem_set_timer(created, TIMER_ABSTIME, &times) == 0 ? consume timer : nil
   }
 
   /// The timer runs until here at least, whatever the optimizer thinks of its last use.

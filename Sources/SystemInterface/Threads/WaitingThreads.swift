@@ -22,7 +22,7 @@
     private static let longestIdle = Span.seconds(2)
     /// For tests: threads that were made.
     package static let made = Guarded(0)
-    private static let hears: Void = { _ = csystem_hear_wakeups() }()
+    private static let hears: Void = { _ = csystem_hear(csystem_wakeup_signal()) }()
 
     /// - Throws: an error of pthread_create(3).
     package static func run(_ work: @escaping Work) throws(Errno) {

@@ -219,15 +219,17 @@ def test_a_command_that_cannot_be_run_gives_the_lock_back(engine):
 @needs_static
 @pytest.mark.parametrize("command", ["run", "acquire", "status"])
 def test_swlock_opens_no_socket_but_a_pair(engine, folder, command):
+    # What is kept here for any owner is told apart by its name alone.
+    name = folder.name
     words = ["--owner", "none"] if command == "acquire" else []
-    words += ["job", "true"] if command == "run" else ["job"]
+    words += [name, "true"] if command == "run" else [name]
     trace = ["strace", "-f", "-o", "trace", "-e", "trace=%net,execve"]
     process = engine.swlock.begin([*trace, SWLOCK, command, "-m", "folder", *words], env=engine.environment)
     if command == "acquire":
         # Whoever releases it before acquire has returned ends that as well.
         front = wait_until(lambda: re.match(r"\d+", read(folder / "trace"))).group()
         wait_until(lambda: f"{front} +++ exited with 0 +++" in re.sub(" +", " ", read(folder / "trace")))
-        assert engine.run("release", "--any", "job").returncode == 0
+        assert engine.run("release", "--any", name).returncode == 0
     assert result_of(process).returncode == 0
     calls = re.findall(r"^(\d+) +(\w+)\((.*)", (folder / "trace").read_text(), re.M)
     ours = [name for _, name, _ in calls if name not in ("execve",)]

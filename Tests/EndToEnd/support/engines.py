@@ -93,13 +93,14 @@ while :; do date +%s.%N >> "$1.beats"; sleep 0.02; done
 class Section:
     """A command that runs under a lock, as long as it is not killed, and the processes around it."""
 
-    def __init__(self, engine, *options, log="log", name="job"):
+    def __init__(self, engine, *options, log="log", name="job", **started):
         self.engine = engine
         self.log = engine.folder / log
         self.beats = engine.folder / (log + ".beats")
         helpers = set(engine.helpers())
         self.front = engine.start(
-            "run", *options, name, "--", "sh", "-c", BEAT, "sh", str(self.log))  # fmt: skip
+            "run", *options, name, "--", "sh", "-c", BEAT, "sh", str(self.log),
+            **started)  # fmt: skip
         wait_until(lambda: self.started() or self.front.poll() is not None, "the command runs")
         wait_until(lambda: self.last_beat() > 0, "the command beats")
         (self.holder,) = children_of(self.front.pid)
