@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from conftest import needs_tool
+from conftest import needs_strace, needs_tool
 from observing import (  # noqa: F401
     all_stopped,
     appears,
@@ -201,3 +201,24 @@ def test_a_continuation_before_everything_has_stopped_is_not_lost(job, shape):
         wait_until(lambda: is_stopped(pids[-1]))
         send(signal.SIGCONT)
         wait_until(lambda: none_stopped(pids))
+
+
+@needs_strace
+def test_a_continuation_that_is_passed_on_late_undoes_no_stop(terminal, folder):
+    """With --close and a time limit there are two processes of swlock's, each of which a shell continues."""
+    shape = ["--close", "--max-runtime", "60"]
+    trace = 'strace -D -qq -o trace -e trace=kill -e inject=kill:delay_enter=1000000:when=1 '
+    terminal.type(trace + run(shape, "cat"))
+    terminal.type("one")
+    terminal.expect("one")
+    (front,) = [pid for pid in terminal.job() if os.getpgid(pid) == pid and name_of(pid) == "swlock"]
+    os.killpg(front, signal.SIGCONT)
+    wait_until(lambda: "SIGCONT" in (folder / "trace").read_text())
+    terminal.send(SUSPEND)
+    terminal.prompt()
+    terminal.type("fg")
+    terminal.type("two")
+    terminal.expect("two")
+    terminal.send(INTERRUPT)
+    terminal.prompt()
+    assert terminal.status() == 130
