@@ -61,7 +61,7 @@ def test_a_reading_job_can_be_stopped_resumed_and_interrupted(terminal, folder, 
             wait_until(lambda: all_stopped(terminal.job()))
             terminal.owned_by_the_shell()
             assert "alive\n" in terminal.do("echo alive")
-        terminal.type("fg")
+        into_foreground(terminal)
     terminal.type("one")
     terminal.expect("one")
     for word in ("two", "three"):
