@@ -437,8 +437,8 @@ def test_a_terminal_is_clean_at_the_end(swlock, folder):
 def test_a_pipe_is_told_when_asked(swlock, folder):
     with holder(folder, "flock") as process:
         silent = swlock.start("wait", "-w", "1.2", "-q", "lock")
-        asked = swlock.start("wait", "-w", "2.2", "--progress", "lock")
-        other = swlock.start("wait", "-w", "2.2", "--progress", "--message", "apt is busy", "lock")
+        asked = swlock.start("wait", "-w", "4.2", "--progress", "lock")
+        other = swlock.start("wait", "-w", "4.2", "--progress", "--message", "apt is busy", "lock")
         assert [each.wait(PATIENCE) for each in (silent, asked, other)] == [75, 75, 75]
         assert silent.stderr.read() == b""
         said = asked.stderr.read()
