@@ -3,7 +3,6 @@
 import contextlib
 import fcntl
 import os
-import pathlib
 import re
 import struct
 import subprocess
@@ -11,7 +10,7 @@ import subprocess
 import pytest
 
 from conftest import SWLOCK, needs_strace
-from observing import appears, held, nothing_left, wait_until  # noqa: F401
+from observing import appears, held, nothing_left, wait_until, waits_on  # noqa: F401
 
 
 @contextlib.contextmanager
@@ -58,7 +57,7 @@ def test_it_is_told_of_after_a_wait_as_well(swlock, folder):
     with held_elsewhere(swlock, folder, "posix"):
         with held(folder / "lock"):
             process = swlock.start("run", "lock", "echo", "in")
-            wait_until(lambda: b"->" in pathlib.Path("/proc/locks").read_bytes())
+            wait_until(lambda: waits_on(folder / "lock"))
         output, errors = process.communicate(timeout=10)
     assert warns(subprocess.CompletedProcess([], process.returncode, output, errors), "posix")
 

@@ -15,7 +15,7 @@ import sys
 import pytest
 
 from conftest import needs_tool
-from observing import nothing_left, wait_until  # noqa: F401
+from observing import nothing_left  # noqa: F401
 
 WORLD = pathlib.Path(__file__).parents[1] / "support" / "lock_world.py"
 
@@ -136,8 +136,12 @@ def test_lslocks_has_nothing_that_status_lacks_and_is_wrong_in_known_ways(swlock
             ["lslocks", "--json", "--bytes", "--notruncate", "-o", columns], stdout=subprocess.PIPE
         ).stdout.decode(errors="replace")
     )["locks"]
-    keys = truth_of(world, deleted=True).keys()
-    seen = wait_until(lambda: (found := summary(looked_at(swlock), folder)).keys() == keys and found)
+    def look():
+        found = summary(looked_at(swlock), folder)
+        same(found, truth_of(world, deleted=True))
+        return found
+
+    seen = soon(look)
     truth = truth_of(world, deleted=False)
     wrong, held = set(), set()
     for line in listed:

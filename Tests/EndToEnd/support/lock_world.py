@@ -308,19 +308,20 @@ class World:
         """A worker that waits, once the kernel has queued it."""
         file, _, _, start, length = key
         path = os.path.join(self.folder, file)
-        before = waiting_on(path)
         worker = self.start()
         opened = self.open(worker, file)
         worker.ask("lock", worker.opens[opened], mode, False, start, length, True)
-        while waiting_on(path) == before:
+        # Of `ofd`, where nobody is named, there is one at most on a file.
+        while (-1 if mode == "ofd" else worker.pid) not in waiting_on(path):
             time.sleep(0.002)
         return worker.pid
 
 
 def waiting_on(path):
+    """Who waits. Not how many: the table may have a line twice, or not at all, where others come and go."""
     number = f":{os.stat(path).st_ino}"
     with open("/proc/locks") as table:
-        return sum("->" in line and number in line.split()[-3] for line in table)
+        return {int(line.split()[5]) for line in table if "->" in line and line.split()[-3].endswith(number)}
 
 
 def main(seed, folder):

@@ -17,4 +17,6 @@ def mounted(folder, *words, name="disk"):
     try:
         yield disk
     finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
+        # By force: a process in another test's mount namespace may have a copy of it, with which a server in user space
+        # would live on.
+        subprocess.run(["umount", "-f", "-l", str(disk)], check=True)
