@@ -63,23 +63,27 @@ final class Outlook {
 
   /// Whether nothing points to a lock above this process, or to one under which it runs: nobody has told it of
   /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
-  /// same, who has inherited it. Of a lock of which the kernel does not say who took it, no ancestor may have the
-  /// file open; it may be kept for one all the same.
+  /// same, who has inherited it. Where the kernel does not say who took it, or that one has ended, this process and
+  /// its ancestors have none of the file, and nobody keeps one for them.
   private var isUnremarkable: Bool {
     guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
       HeldList.isEmpty,
-      let glance = try? LockersGlance(at: request.path),
-      !glance.ofFile.isEmpty || !glance.namesAllOfFile,
-      glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })
+      let glance = try? LockersGlance(at: request.path)
     else { return false }
-    if !glance.namesAllOfFile {
-      let above = ancestry(of: waiter).dropFirst().map { $0.identifier }
-      guard !above.isEmpty, isOpenedByNone(of: above, at: request.path) else { return false }
+    let branch = ownBranch()
+    if glance.ofFile.contains(where: branch.contains) { return false }
+    var candidates = glance.all
+    if glance.ofFile.isEmpty || !glance.namesAllOfFile || glance.ofFile.contains(where: processHasEnded) {
+      guard isKept(at: request.path, byAnyOf: branch) == false else { return false }
+      if !glance.namesAll {
+        guard let leaders = try? sessionLeaders() else { return false }
+        candidates = leaders
+      }
     }
-    guard let keepers = try? KeptLock.keepers(among: glance.all) else { return false }
+    guard let keepers = try? KeptLock.keepers(among: candidates) else { return false }
     return !keepers.contains { keeper in
       let kept = ObservedProcess(keeper).flatMap { KeptLock(claimedBy: $0) }
-      return kept?.owners.contains { isOwnAncestor($0.process) } ?? false
+      return kept?.owners.contains { branch.contains($0.process) } ?? false
     }
   }
 
