@@ -62,18 +62,24 @@ final class Outlook {
   }
 
   /// Whether nothing points to a lock above this process, or to one under which it runs: nobody has told it of
-  /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
-  /// same, who has inherited it. Where the kernel does not say who took it, or that one has ended, this process and
-  /// its ancestors have none of the file, and nobody keeps one for them.
-  private var isUnremarkable: Bool {
+  /// one, who took the lock that is wanted is alive and elsewhere, and nobody who took a lock keeps it for an
+  /// ancestor.
+  ///
+  /// - Parameter thoroughly: an ancestor may have inherited the lock, and the kernel does not say of each lock who
+  ///   took it. So ancestors' descriptors are looked at as well, and all who may be keepers: always where that is
+  ///   not said of the wanted lock. Then a look at all processes would find nothing either.
+  private func isUnremarkable(thoroughly: Bool) -> Bool {
     guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
+      !wanted.areSeveral || !thoroughly,
       HeldList.isEmpty,
       let glance = try? LockersGlance(at: request.path)
     else { return false }
     let branch = ownBranch()
     if glance.ofFile.contains(where: branch.contains) { return false }
     var candidates = glance.all
-    if glance.ofFile.isEmpty || !glance.namesAllOfFile || glance.ofFile.contains(where: processHasEnded) {
+    if thoroughly || glance.ofFile.isEmpty || !glance.namesAllOfFile
+      || glance.ofFile.contains(where: processHasEnded)
+    {
       guard isKept(at: request.path, byAnyOf: branch) == false else { return false }
       if !glance.namesAll {
         guard let leaders = try? sessionLeaders() else { return false }
@@ -96,9 +102,9 @@ final class Outlook {
     request = wanted.current
     defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
-    if looks == 1, isUnremarkable {
+    if looks <= 2, suspicion == nil, isUnremarkable(thoroughly: looks == 2) {
       // A long wait is worth a thorough look.
-      nextLook = .seconds(10)
+      nextLook = looks == 1 ? .seconds(10) : nil
       return nil
     }
     let keepers = KeptLock.keepers()
