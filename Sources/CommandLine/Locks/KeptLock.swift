@@ -191,10 +191,10 @@ struct KeptLock {
 
   private static let firstWords: StaticString = "swlock\0hold\0"
 
-  /// The processes that are called as keepers are, and have a lock; anybody may be.
+  /// The processes that are called as keepers are, and may have a lock; anybody may be.
   static func keepers() -> [Int32] {
     guard let glance = try? LockersGlance() else { return [] }
-    return (try? glance.namesAll ? keepers(among: glance.all) : allKeepers()) ?? []
+    return (try? keepers(among: glance.namesAll ? glance.all : sessionLeaders())) ?? []
   }
 
   static func keepers(among candidates: [Int32]) throws(LockError) -> [Int32] {

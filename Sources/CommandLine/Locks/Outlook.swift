@@ -62,24 +62,34 @@ final class Outlook {
   }
 
   /// Whether nothing points to a lock above this process, or to one under which it runs: nobody has told it of
-  /// one, and who took the lock that is wanted is alive and elsewhere. An ancestor may have the lock all the
-  /// same, who has inherited it. Of a lock of which the kernel does not say who took it, no ancestor may have the
-  /// file open; it may be kept for one all the same.
-  private var isUnremarkable: Bool {
+  /// one, who took the lock that is wanted is alive and elsewhere, and nobody who took a lock keeps it for an
+  /// ancestor.
+  ///
+  /// - Parameter thoroughly: an ancestor may have inherited the lock, and the kernel does not say of each lock who
+  ///   took it. So ancestors' descriptors are looked at as well, and all who may be keepers: always where that is
+  ///   not said of the wanted lock. Then a look at all processes would find nothing either.
+  private func isUnremarkable(thoroughly: Bool) -> Bool {
     guard options.subcommand == .run || options.subcommand == .wait, !options.reentrant,
+      !wanted.areSeveral || !thoroughly,
       HeldList.isEmpty,
-      let glance = try? LockersGlance(at: request.path),
-      !glance.ofFile.isEmpty || !glance.namesAllOfFile,
-      glance.ofFile.allSatisfy({ !processHasEnded($0) && !isOwnAncestor($0) })
+      let glance = try? LockersGlance(at: request.path)
     else { return false }
-    if !glance.namesAllOfFile {
-      let above = ancestry(of: waiter).dropFirst().map { $0.identifier }
-      guard !above.isEmpty, isOpenedByNone(of: above, at: request.path) else { return false }
+    let branch = ownBranch()
+    if glance.ofFile.contains(where: branch.contains) { return false }
+    var candidates = glance.all
+    if thoroughly || glance.ofFile.isEmpty || !glance.namesAllOfFile
+      || glance.ofFile.contains(where: processHasEnded)
+    {
+      guard isKept(at: request.path, byAnyOf: branch) == false else { return false }
+      if !glance.namesAll {
+        guard let leaders = try? sessionLeaders() else { return false }
+        candidates = leaders
+      }
     }
-    guard let keepers = try? KeptLock.keepers(among: glance.all) else { return false }
+    guard let keepers = try? KeptLock.keepers(among: candidates) else { return false }
     return !keepers.contains { keeper in
       let kept = ObservedProcess(keeper).flatMap { KeptLock(claimedBy: $0) }
-      return kept?.owners.contains { isOwnAncestor($0.process) } ?? false
+      return kept?.owners.contains { branch.contains($0.process) } ?? false
     }
   }
 
@@ -92,9 +102,9 @@ final class Outlook {
     request = wanted.current
     defer { if !hasWaited, nextLook == nil { nextLook = .seconds(1) } }
     if request.kind.hasClaim { return try lookAtClaim() }
-    if looks == 1, isUnremarkable {
+    if looks <= 2, suspicion == nil, isUnremarkable(thoroughly: looks == 2) {
       // A long wait is worth a thorough look.
-      nextLook = .seconds(10)
+      nextLook = looks == 1 ? .seconds(10) : nil
       return nil
     }
     let keepers = KeptLock.keepers()

@@ -37,7 +37,7 @@ final class Takeover: Replacement {
       var handles: [(process: Int32, handle: ProcessHandle)] = []
       for waiter in waiters {
         if waiter <= 0 { throw ending.busy("a process of another pid namespace waits for it") }
-        if isOwnAncestor(waiter) {
+        if ownBranch().contains(waiter) {
           throw ending.busy("pid \(waiter) waits for it, and has called this command")
         }
         // By its handle it is that very process, if it still waits once that is held.

@@ -18,20 +18,21 @@ package func ancestry(of process: Int32) -> [ObservedProcess] {
   return chain
 }
 
-/// Whether `process` is the calling process or one from which that comes. Less is looked at for this than for
+/// The calling process and those from which it comes, the nearest first. Less is looked at for this than for
 /// `ancestry(of:)`.
-package func isOwnAncestor(_ process: Int32) -> Bool {
+package func ownBranch() -> [Int32] {
+  var branch: [Int32] = []
   var next = getpid()
-  // Longer than any chain is: two looks at one that changes may find a circle.
-  for _ in 0..<10_000 where next > 0 {
-    if next == process { return true }
+  // Two looks at one that changes may find a circle.
+  while next > 0, !branch.contains(next) {
+    branch.append(next)
     guard
       let text = try? FileDescriptor.open("/proc/" + ByteString(decimal: next) + "/stat", O_RDONLY)
         .readAll(limit: 4096), let facts = ProcessStatistics(text)
-    else { return false }
+    else { break }
     next = facts.parent
   }
-  return false
+  return branch
 }
 
 /// This process, and those before it in `chain` that are one command with it, by their words: one waits for
@@ -103,6 +104,15 @@ package func ancestorHolding(
 /// - Throws: `system` with the step `open`: no /proc, or one of them cannot be looked at just now.
 package func processes(beginningWith arguments: [UInt8]) throws(LockError) -> [Int32] {
   try processes(beginningWith: arguments, among: ProcessFolder.all())
+}
+
+/// The processes with which a session has begun (setsid(2)), and those of which that is not told. Much less is looked
+/// at for this than for a process's arguments.
+package func sessionLeaders() throws(LockError) -> [Int32] {
+  try ProcessFolder.all().filter { process in
+    let session = getsid(process)
+    return session == process || session < 0 && Errno.current != .noProcess
+  }
 }
 
 /// Those of them among `candidates`.

@@ -10,7 +10,7 @@ struct Lines: Sequence, IteratorProtocol {
 
   mutating func next() -> ArraySlice<UInt8>? {
     if rest.isEmpty { return nil }
-    guard let end = rest.firstIndex(of: ascii("\n")) else {
+    guard let end = rest.lineEnd else {
       defer { rest = [] }
       return rest
     }
@@ -20,6 +20,16 @@ struct Lines: Sequence, IteratorProtocol {
 }
 
 extension ArraySlice where Element == UInt8 {
+  /// Where the first line ends; nil where that is not seen. The table of locks has long ones (memchr(3)).
+  var lineEnd: Int? {
+    withUnsafeBytes { text in
+      guard let start = text.baseAddress,
+        let place = memchr(start, Int32(ascii("\n")), text.count)
+      else { return nil }
+      return startIndex + (UnsafeRawPointer(place) - start)
+    }
+  }
+
   /// The next line that has `part` in it (memmem(3)); it and all before it are removed.
   mutating func popLine(with part: ByteString) -> ArraySlice<UInt8>? {
     let found: Int? = withUnsafeBytes { text in
@@ -33,7 +43,7 @@ extension ArraySlice where Element == UInt8 {
     guard let found else { return nil }
     let place = startIndex + found
     let start = self[..<place].lastIndex(of: ascii("\n")).map { $0 + 1 } ?? startIndex
-    let end = self[place...].firstIndex(of: ascii("\n")) ?? endIndex
+    let end = self[place...].lineEnd ?? endIndex
     defer { self = self[end...] }
     return self[start..<end]
   }

@@ -40,7 +40,7 @@ struct LockTable {
         }
         filled += count
         var rest = buffer[..<filled]
-        while let end = rest.firstIndex(of: ascii("\n")) {
+        while let end = rest.lineEnd {
           body(rest[..<end])
           rest = rest[(end + 1)...]
         }

@@ -33,9 +33,10 @@ package struct LockersGlance: Sendable {
   }
 
   private mutating func add(_ line: ArraySlice<UInt8>, _ inode: UInt64?) {
-    // `1: -> FLOCK ...`: of those who wait there may be many.
-    let kind = line.drop { isDigit($0) || $0 == ascii(":") || $0 == ascii(" ") }
-    guard kind.first != ascii("-"), let entry = LockTableEntry(line), !entry.isTicket
+    // `1: -> FLOCK ...`, with a space more for each that waits before: there may be many.
+    let kind = line.drop { isDigit($0) || $0 == ascii(":") }.dropFirst()
+    guard let first = kind.first, first != ascii(" "), first != ascii("-"),
+      let entry = LockTableEntry(line), !entry.isTicket
     else { return }
     guard let process = entry.process, process > 0 else {
       namesAll = false

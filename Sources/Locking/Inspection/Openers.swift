@@ -19,14 +19,18 @@ package func inspectOpeners(at path: ByteString) throws(LockError) -> [ObservedP
   return found
 }
 
-/// Whether none of `processes` has the file at `path` open, in whatever way; false as well where that cannot be
-/// seen.
-package func isOpenedByNone(of processes: [Int32], at path: ByteString) -> Bool {
-  guard let file = try? LockedFile(path) else { return false }
-  return processes.allSatisfy { process in
+/// Whether a descriptor of one of `processes` keeps a lock of the file at `path`, also one that it has inherited. Of
+/// those whose descriptors may not be looked at, none does. Nil where nothing can be seen.
+package func isKept(at path: ByteString, byAnyOf processes: [Int32]) -> Bool? {
+  guard procShowsThisNamespace(), let file = try? LockedFile(path) else { return nil }
+  return processes.contains { process in
     guard let folder = try? ProcessFolder(process),
       let scan = try? folder.descriptors(.these([file.identity.inode]))
     else { return false }
-    return !scan.found.contains { $0.identity == file.identity }
+    return scan.found.contains { descriptor in
+      let name = scan.folder.name("fdinfo", descriptor.number)
+      let locks = DescriptorInformation(folder.read(name) ?? []).locks
+      return locks.contains { $0.inode == file.tableInode && !$0.isTicket }
+    }
   }
 }
