@@ -1,25 +1,17 @@
 // How a wait in the kernel is ended by signals, other than by the end of the process.
 #include "CSystem.h"
 
-static volatile sig_atomic_t called_off, word;
+static volatile sig_atomic_t called_off;
 
-// Any but the signal of a call (SI_QUEUE) only interrupts.
+// The companion calls off by kill(2): of that it is always told by whom. With a value, by sigqueue(3), it comes without
+// both where this user's processes may have no more signals pending.
 static void hear(int signal, siginfo_t *information, void *context) {
-  (void)signal, (void)context;
-  if (information->si_code != SI_QUEUE) return;
-  word = information->si_value.sival_int;
-  called_off = 1;
+  (void)context;
+  pid_t companion = csystem_companion();
+  if (signal == csystem_news_signal() && information->si_code == SI_USER && companion > 0 &&
+      information->si_pid == companion)
+    called_off = 1;
 }
-
-int csystem_call_off(pid_t process, int new_word) {
-  siginfo_t information = {.si_signo = csystem_news_signal(), .si_code = SI_QUEUE};
-  information.si_pid = getpid();
-  information.si_uid = getuid();
-  information.si_value.sival_int = new_word;
-  return (int)syscall(SYS_rt_tgsigqueueinfo, process, process, information.si_signo, &information);
-}
-
-int csystem_word_of_call(void) { return word; }
 
 int csystem_hear(int signal) {
   struct sigaction action = {.sa_sigaction = hear, .sa_flags = SA_SIGINFO};

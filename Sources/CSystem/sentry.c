@@ -98,6 +98,8 @@ int csystem_begin_sentry(const struct timespec *delay, void (*body)(void)) {
   sigset_t all;
   memset(&all, 0xff, sizeof all);
   if (syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &mask, _NSIG / 8) != 0) return -1;
+  // Who has started us may have left it blocked.
+  sigdelset(&mask, csystem_news_signal());
   atomic_store(&state, ASLEEP);
   atomic_store(&alive, 1);
   int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;

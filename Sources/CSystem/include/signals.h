@@ -88,14 +88,11 @@ static inline int csystem_wakeup_signal(void) { return SIGRTMAX - 2; }
 // processes of a user may have pending, timers among it (RLIMIT_SIGPENDING); this one is pending once at most. By
 // default it does nothing.
 static inline int csystem_news_signal(void) { return SIGURG; }
-// Has a signal interrupt what the calling process waits for, and nothing else, unless it is csystem_call_off's.
+// Has a signal interrupt what the calling process waits for, and nothing else: but the signal for news that comes from the
+// companion (sentry.c) calls the wait off.
 int csystem_hear(int signal);
-// Interrupts the first thread of a process by the signal for news, and says so, with a word for it.
-int csystem_call_off(pid_t process, int word);
-// Whether that was done to this process since it was asked last; threads.h: whether this thread's wait is called off.
+// Whether it was called off since that was asked last; threads.h: whether this thread's wait is.
 bool csystem_was_called_off(void);
-// The last word that it was given.
-int csystem_word_of_call(void);
 // Has SIGTSTP give up the posix locks of the open file from a byte on before it stops this process, and interrupt what it
 // waits for afterwards; -1: nothing any more.
 void csystem_hold_ticket(int descriptor, int64_t start);

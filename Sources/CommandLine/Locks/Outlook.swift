@@ -81,7 +81,7 @@ final class Outlook {
       || glance.ofFile.contains(where: processHasEnded)
     {
       guard isKept(at: request.path, byAnyOf: branch) == false else { return false }
-      if !glance.namesAll {
+      if !glance.namesAll || glance.ofFile.isEmpty {
         guard let leaders = try? sessionLeaders() else { return false }
         candidates = leaders
       }

@@ -173,28 +173,24 @@ final class KernelWait {
     do throws(Failure) {
       guard let above = try outlook.look() else { return }
       above.leaveBehind()
-      Sentry.callOff(Self.lookYourself) {}
+      callOff(nil, "")
     } catch {
-      let message = error.message
-      Sentry.callOff(error.status) {
-        if options.showsWaiting { WaitingNotice.erase() }
-        if message.count > 0 { Output.say(message) }
-      }
+      callOff(error.status, error.message)
     }
   }
 
-  private static let lookYourself: Int32 = -1
+  private func callOff(_ status: Int32?, _ message: Message) -> Never {
+    Sentry.callOff(status) {
+      if options.showsWaiting { WaitingNotice.erase() }
+      if message.count > 0 { Output.say(message) }
+    }
+  }
 
   /// Ends it after the wait was called off.
   ///
   /// - Returns: why, which has been said; nil: it is to be looked at once more.
   func endCalledOff() -> Failure? {
-    if Sentry.word == Self.lookYourself {
-      end()
-      return nil
-    }
-    Sentry.endOnceSaid()
-    return Failure(status: Sentry.word, "")
+    Sentry.endOnceSaid().map { Failure(status: $0, "") }
   }
 }
 

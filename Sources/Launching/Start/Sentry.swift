@@ -33,36 +33,38 @@ package enum Sentry {
   }
 
   /// The same after the wait was called off, once that process has said why.
-  package static func endOnceSaid() {
+  ///
+  /// - Returns: the status that it ends with; nil where it has none to give.
+  package static func endOnceSaid() -> Int32? {
+    var status: Int32?
     let companion = csystem_companion()
     if companion > 0 {
       kill(companion, SIGUSR1)
-      _ = try? ChildProcess(identifier: companion).wait()
+      if case .exited(let code)? = try? ChildProcess(identifier: companion).wait() { status = code }
     }
     // It would have ended with its sentry.
     csystem_end_sentry()
+    return status
   }
-
-  /// After the wait was called off.
-  package static var word: Int32 { csystem_word_of_call() }
 
   private static func workForWaiter() {
     csystem_prctl(PR_SET_PDEATHSIG, UInt(SIGKILL))
     if !parentHasDied(waiter) { work?() }
   }
 
-  /// In that process: interrupts the wait, with a word for the one that waits, and does not return. That one ends
-  /// it, or lets it `speak`: it may have won meanwhile, and then what was found is of no account.
-  package static func callOff(_ word: Int32, _ speak: () -> Void) -> Never {
+  /// In that process: calls the wait off, and does not return. The one that waits ends it, or lets it `speak`, and has
+  /// `status` then: it may have won meanwhile, and then what was found is of no account.
+  package static func callOff(_ status: Int32?, _ speak: () -> Void) -> Never {
     let leave = SignalSet([SIGUSR1])
     _ = try? leave.block()
     while true {
-      csystem_call_off(waiter, word)
+      kill(waiter, csystem_news_signal())
       // The signal may come just before the wait goes on.
       var information = siginfo_t()
       if (try? leave.take(&information, by: .milliseconds(10))) == SIGUSR1 {
         speak()
-        _exit(0)
+        if let status { _exit(status) }
+        kill(getpid(), SIGKILL)
       }
     }
   }

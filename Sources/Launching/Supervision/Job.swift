@@ -30,6 +30,9 @@ struct Job {
   /// Whether the command is on the same terminal as this process.
   var sharesTerminal: Bool { group != .ofNewSession }
 
+  /// Whether a stop of our group's is the command's as well.
+  var isInOurGroup: Bool { group == .inherited }
+
   mutating func keySignalPassedOn() { passedKeySignalOn = true }
 
   mutating func commandWasStopped(by signal: Int32) {

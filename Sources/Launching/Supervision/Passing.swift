@@ -16,7 +16,7 @@ extension Watch {
       if outcome == nil, !(wasStopped && !job.control.commandIsStopped), !job.stopIsPending {
         passOn(signal, to: target)
         // A stop that came between the two is the later one, and is undone by this, wherever it has reached already.
-        if job.stopIsPending { passOn(SIGTSTP, to: target) }
+        if job.isInOurGroup, job.stopIsPending { passOn(SIGTSTP, to: target) }
       }
     case SIGTERM, SIGINT, SIGHUP, SIGQUIT:
       if signal == SIGINT || signal == SIGQUIT { job.keySignalPassedOn() }

@@ -103,21 +103,21 @@ def test_an_engine_that_talks_uses_up_no_signals(engine, folder):
 @needs_tool("unshare")
 @needs_tool("flock")
 def test_nobody_who_is_called_off_and_does_not_answer_uses_up_signals(swlock, folder):
-    # A circle; who is called off would answer by kill(2).
+    # A circle; who is called off stands still as soon as it has heard of it.
     text = """
     flock b sh -c 'touch in; until [ -e go ]; do sleep 0.01; done; flock a true' &
     until [ -e in ]; do sleep 0.01; done
     "$S" run a "$@" "$S" run b true
     wait
     """
-    trace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=kill,rt_tgsigqueueinfo"]
-    trace += ["-e", "inject=kill:delay_enter=60000000:when=1"]
+    trace = ["strace", "-f", "-qq", "-o", "trace", "-e", "trace=kill,rt_sigreturn"]
+    trace += ["-e", "inject=rt_sigreturn:delay_enter=60000000:when=1"]
     script = swlock.begin([*APART, "sh", "-c", text, "sh", *trace])
     wait_until(lambda: (folder / "b").exists() and waits_on(folder / "b"))
     (folder / "go").touch()
 
     def calls():
-        return re.findall(r"^(\d+) +rt_tgsigqueueinfo\((\d+)", (folder / "trace").read_text(), re.M)
+        return re.findall(r"^(\d+) +kill\((\d+), SIGURG", (folder / "trace").read_text(), re.M)
 
     wait_until(lambda: len(calls()) > 2 * FEW, "it is called off again and again", timeout=60)
     companion, waiter = map(int, calls()[0])
@@ -125,3 +125,15 @@ def test_nobody_who_is_called_off_and_does_not_answer_uses_up_signals(swlock, fo
     for pid in (int(process_of(waiter)[1]), waiter):
         end(pid)
     assert script.wait(PATIENCE) == 0
+
+
+@needs_tool("prlimit")
+@pytest.mark.parametrize("options", [[], ["-w", "20"]], ids=" ".join)
+@pytest.mark.parametrize("within", [["prlimit", "--sigpending=0"], ["env", "--block-signal"]], ids=" ".join)
+def test_a_wait_that_cannot_end_is_called_off_all_the_same(swlock, folder, within, options):
+    """Without room for signals, or where whoever has started it has blocked all."""
+    # Otherwise it is seen before it waits.
+    text = 'unset SWLOCK_HELD; "$@"; exit $?'
+    inner = [*within, SWLOCK, "run", *options, "lock", "true"]
+    result = swlock.run("run", "lock", "sh", "-c", text, "sh", *inner)
+    assert has_failed(result, 75, b"which waits for this process")
