@@ -35,9 +35,10 @@ final class Takeover: Replacement {
         while try lookAtHolders() == nil { Self.unclearPause.pause() }
       }
       var handles: [(process: Int32, handle: ProcessHandle)] = []
+      let branch = ownBranch()
       for waiter in waiters {
         if waiter <= 0 { throw ending.busy("a process of another pid namespace waits for it") }
-        if ownBranch().contains(waiter) {
+        if branch.contains(waiter) {
           throw ending.busy("pid \(waiter) waits for it, and has called this command")
         }
         // By its handle it is that very process, if it still waits once that is held.

@@ -53,17 +53,21 @@ package final class Vigil {
   /// Ends the command as at the end of the lease, but asks it first: SIGTERM, and after `Limits.grace` SIGKILL.
   package func giveUp() { watch.giveUp() }
 
+  private var nextDeadline: Deadline? {
+    guard let look = lease?.nextLook else { return watch.nextDeadline }
+    return min(look, watch.nextDeadline ?? look)
+  }
+
   private func takeSignal() throws(LaunchError) -> Int32? {
     var information = siginfo_t()
-    var deadline = watch.nextDeadline
-    if let look = lease?.nextLook { deadline = min(look, deadline ?? .distantFuture) }
+    let deadline = nextDeadline
     var signals = self.signals
     if let mark = watch.job.keptBack { signals = signals.without(mark) }
-    let (awaited, end) = (signals, deadline)
+    let awaited = signals
     var signal = watch.job.takeOvertaken(&information)
     if signal == nil {
       signal = try launchStep(.sigtimedwait) { () throws(Errno) in
-        try awaited.take(&information, by: end)
+        try awaited.take(&information, by: deadline)
       }
     }
     switch signal {
